@@ -1,0 +1,68 @@
+// bun scripts/generate.ts [--check]: makes what follows from the contract and the option table. With --check it
+// writes nothing and exits 1 when a file is not what it would be.
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { version } from "../package.json";
+import { options } from "../src/config.ts";
+import { api, apiVersion } from "../src/contract/api.ts";
+import type { Operation } from "../src/contract/operation.ts";
+import { apiDocs } from "./generate/api-docs.ts";
+import { cliDocs } from "./generate/cli-docs.ts";
+import { commandOf, refuseTwins } from "./generate/commands.ts";
+import { configurationDocs } from "./generate/configuration-docs.ts";
+
+const root = join(import.meta.dir, "..");
+const header = "// Made by scripts/generate.ts from the contract: `npm run generate`. Changes belong there.\n";
+
+const operations: [id: string, operation: Operation][] = Object.entries(api).flatMap(([noun, verbs]) =>
+  Object.entries(verbs).map(([verb, operation]): [string, Operation] => [`${noun}.${verb}`, operation]),
+);
+
+function operationTable(): string {
+  const lines = operations.map(([id, { method, path, body, response }]) => {
+    const answer = typeof response === "string" ? response : "json";
+    return `  ${JSON.stringify(id)}: ${JSON.stringify([method, path, body?.kind ?? "none", answer])},`;
+  });
+  const doc = "/** Method, path, what the body is, what the answer is. */";
+  return `${header}\n${doc}\nexport const operations = {\n${lines.join("\n")}\n} as const;\n`;
+}
+
+const commands = operations.flatMap(([id, operation]) =>
+  operation.cli === undefined ? [] : [commandOf(id, { ...operation, cli: operation.cli })],
+);
+refuseTwins(commands);
+
+function commandTable(): string {
+  const lines = commands.map((command) => `  ${JSON.stringify(command)},`);
+  return `${header}\nexport const version = ${JSON.stringify(version)};\n\nexport const commands = [\n${lines.join("\n")}\n] as const;\n`;
+}
+
+const files: Record<string, string> = {
+  "src/client/operations.generated.ts": operationTable(),
+  "src/cli/commands.generated.ts": commandTable(),
+  "docs/api.md": `${apiDocs(api, apiVersion)}\n`,
+  "docs/cli.md": `${cliDocs(commands)}\n`,
+  "docs/configuration.md": `${configurationDocs(options)}\n`,
+};
+
+function current(path: string): string | undefined {
+  try {
+    return readFileSync(join(root, path), "utf8");
+  } catch {
+    return undefined;
+  }
+}
+
+const stale = Object.entries(files).filter(([path, text]) => current(path) !== text);
+if (process.argv.includes("--check")) {
+  if (stale.length > 0) {
+    console.error(`stale: ${stale.map(([path]) => path).join(", ")}: run npm run generate`);
+    process.exitCode = 1;
+  }
+} else {
+  for (const [path, text] of stale) {
+    mkdirSync(dirname(join(root, path)), { recursive: true });
+    writeFileSync(join(root, path), text);
+    console.log(`made ${path}`);
+  }
+}

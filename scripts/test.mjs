@@ -1,0 +1,93 @@
+// `npm test [-- file filters]`: sets up what is missing, then every check there is. Each step that is not a test file's
+// counts as one test. The last line is exactly "N passed, N failed".
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { SetupError, chromium, root, setUp, succeeds } from "./setup.mjs";
+
+const filters = process.argv.slice(2);
+const tally = { passed: 0, failed: 0 };
+/** @type {string[]} */
+const failures = [];
+
+/** @param {string} name @param {boolean} ok */
+function count(name, ok) {
+  tally[ok ? "passed" : "failed"] += 1;
+  if (!ok) failures.push(name);
+}
+
+/** @param {string} name @param {() => unknown} work true or throws nothing: passed */
+function step(name, work) {
+  console.log(`\n== ${name}`);
+  try {
+    count(name, work() !== false);
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error;
+    console.log(error.message);
+    count(name, false);
+  }
+}
+
+/** @param {string} name of a package @param {string} file within it: its command, run by our Node */
+const tool = (name, file) => [process.execPath, join(root, "node_modules", name, file)];
+
+/** @param {string[]} command @param {...string} args */
+const passes = ([command = "", ...first], ...args) => succeeds(command, [...first, ...args]);
+
+/**
+ * Counts from the report that Bun writes, not from what it prints. Anything it knows of only by its
+ * exit code (a file that does not load, a crash, no test at all) is one more failure.
+ * @param {string} bun
+ */
+function tests(bun) {
+  console.log("\n== tests");
+  const folder = mkdtempSync(join(tmpdir(), "koor-test-"));
+  const report = join(folder, "junit.xml");
+  const paths = filters.length > 0 ? filters : ["src", "test"].filter((path) => existsSync(join(root, path)));
+  const args = [
+    "--no-env-file",
+    "test",
+    "--isolate",
+    "--reporter=junit",
+    `--reporter-outfile=${report}`,
+    ...paths,
+  ];
+  const { status } = spawnSync(bun, args, { cwd: root, stdio: "inherit" });
+  const head = existsSync(report) ? (/<testsuites[^>]*>/.exec(readFileSync(report, "utf8"))?.[0] ?? "") : "";
+  rmSync(folder, { recursive: true });
+  const number = (/** @type {string} */ name) =>
+    Number(new RegExp(`\\b${name}="(\\d+)"`).exec(head)?.[1] ?? 0);
+  // A test that ends the process leaves no report, and exit code 0 with it.
+  const failed = number("failures") || (status === 0 && number("tests") > 0 ? 0 : 1);
+  tally.passed += number("tests") - number("failures") - number("skipped");
+  tally.failed += failed;
+  if (failed > 0) failures.push(`tests (${failed})`);
+}
+
+function checks() {
+  const bun = setUp();
+  step("browser", () => {
+    process.env.KOOR_CHROMIUM = chromium();
+    console.log(process.env.KOOR_CHROMIUM);
+  });
+  if (existsSync(join(root, "scripts/generate.ts"))) {
+    step("generated files", () => passes([bun], "scripts/generate.ts", "--check"));
+  }
+  step("types", () => passes(tool("typescript", "bin/tsc"), "--noEmit"));
+  step("lint", () => passes(tool("oxlint", "bin/oxlint")));
+  step("format", () => passes(tool("oxfmt", "bin/oxfmt"), "--check"));
+  step("build", () => passes([bun], "scripts/build.ts"));
+  tests(bun);
+}
+
+try {
+  checks();
+} catch (error) {
+  if (!(error instanceof SetupError)) throw error;
+  console.log(`koor: ${error.message}`);
+  count("set-up", false);
+}
+if (failures.length > 0) console.log(`\nfailed: ${failures.join(", ")}`);
+process.exitCode = tally.failed > 0 ? 1 : 0;
+console.log(`\n${tally.passed} passed, ${tally.failed} failed`);

@@ -1,0 +1,73 @@
+import type { Command } from "./command.ts";
+import { version } from "./commands.generated.ts";
+import { commands } from "./find-command.ts";
+import { ownCommands } from "./own-commands.ts";
+import { brief } from "./request.ts";
+import { type StandardFlags, globalFlags, standardFlags } from "./standard-flags.ts";
+
+interface Entry {
+  name: string;
+  usage: string;
+  summary: string;
+  flags: StandardFlags;
+}
+
+function entries(): Entry[] {
+  const made = commands.map((command) => ({
+    name: command.name,
+    usage: brief(command),
+    summary: command.summary,
+    flags: { ...command.flags, ...standardFlags(command) },
+  }));
+  return [...made, ...ownCommands].toSorted((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** Every command; or of one group also their flags, when the first word names one. */
+export function helpText(words: readonly string[]): string {
+  const [word] = words;
+  const group = entries().filter(({ name }) => name.split(" ")[0] === word);
+  return group.length > 0 ? groupHelp(group) : fullHelp();
+}
+
+function fullHelp(): string {
+  const all = entries();
+  const width = Math.max(...all.filter(({ usage }) => usage.length < 40).map(({ usage }) => usage.length)) + 2;
+  return [
+    `koor-cli ${version}: what agents share, from the command line`,
+    "",
+    "Usage: koor-cli COMMAND [flags]",
+    "",
+    ...all.map(({ usage, summary }) => `  ${column(usage, width)}${summary}`),
+    "",
+    ...flagLines(globalFlags),
+    "",
+    "Flags of a group's commands: koor-cli state --help",
+    "Server: KOOR_SERVER, else ./settings.json (koor-cli config set server URL), else http://localhost:9800.",
+    "Tokens: KOOR_TOKEN or ./settings.json for the server's; KOOR_INSTANCE_TOKEN for your own, from koor-cli register.",
+    "Exit codes: 0 done, 3 not found, 4 conflict, 5 unauthorized, 1 all else.",
+    "",
+  ].join("\n");
+}
+
+function groupHelp(group: readonly Entry[]): string {
+  const blocks = group.map(({ usage, summary, flags }) => [`koor-cli ${usage}`, `  ${summary}.`, ...flagLines(flags)].join("\n"));
+  return `${blocks.join("\n\n")}\n`;
+}
+
+function flagLines(flags: StandardFlags): string[] {
+  return Object.entries(flags).map(([name, { value, summary }]) => {
+    const flag = `--${name}${value ? ` ${value}` : ""}`;
+    return `  ${summary === "" ? flag : column(flag, 24)}${summary}`;
+  });
+}
+
+/** A text and at least two spaces; longer ones push what follows to the right. */
+function column(text: string, width: number): string {
+  return text.length + 2 > width ? `${text}  ` : text.padEnd(width);
+}
+
+/** A command with its own flags, for the docs. */
+export function usageOf(command: Command): string {
+  const flags = Object.entries(command.flags).map(([name, { value }]) => `[--${name} ${value}]`);
+  return [brief(command), ...flags].join(" ");
+}

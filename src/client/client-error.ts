@@ -1,0 +1,92 @@
+import { type ErrorBody, type Reason, reasons } from "../contract/errors.ts";
+
+/**
+ * Why a call failed: one of the server's reasons, or of the client's own: `no_server` when there was no connection,
+ * `no_answer` when it broke before the answer was complete, `not_koor` when something else answered.
+ */
+export type FailureReason = Reason | "no_server" | "no_answer" | "not_koor";
+
+export interface Failure {
+  reason: FailureReason;
+  /** The HTTP status; 0 when there was no answer. */
+  status?: number;
+  hint?: string | undefined;
+  path?: string | undefined;
+  current?: number | undefined;
+  cause?: unknown;
+}
+
+/** Every failure of the client is one of these, but an abort, which comes through as it is. */
+export class ClientError extends Error {
+  override readonly name = "ClientError";
+  readonly reason: FailureReason;
+  readonly status: number;
+  /** What to do next. */
+  readonly hint: string | undefined;
+  /** The offending field, dotted. */
+  readonly path: string | undefined;
+  /** The version the record has now; 0 when it does not exist. */
+  readonly current: number | undefined;
+
+  constructor(message: string, { reason, status = 0, hint, path, current, cause }: Failure) {
+    super(message, { cause });
+    this.reason = reason;
+    this.status = status;
+    this.hint = hint;
+    this.path = path;
+    this.current = current;
+  }
+}
+
+/** A refusal as the server sent it. Servers older than the reasons are understood by their status. */
+export async function refusal(response: Response, server: string): Promise<ClientError> {
+  const { status } = response;
+  const body = parseBody(await response.text().catch(() => ""));
+  if (!body) {
+    return new ClientError(`${server} answered ${status}, but not as Koor does: check the address, or set KOOR_SERVER`, {
+      reason: "not_koor",
+      status,
+    });
+  }
+  const { error, reason = reasonOf(status), hint, path, current } = body;
+  return new ClientError(error, { reason, status, hint, path, current });
+}
+
+function parseBody(text: string): (Partial<ErrorBody> & { error: string }) | undefined {
+  try {
+    const body = JSON.parse(text) as Partial<ErrorBody> | null;
+    return typeof body?.error === "string" ? { ...body, error: body.error } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function reasonOf(status: number): Reason {
+  const found = Object.entries(reasons).find(([, { status: its }]) => its === status);
+  return (found?.[0] ?? (status < 500 ? "bad_request" : "internal")) as Reason;
+}
+
+/** A connection that was not made, or that broke. */
+export function connectionFailure(cause: unknown, server: string): ClientError {
+  const code = codeOf(cause);
+  if (code && brokenOff.has(code)) {
+    return new ClientError(`the server at ${server} closed the connection before it had answered: try again`, {
+      reason: "no_answer",
+      cause,
+    });
+  }
+  return new ClientError(`no Koor server at ${server}: start one with koor-server, or set KOOR_SERVER`, {
+    reason: "no_server",
+    cause,
+  });
+}
+
+/** As Bun and Node name them; browsers tell nothing. */
+const brokenOff = new Set(["ECONNRESET", "EPIPE", "ConnectionClosed", "UND_ERR_SOCKET"]);
+
+/** Node hides the code in the cause. */
+function codeOf(error: unknown): string | undefined {
+  const { code, cause } = (error ?? {}) as { code?: unknown; cause?: unknown };
+  if (typeof code === "string") return code;
+  return cause === undefined ? undefined : codeOf(cause);
+}

@@ -1,0 +1,78 @@
+import { type Client, readBytes } from "./client.ts";
+import { ClientError } from "./client-error.ts";
+import { type Frame, gap, readFrame, splitArray } from "./frames.ts";
+
+/** Following events by asking again and again, where WebSockets do not pass. */
+
+/** Where a subscriber stands: the id up to which it has everything, and the log that this id is of. */
+export interface Position {
+  after: number | undefined;
+  epoch: string | undefined;
+}
+
+/** Events in one answer. */
+const pageRows = 500;
+
+/**
+ * Everything that matches after the position, and nothing twice; the position moves along. Asks once when there is
+ * nothing new, and otherwise four times or so: for the newest id, for the oldest one that is left, for what matches.
+ *
+ * @throws ClientError `gone` when the log is another one than the position's
+ */
+export async function* pollOnce(
+  client: Client,
+  position: Position,
+  pattern: string | undefined,
+  signal: AbortSignal,
+): AsyncGenerator<Frame> {
+  const ask = (query: Record<string, string | number | undefined>) => history(client, position, query, signal);
+  const newest = (await ask({ last: 1 }))[0]?.event.id ?? 0;
+  position.after ??= newest;
+  if (newest < position.after) throw otherLog(position.after, newest);
+  if (newest === position.after) return;
+
+  const oldest = (await ask({ after: position.after, limit: 1 }))[0]?.event.id ?? newest + 1;
+  if (oldest > position.after + 1) {
+    const frame = gap(position.after + 1, oldest - 1);
+    position.after = frame.to;
+    yield frame;
+  }
+  for (;;) {
+    const page = await ask({ after: position.after, limit: pageRows, topic: pattern });
+    if (page.length === 0) break;
+    for (const frame of page) {
+      position.after = frame.event.id;
+      yield frame;
+    }
+  }
+  // What is not of the pattern need not be looked at again, nor be told as a gap when retention has taken it.
+  position.after = Math.max(position.after, newest);
+}
+
+async function history(
+  client: Client,
+  position: Position,
+  query: Record<string, string | number | undefined>,
+  signal: AbortSignal,
+) {
+  const response = await client.send("events.history", { query, signal });
+  const epoch = response.headers.get("koor-epoch");
+  if (epoch !== null) {
+    position.epoch ??= epoch;
+    if (position.epoch !== epoch) throw otherLog(position.after ?? 0);
+  }
+  const text = new TextDecoder().decode(await readBytes(response, client.server));
+  return splitArray(text)
+    .map(readFrame)
+    .filter((frame) => frame?.kind === "event");
+}
+
+/** What the server says at the handshake, in the client's words. */
+export function otherLog(after: number, newest?: number): ClientError {
+  const end = newest === undefined ? "" : `, which ends at ${newest}`;
+  return new ClientError(`position ${after} is not of this log${end}`, {
+    reason: "gone",
+    status: 410,
+    hint: "The data was restored or replaced. Read the current state, then subscribe without a position.",
+  });
+}

@@ -1,0 +1,311 @@
+import { readFileSync } from "node:fs";
+import { isIP } from "node:net";
+
+/**
+ * What can be set, and how. One table feeds the flags, the `KOOR_*` variables, `settings.json`, `--help` and the
+ * docs. Flags win over variables, variables over the settings file, the file over defaults.
+ */
+
+/** A bad setting: its text names the option and says what is allowed. */
+export class ConfigError extends Error {}
+
+export interface Address {
+  host: string;
+  /** 0: the system chooses. */
+  port: number;
+}
+
+export interface Config {
+  bind: Address;
+  dashboardBind: Address | null;
+  dataDir: string;
+  authToken: string;
+  logLevel: (typeof logLevels)[number];
+  eventRetention: number;
+  mcpTools: (typeof toolSets)[number];
+  allowedHosts: string[];
+  allowedOrigins: string[];
+  insecure: boolean;
+}
+
+const logLevels = ["debug", "info", "warning", "error"] as const;
+const toolSets = ["discovery", "full"] as const;
+
+export interface Option<T = unknown> {
+  /** `bind` is `--bind`, `KOOR_BIND` and `bind` in settings.json; `data-dir` is `data_dir` there. */
+  name: string;
+  /** What stands for the value in `--help`; a switch has none. */
+  value?: string;
+  default: string;
+  allowed: string;
+  summary: string;
+  /** @throws Error when the text is not allowed */
+  parse: (text: string) => T;
+}
+
+type Table = { [K in keyof Config]: Option<Config[K]> };
+
+const table: Table = {
+  bind: {
+    name: "bind",
+    value: "HOST:PORT",
+    default: "localhost:9800",
+    allowed: "HOST:PORT, such as localhost:9800 or [::1]:9800; port 0 takes a free one",
+    summary: "Where the API listens",
+    parse: parseAddress,
+  },
+  dashboardBind: {
+    name: "dashboard-bind",
+    value: "HOST:PORT",
+    default: "localhost:9847",
+    allowed: "HOST:PORT, or empty for no dashboard",
+    summary: "Where the dashboard listens",
+    parse: (text) => (text === "" ? null : parseAddress(text)),
+  },
+  dataDir: {
+    name: "data-dir",
+    value: "DIRECTORY",
+    default: ".",
+    allowed: "a directory; it is made if it is missing",
+    summary: "Where data.db is kept",
+    parse: nonEmpty,
+  },
+  authToken: {
+    name: "auth-token",
+    value: "TOKEN",
+    default: "",
+    allowed: "printable ASCII without spaces, or empty for none",
+    summary: "What requests must carry as `Authorization: Bearer TOKEN`. Prefer KOOR_AUTH_TOKEN: other users see flags",
+    parse: parseToken,
+  },
+  logLevel: {
+    name: "log-level",
+    value: "LEVEL",
+    default: "info",
+    allowed: logLevels.join(", "),
+    summary: "How much is logged, to stderr",
+    parse: (text) => oneOf(logLevels, text),
+  },
+  eventRetention: {
+    name: "event-retention",
+    value: "N",
+    default: "1000",
+    allowed: "a whole number from 1 to 100000000",
+    summary: "How many of the newest events are kept; the rest is trimmed every 60 s",
+    parse: (text) => wholeNumber(text, 1, 100_000_000),
+  },
+  mcpTools: {
+    name: "mcp-tools",
+    value: "SET",
+    default: "discovery",
+    allowed: toolSets.join(", "),
+    summary: "Which MCP tools are offered",
+    parse: (text) => oneOf(toolSets, text),
+  },
+  allowedHosts: {
+    name: "allowed-hosts",
+    value: "A,B",
+    default: "",
+    allowed: "host names with commas between",
+    summary: "Further names this server may be called by, in the Host header",
+    parse: (text) => list(text).map((name) => name.toLowerCase()),
+  },
+  allowedOrigins: {
+    name: "allowed-origins",
+    value: "A,B",
+    default: "",
+    allowed: "origins with commas between, such as https://koor.example.com",
+    summary: "Further web origins whose pages may use the API",
+    parse: (text) => list(text).map(originHost),
+  },
+  insecure: {
+    name: "insecure",
+    default: "false",
+    allowed: "true, false",
+    summary: "Bind beyond loopback without a token all the same: anybody who reaches the port can do everything",
+    parse: (text) => oneOf(["true", "false"] as const, text) === "true",
+  },
+};
+
+/** The options in the order of `--help`, for the docs. */
+export const options: readonly Option[] = Object.values(table);
+
+/** Keys of settings.json that are `koor-cli`'s: the file is shared. */
+const cliSettings = ["server", "token"];
+
+export const settingName = (option: { name: string }) => option.name.replaceAll("-", "_");
+export const variableName = (option: { name: string }) => `KOOR_${settingName(option).toUpperCase()}`;
+
+/**
+ * Works out the configuration.
+ *
+ * @param args the command line without the program
+ * @throws ConfigError naming the option and what is allowed; nothing is ever ignored
+ */
+export function readConfig(args: readonly string[], env: Record<string, string | undefined>): Config {
+  const flags = readFlags(args);
+  const settings = readSettings(flags.get("config"));
+  const entries = Object.entries(table).map(([field, option]) => {
+    const [text, origin] =
+      given(flags.get(option.name), `--${option.name}`) ??
+      given(env[variableName(option)], variableName(option)) ??
+      given(settings.get(settingName(option)), `"${settingName(option)}" in settings`) ??
+      ([option.default, `--${option.name}`] as const);
+    return [field, parseOption(option, text, origin)];
+  });
+  const config = Object.fromEntries(entries) as unknown as Config;
+  refuseOpenDoor(config);
+  return config;
+}
+
+function given(text: string | undefined, origin: string): readonly [string, string] | undefined {
+  return text === undefined ? undefined : [text, origin];
+}
+
+function parseOption(option: Option, text: string, origin: string): unknown {
+  try {
+    return option.parse(text);
+  } catch {
+    // A token is never echoed, not even a bad one.
+    const shown = option.name === "auth-token" ? "" : ` ${JSON.stringify(text)}`;
+    throw new ConfigError(`${origin}${shown} is not allowed. Allowed: ${option.allowed}.`);
+  }
+}
+
+/** A server that others can reach, and that asks nobody who they are, must be wanted. */
+function refuseOpenDoor(config: Config): void {
+  if (config.authToken !== "" || config.insecure) return;
+  for (const [flag, address] of [["--bind", config.bind] as const, ["--dashboard-bind", config.dashboardBind] as const]) {
+    if (!address || isLoopback(address.host)) continue;
+    throw new ConfigError(
+      `${flag} ${showAddress(address)} can be reached from other machines, and there is no token. ` +
+        "Set KOOR_AUTH_TOKEN to a long random text (or pass --insecure to let anybody in).",
+    );
+  }
+}
+
+/** Whether only this machine reaches an address: `localhost`, 127.0.0.0/8, ::1. */
+export function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."));
+}
+
+export function showAddress({ host, port }: Address): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** What `koor-server --help` prints. */
+export function helpText(): string {
+  const rows = options.map((option) => {
+    const flag = `--${option.name}${option.value ? ` ${option.value}` : ""}`;
+    const fallback = option.default === "" || option.default === "false" ? "" : ` (${option.default})`;
+    return `  ${flag.padEnd(28)} ${option.summary}${fallback}.`;
+  });
+  return [
+    "koor-server: the coordination server for AI coding agents",
+    "",
+    "Usage: koor-server [options]",
+    "",
+    ...rows,
+    `  ${"--config FILE".padEnd(28)} Read settings from this file (./settings.json, if there is one).`,
+    `  ${"--help, --version".padEnd(28)} Print this, or the version.`,
+    "",
+    "Each option is also a variable (--data-dir is KOOR_DATA_DIR) and a setting (data_dir in settings.json).",
+    "Flags win over variables, variables over settings. Logs go to stderr.",
+    "",
+  ].join("\n");
+}
+
+function readFlags(args: readonly string[]): Map<string, string> {
+  const flags = new Map<string, string>();
+  for (let index = 0; index < args.length; index++) {
+    const arg = args[index] as string;
+    const [, name = "", , inline] = /^--([a-z-]+)(=([\s\S]*))?$/.exec(arg) ?? [];
+    const option = options.find((candidate) => candidate.name === name);
+    if (!option && name !== "config") throw new ConfigError(`unknown option ${arg}. See them all: koor-server --help`);
+    if (option && !option.value) {
+      flags.set(name, inline ?? "true");
+    } else if (inline !== undefined) {
+      flags.set(name, inline);
+    } else {
+      index += 1;
+      const value = args[index];
+      if (value === undefined) throw new ConfigError(`--${name} needs a value. Allowed: ${option?.allowed ?? "a file"}.`);
+      flags.set(name, value);
+    }
+  }
+  return flags;
+}
+
+function readSettings(file: string | undefined): Map<string, string> {
+  const path = file ?? "settings.json";
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (error) {
+    if (file === undefined && (error as { code?: string }).code === "ENOENT") return new Map();
+    throw new ConfigError(`the settings file ${path} cannot be read: ${(error as Error).message}`);
+  }
+  let settings: unknown;
+  try {
+    settings = JSON.parse(text);
+  } catch (error) {
+    throw new ConfigError(`the settings file ${path} is not JSON: ${(error as Error).message}`);
+  }
+  if (typeof settings !== "object" || settings === null || Array.isArray(settings)) {
+    throw new ConfigError(`the settings file ${path} must hold a JSON object`);
+  }
+  const known = new Set([...options.map(settingName), ...cliSettings]);
+  const texts = new Map<string, string>();
+  for (const [name, value] of Object.entries(settings)) {
+    if (!known.has(name)) {
+      throw new ConfigError(`${JSON.stringify(name)} in ${path} is no setting. Allowed: ${[...known].join(", ")}.`);
+    }
+    if (Array.isArray(value) && value.every((entry) => typeof entry === "string")) texts.set(name, value.join(","));
+    else if (["string", "number", "boolean"].includes(typeof value)) texts.set(name, String(value));
+    else throw new ConfigError(`${JSON.stringify(name)} in ${path} must be a text, a number, true or false`);
+  }
+  return texts;
+}
+
+function parseAddress(text: string): Address {
+  const [, bracketed, plain, digits] = /^(?:\[([^\]]+)\]|([^:\s]*)):(\d{1,5})$/.exec(text) ?? [];
+  const port = Number(digits);
+  if (!(port <= 65535)) throw new Error("no address");
+  if (bracketed !== undefined && isIP(bracketed) !== 6) throw new Error("no IPv6 address");
+  // As elsewhere, a port alone means every interface.
+  return { host: (bracketed ?? plain ?? "").toLowerCase() || "0.0.0.0", port };
+}
+
+function parseToken(text: string): string {
+  if (!/^[\x21-\x7e]*$/.test(text)) throw new Error("no token");
+  return text;
+}
+
+function nonEmpty(text: string): string {
+  if (text === "") throw new Error("empty");
+  return text;
+}
+
+function oneOf<const T extends readonly string[]>(allowed: T, text: string): T[number] {
+  if (!allowed.includes(text)) throw new Error("not one of them");
+  return text;
+}
+
+function wholeNumber(text: string, least: number, most: number): number {
+  if (!/^\d{1,15}$/.test(text) || Number(text) < least || Number(text) > most) throw new Error("out of range");
+  return Number(text);
+}
+
+function list(text: string): string[] {
+  return text
+    .split(",")
+    .map((entry) => entry.trim())
+    .filter((entry) => entry !== "");
+}
+
+/** An origin's host and port; behind a proxy the scheme does not count. */
+function originHost(origin: string): string {
+  const url = new URL(origin.includes("://") ? origin : `http://${origin}`);
+  if (url.pathname !== "/" || url.host === "") throw new Error("no origin");
+  return url.host;
+}

@@ -1,0 +1,25 @@
+import { eventOperations } from "../events/contract.ts";
+import { instanceOperations } from "../instances/contract.ts";
+import { metricsOperations } from "../metrics/contract.ts";
+import { ruleOperations } from "../rules/contract.ts";
+import { specOperations } from "../specs/contract.ts";
+import { stateOperations } from "../state/contract.ts";
+import type { Handlers } from "./operation.ts";
+
+/** The version of the wire. A test pins the contract's hash to it, so that the wire never changes by accident. */
+export const apiVersion = "1.0.0";
+
+/** All that Koor can do, by noun and verb. */
+export const api = {
+  metrics: metricsOperations,
+  state: stateOperations,
+  specs: specOperations,
+  rules: ruleOperations,
+  events: eventOperations,
+  instances: instanceOperations,
+} as const;
+
+export type Api = typeof api;
+
+/** Every noun's service. */
+export type Services = { [Noun in keyof Api]: Handlers<Api[Noun]> };

@@ -1,0 +1,77 @@
+import { z } from "zod";
+import { limits } from "./limits.ts";
+
+/**
+ * The fields that operations share. Messages are completed with the field's name in front
+ * (`topic` + ` is required`), so they begin where the name ends.
+ */
+
+const encoder = new TextEncoder();
+
+/** Any UTF-8 but U+0000: SQLite and PostgreSQL end or refuse texts there, and lone surrogates are no UTF-8. */
+function storable(value: string): boolean {
+  return !value.includes("\0") && value.isWellFormed();
+}
+
+/** A text that may be empty, of at most `maxBytes` bytes of UTF-8. */
+export function text(maxBytes: number) {
+  return z
+    .string({ error: (issue) => (issue.input === undefined ? "is required" : "must be a text") })
+    .refine(storable, "holds U+0000 or is not valid UTF-8")
+    .refine((value) => value.length * 3 <= maxBytes || encoder.encode(value).length <= maxBytes, {
+      error: `is longer than ${maxBytes} bytes`,
+    });
+}
+
+/** A text that must be there. */
+export function requiredText(maxBytes: number) {
+  return text(maxBytes).min(1, "is required");
+}
+
+/** A text that is empty unless given; `null` counts as not given, since clients in other languages send it. */
+export function optionalText(maxBytes: number) {
+  return text(maxBytes)
+    .nullish()
+    .transform((value) => value ?? "");
+}
+
+export const key = requiredText(limits.keyBytes).meta({ description: "1 to 512 bytes, any UTF-8 but U+0000." });
+export const topic = requiredText(limits.topicBytes).meta({ description: "1 to 4096 bytes." });
+
+/** A whole number in a query: texts of digits only, `least` or more. */
+export function wholeNumber(least: number) {
+  return z
+    .string()
+    .regex(/^\d{1,15}$/, "must be a whole number")
+    .transform(Number)
+    .refine((value) => value >= least, `must be ${least} or more`);
+}
+
+/** How many rows to return: below 1 is refused, above the page's bound is cut. */
+export const limit = wholeNumber(1)
+  .transform((value) => Math.min(value, limits.pageRows))
+  .optional()
+  .meta({ description: "At least 1; above 1000 is cut to 1000." });
+
+/** RFC 3339 with any offset, as milliseconds since 1970. */
+export const time = z
+  .string()
+  .regex(/^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/, "must be a time as RFC 3339 has it")
+  .transform((value) => Date.parse(value.replace(" ", "T")))
+  .refine((value) => !Number.isNaN(value), "must be a time as RFC 3339 has it")
+  .optional()
+  .meta({ description: "RFC 3339, any offset: 2026-11-01T12:00:00Z" });
+
+/** A query's text; an empty one filters nothing. */
+export const filter = text(limits.topicBytes).optional();
+
+/** In answers: RFC 3339 UTC with milliseconds. */
+export const timestamp = z.string().meta({ format: "date-time" });
+
+/** Milliseconds since 1970 as the wire shows them. */
+export function showTime(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+export const version = z.int().meta({ description: "Rises by one with every write of the key." });
+export const hash = z.string().meta({ description: "SHA-256 of the value, in hex." });

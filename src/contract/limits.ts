@@ -1,0 +1,24 @@
+/**
+ * Every bound on what comes in, by name. Sizes are bytes, times milliseconds.
+ * A body over its limit is 413, a text over its limit 400; pages are cut, not refused.
+ */
+export const limits = {
+  /** A state or spec value, or content to validate: an OpenAPI document of a large service is 2 to 5 MiB. */
+  valueBytes: 10 * 1024 * 1024,
+  /** Any other body. */
+  bodyBytes: 1024 * 1024,
+  /** A key, a project, a spec's name: the size etcd's own documentation advises to stay under is 1 KiB. */
+  keyBytes: 512,
+  /** An event's topic, and a pattern over topics. */
+  topicBytes: 4096,
+  /** A short text a person writes: a name, a workspace, a stack, one capability. */
+  nameBytes: 512,
+  /** A longer text a person writes: an intent, a message, a note. */
+  noteBytes: 4096,
+  /** Capabilities of one instance. */
+  capabilities: 64,
+  /** Rows in one page; larger asks are cut to this. */
+  pageRows: 1000,
+  /** Rows of `GET /api/events/history` when nothing is asked for. */
+  historyRows: 50,
+} as const;

@@ -1,0 +1,129 @@
+import { z } from "zod";
+import type { Reason } from "./errors.ts";
+import { limits } from "./limits.ts";
+
+export type Method = "GET" | "PUT" | "POST" | "PATCH" | "DELETE";
+
+/**
+ * What a request carries. `bytes` is kept as it came in; `json` is parsed and checked against its schema.
+ * `raw` names top-level members of a JSON body that are passed on as the text that came in (white space
+ * outside strings removed), so that a number of twenty digits keeps them all.
+ */
+export type Body =
+  | { kind: "json"; schema: z.ZodType; maxBytes: number; raw: readonly string[] }
+  | { kind: "bytes"; maxBytes: number };
+
+/** How an operation appears as an MCP tool. The mapping is here because REST and tool shapes differ. */
+export interface McpTool {
+  name: string;
+  description: string;
+  /** The tool's arguments: flat, few, texts. */
+  input: z.ZodObject;
+  /** Only with `--mcp-tools=full`. */
+  full?: boolean;
+  readOnly?: boolean;
+  /** The tool's arguments as this operation's input. */
+  request: (args: Record<string, string | undefined>) => { params?: unknown; query?: unknown; body?: unknown };
+  /** This operation's answer as what the model needs for its next step, and no more. */
+  answer: (body: never) => unknown;
+}
+
+/**
+ * One thing that Koor can do, declared once. REST, OpenAPI, MCP, CLI, the client and the docs follow from it.
+ *
+ * `path` names its parameters in braces; `{key...}` at the end takes the rest of the path, slashes included.
+ * `cli` is a usage line such as `specs get PROJECT/NAME` or `register NAME --workspace W`: words in capitals
+ * and flags name the parameter, query or body field of the same name in lower case; `@body` says that the
+ * request's body comes from `--file PATH`, `--data TEXT` or standard input.
+ */
+export interface Operation {
+  method: Method;
+  path: string;
+  summary: string;
+  params?: z.ZodObject;
+  query?: z.ZodObject;
+  body?: Body;
+  /** The JSON that comes back; `"bytes"`: a stored value with its own content type; `"socket"`: an upgrade. */
+  response: z.ZodType | "bytes" | "socket";
+  /** What this operation can be refused for, beyond what any can (auth, origin, malformed, internal, unavailable). */
+  errors?: readonly Reason[];
+  /** Takes `If-Match`, `If-None-Match` and `X-Koor-If-Version` as conditions of the write. */
+  conditional?: boolean;
+  /** Needs no token, on a server that has one. */
+  open?: boolean;
+  /** Left out of the token ledger: asking about the books is not a line in the books. */
+  unmetered?: boolean;
+  cli?: string;
+  mcp?: McpTool;
+}
+
+/** Declares an operation, keeping its schemas' types for the service and the client. */
+export function operation<const T extends Operation>(declaration: T): T {
+  return declaration;
+}
+
+/** A JSON body of at most `limits.bodyBytes`, unless said. */
+export function json<T extends z.ZodType>(
+  schema: T,
+  options: { maxBytes?: number; raw?: readonly string[] } = {},
+): { kind: "json"; schema: T; maxBytes: number; raw: readonly string[] } {
+  return { kind: "json", schema, maxBytes: options.maxBytes ?? limits.bodyBytes, raw: options.raw ?? [] };
+}
+
+/** A body that is kept as the bytes that came in. */
+export const valueBody = { kind: "bytes", maxBytes: limits.valueBytes } as const;
+
+/** Who asks. `name` is empty for a caller that named no instance; then the audit's actor is `local`. */
+export interface Caller {
+  instanceId?: string;
+  name: string;
+}
+
+/** Conditions of a write, as the request's headers gave them. All that are given must hold. */
+export interface Condition {
+  /** The record has one of these entity tags; `"*"`: it exists. */
+  match?: readonly string[] | "*";
+  /** The record has none of these entity tags; `"*"`: it does not exist. */
+  noneMatch?: readonly string[] | "*";
+  /** The record has this version; 0: it does not exist. */
+  version?: number;
+}
+
+type Parsed<T> = T extends z.ZodType ? z.output<T> : Record<string, never>;
+type ParsedBody<T> = T extends { kind: "json"; schema: infer S }
+  ? Parsed<S>
+  : T extends { kind: "bytes" }
+    ? Uint8Array
+    : undefined;
+
+/** What a service gets for an operation: everything already checked. */
+export interface Input<O extends Operation> {
+  params: Parsed<O["params"]>;
+  query: Parsed<O["query"]>;
+  body: ParsedBody<O["body"]>;
+  /** Of a `bytes` body. */
+  contentType: string;
+  condition: Condition;
+  caller: Caller;
+}
+
+/** A stored value on its way out: the bytes as they came in. `null` bytes: the caller has this state already. */
+export interface StoredAnswer {
+  bytes: Uint8Array | null;
+  content_type: string;
+  version: number;
+  hash: string;
+}
+
+export type Answer<O extends Operation> = O["response"] extends z.ZodType
+  ? z.input<O["response"]>
+  : O["response"] extends "bytes"
+    ? StoredAnswer
+    : never;
+
+export type Operations = Record<string, Operation>;
+
+/** What a noun's service implements: one function an operation, but those that are sockets. */
+export type Handlers<T extends Operations> = {
+  [K in keyof T as T[K]["response"] extends "socket" ? never : K]: (input: Input<T[K]>) => Promise<Answer<T[K]>>;
+};

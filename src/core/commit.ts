@@ -1,0 +1,156 @@
+import type { Condition } from "../contract/operation.ts";
+
+/**
+ * The words in which services, `decide` and the adapters speak of changes. Data only: a commit can be queued,
+ * sent to a worker and replayed.
+ */
+
+/**
+ * How each collection is kept. `history`: every version's bytes stay readable until retention trims them;
+ * otherwise only the latest. `audited`: each change leaves a row in the audit log, and one without a label is
+ * a fault of the program.
+ */
+export const collections = {
+  state: { history: true, audited: true },
+  specs: { history: true, audited: true },
+  rules: { history: true, audited: true },
+  instances: { history: false, audited: true },
+  /** The SHA-256 of an instance's token -> the instance's id. Changes only together with its instance. */
+  instance_tokens: { history: false, audited: false },
+} as const;
+
+export type Collection = keyof typeof collections;
+
+/** What a person would call the change: `state.put` on `plan`. */
+export interface AuditLabel {
+  action: string;
+  resource: string;
+}
+
+/** A precondition on a record. All that are given must hold. */
+export interface Guard extends Condition {
+  /** The record exists; otherwise the refusal is `absent`, not `mismatch`. */
+  exists?: boolean;
+  /** No sign of life since this time (milliseconds). */
+  untouchedSince?: number;
+}
+
+export type Op =
+  | {
+      kind: "put";
+      collection: Collection;
+      key: string;
+      value: Uint8Array;
+      contentType: string;
+      /** Also counts as a sign of life of the record. */
+      touch?: boolean;
+      guard?: Guard;
+      audit?: AuditLabel;
+    }
+  | { kind: "delete"; collection: Collection; key: string; guard?: Guard; audit?: AuditLabel }
+  | { kind: "guard"; collection: Collection; key: string; guard: Guard }
+  /** `data` is JSON text; it is stored and sent as it is. */
+  | { kind: "append"; topic: string; data: string; source: string };
+
+/** Operations that take effect all or not at all. */
+export interface Commit {
+  ops: readonly Op[];
+  /** The name stamped as `updated_by`; empty for nobody in particular. */
+  by: string;
+}
+
+/** A record without its value. Deleted ones stay as tombstones, so that a version is never used twice. */
+export interface RecordHead {
+  collection: Collection;
+  key: string;
+  version: number;
+  /** The store's revision that wrote this version. */
+  revision: number;
+  contentType: string;
+  /** SHA-256 of the value in hex; of a tombstone empty. */
+  hash: string;
+  size: number;
+  deleted: boolean;
+  updatedAt: number;
+  updatedBy: string;
+  /** The last sign of life, as far as it was flushed. */
+  touchedAt: number;
+}
+
+export interface StoredRecord extends RecordHead {
+  value: Uint8Array;
+}
+
+export interface EventRow {
+  /** Position in the log: gap-free, in commit order. */
+  id: number;
+  topic: string;
+  /** JSON text. */
+  data: string;
+  source: string;
+  createdAt: number;
+}
+
+export interface AuditRow {
+  id: number;
+  at: number;
+  actor: string;
+  action: string;
+  resource: string;
+  /** JSON text; holds `version` where there is one. */
+  detail: string;
+  outcome: "ok";
+  /** SHA-256 in hex over the row and the hash of the row before it. */
+  hash: string;
+}
+
+/** Where the store stands. One row of numbers, read and written with every batch. */
+export interface Heads {
+  /** Rises by one with each commit. */
+  revision: number;
+  /** The newest event's id. */
+  events: number;
+  /** The newest audit row's id and its hash. */
+  audit: number;
+  auditHash: string;
+  /** Live records of each collection, so that counting never scans. */
+  live: Readonly<Record<Collection, number>>;
+}
+
+export const emptyHeads: Heads = {
+  revision: 0,
+  events: 0,
+  audit: 0,
+  auditHash: "",
+  live: Object.fromEntries(Object.keys(collections).map((name) => [name, 0])) as Record<Collection, number>,
+};
+
+/** Why a commit changed nothing. `op` is the index of the operation whose guard failed. */
+export interface Refusal {
+  ok: false;
+  op: number;
+  failure: "mismatch" | "absent" | "alive";
+  /** The record as it is now; a tombstone or nothing counts as version 0. */
+  current: RecordHead | undefined;
+}
+
+/** What an operation came to: the new head of its record, the new event, or nothing for a guard. */
+export type OpResult = { record: RecordHead } | { event: EventRow } | null;
+
+export interface Committed {
+  ok: true;
+  revision: number;
+  results: readonly OpResult[];
+}
+
+export type Outcome = Committed | Refusal;
+
+/** A name for a record that no other record has: collections hold no U+0000, and neither do keys. */
+export function recordId(collection: Collection, key: string): string {
+  return `${collection}\0${key}`;
+}
+
+/** The opaque entity tag of a record's state. It joins version and hash, so it never names two states of a key. */
+export function entityTag(version: number, hash: string): string {
+  return `"${version}-${hash.slice(0, 16)}"`;
+}

@@ -1,0 +1,52 @@
+import { showTime } from "../contract/fields.ts";
+import { limits } from "../contract/limits.ts";
+import type { Handlers } from "../contract/operation.ts";
+import { RawJson } from "../contract/raw-json.ts";
+import type { EventRow } from "../core/commit.ts";
+import { expectCommitted } from "../core/guard.ts";
+import type { Store } from "../store/store.ts";
+import type { eventOperations } from "./contract.ts";
+import { patternOf } from "./pattern.ts";
+
+/** The event bus: what is published is appended to a log, which is what every subscriber reads. */
+export function eventService(store: Store): Handlers<typeof eventOperations> {
+  return {
+    async publish({ body, caller }) {
+      const data = body.data instanceof RawJson ? body.data.text : JSON.stringify(body.data ?? null);
+      const outcome = await store.commit({
+        by: caller.name,
+        ops: [{ kind: "append", topic: body.topic, data, source: caller.name }],
+      });
+      const result = expectCommitted(outcome).results[0];
+      if (!result || !("event" in result)) throw new Error("the commit appended no event");
+      return showEvent(result.event);
+    },
+
+    async history({ query }) {
+      const topic = query.topic ? patternOf("topic", query.topic) : undefined;
+      const { from, to, after } = query;
+      const source = query.source || undefined;
+      const rows = await store.events({
+        order: after === undefined ? "newest" : "oldest",
+        limit: (after === undefined ? query.last : query.limit) ?? query.limit ?? query.last ?? limits.historyRows,
+        after,
+        topic,
+        from,
+        to,
+        source,
+      });
+      return rows.map(showEvent);
+    },
+  };
+}
+
+/** An event as the wire shows it. Its data goes out as the text that came in. */
+export function showEvent(row: EventRow) {
+  return {
+    id: row.id,
+    topic: row.topic,
+    data: new RawJson(row.data),
+    source: row.source,
+    created_at: showTime(row.createdAt),
+  };
+}

@@ -1,0 +1,69 @@
+import { KoorError } from "../contract/errors.ts";
+
+/** Bodies under way at once, in bytes. Six values of the largest size; the rest is told to come back. */
+export const bodiesUnderWayBytes = 64 * 1024 * 1024;
+
+let underWay = 0;
+
+/** A body that was read, and the room it holds until the request is done. */
+export interface ReadBody {
+  bytes: Uint8Array;
+  release(): void;
+}
+
+/**
+ * Reads a request's body whole, or refuses it as soon as it is known to be too large.
+ * @throws KoorError `too_large`; `unavailable` while others fill the room
+ */
+export async function readBody(request: Request, maxBytes: number): Promise<ReadBody> {
+  const declared = request.headers.get("content-length");
+  const length = declared === null ? undefined : Number(declared);
+  if (length !== undefined && length > maxBytes) throw tooLarge(maxBytes);
+  if (length === 0 || (length === undefined && request.body === null)) return { bytes: new Uint8Array(), release() {} };
+  // Without a length the most it can become is reserved: a chunked body has no other bound.
+  const release = reserve(length ?? maxBytes);
+  try {
+    // With a length the server reads no further than that; without one the chunks are counted.
+    const bytes =
+      length === undefined ? await collect(request, maxBytes) : new Uint8Array(await request.arrayBuffer());
+    return { bytes, release };
+  } catch (error) {
+    release();
+    throw error;
+  }
+}
+
+function reserve(bytes: number): () => void {
+  if (underWay > 0 && underWay + bytes > bodiesUnderWayBytes) {
+    throw new KoorError("unavailable", "too many large bodies are under way", { retryAfter: 1 });
+  }
+  underWay += bytes;
+  let held = true;
+  return () => {
+    if (held) underWay -= bytes;
+    held = false;
+  };
+}
+
+async function collect(request: Request, maxBytes: number): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of request.body as ReadableStream<Uint8Array>) {
+    size += chunk.length;
+    if (size > maxBytes) throw tooLarge(maxBytes);
+    chunks.push(chunk);
+  }
+  const bytes = new Uint8Array(size);
+  let at = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, at);
+    at += chunk.length;
+  }
+  return bytes;
+}
+
+function tooLarge(maxBytes: number): KoorError {
+  return new KoorError("too_large", `the body is over ${maxBytes} bytes`, {
+    hint: "Split it, or keep the large part elsewhere and store a reference.",
+  });
+}

@@ -1,0 +1,27 @@
+import type { McpHandler } from "../mcp/handler.ts";
+import { limits } from "../contract/limits.ts";
+import { readBody } from "./body.ts";
+import type { Front } from "./front.ts";
+import { type MountOptions, type RouteHandler, callerOf, refuse } from "./mount.ts";
+
+/** `/mcp` behind the same front as REST: the MCP library checks neither Host, Origin nor token. */
+export function mountMcp(mcp: McpHandler, options: Pick<MountOptions, "front" | "identify">): RouteHandler {
+  const { front }: { front: Front } = options;
+  return async (request) => {
+    try {
+      front.admit(request);
+      front.authorize(request);
+      const caller = await callerOf(request, options);
+      const { bytes, release } = await readBody(request, limits.bodyBytes);
+      try {
+        const body = request.method === "POST" ? (bytes as Uint8Array<ArrayBuffer>) : null;
+        const { method, headers, url, signal } = request;
+        return await mcp.fetch(new Request(url, { method, headers, body, signal }), caller);
+      } finally {
+        release();
+      }
+    } catch (error) {
+      return refuse(request, error);
+    }
+  };
+}

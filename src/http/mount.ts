@@ -1,0 +1,206 @@
+import type { BunRequest, Server } from "bun";
+import { getLogger } from "@logtape/logtape";
+import { type Services, api } from "../contract/api.ts";
+import { check } from "../contract/check.ts";
+import { KoorError } from "../contract/errors.ts";
+import type { Caller, Input, Operation, StoredAnswer } from "../contract/operation.ts";
+import type { Ledger } from "../metrics/ledger.ts";
+import { readBody } from "./body.ts";
+import type { Front } from "./front.ts";
+import {
+  type PathParams,
+  contentTypeOf,
+  keyDepth,
+  parseBody,
+  readCondition,
+  readParams,
+  readQuery,
+} from "./request.ts";
+import { type Sent, sendError, sendJson, sendStored } from "./response.ts";
+import type { SocketData, Sockets } from "./sockets.ts";
+
+/**
+ * From operations to routes: the way of every request, the same for all of them. Headers are judged first, then
+ * who asks, then the body is read, checked and handed to the service.
+ */
+
+export interface MountOptions {
+  services: Services;
+  front: Front;
+  ledger: Ledger;
+  sockets: Sockets;
+  /** Whose token this is. @throws KoorError `unknown_instance` */
+  identify: (instanceToken: string) => Promise<Caller>;
+}
+
+export type BunServer = Server<SocketData>;
+export type RouteHandler = (request: BunRequest, server: BunServer) => Promise<Response | undefined>;
+
+type Handler = (input: Input<Operation>) => Promise<unknown>;
+
+const nobody: Caller = Object.freeze({ name: "" });
+const log = getLogger(["koor", "http"]);
+
+/** One route for each path of the contract, and for each depth of those that end in `{key...}`. */
+export function mountApi(options: MountOptions): Record<string, RouteHandler> {
+  const byPath = new Map<string, Map<string, RouteHandler>>();
+  for (const [noun, operations] of Object.entries(api)) {
+    for (const [verb, operation] of Object.entries(operations as Record<string, Operation>)) {
+      const handlers = options.services[noun as keyof Services] as unknown as Record<string, Handler>;
+      const methods = byPath.get(operation.path) ?? new Map<string, RouteHandler>();
+      methods.set(operation.method, mountOperation(operation, handlers[verb], options));
+      byPath.set(operation.path, methods);
+    }
+  }
+  const routes: Record<string, RouteHandler> = {};
+  for (const [path, methods] of byPath) {
+    for (const route of routePaths(path)) routes[route] = byMethod(methods);
+  }
+  return routes;
+}
+
+/** `/a/{b}` as `/a/:b`; `/a/{b...}` as `/a/:b0`, `/a/:b0/:b1`, ...: only declared parameters keep dots as they came. */
+function routePaths(path: string): string[] {
+  const [, start, name] = /^(.*)\/\{(\w+)\.\.\.\}$/.exec(path) ?? [];
+  if (start === undefined) return [path.replaceAll(/\{(\w+)\}/g, ":$1")];
+  const paths: string[] = [];
+  for (let depth = 0, route = start; depth < keyDepth; depth++) {
+    route += `/:${name}${depth}`;
+    paths.push(route);
+  }
+  return paths;
+}
+
+function byMethod(methods: ReadonlyMap<string, RouteHandler>): RouteHandler {
+  const allowed = [...methods.keys()].flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : [method])).join(", ");
+  return async (request, server) => {
+    const handler = methods.get(request.method === "HEAD" ? "GET" : request.method);
+    if (handler) return handler(request, server);
+    return sendError(
+      new KoorError("method_not_allowed", `${request.method} is not allowed here`, {
+        allow: allowed,
+        hint: `Allowed: ${allowed}`,
+      }),
+    ).response;
+  };
+}
+
+function mountOperation(operation: Operation, handler: Handler | undefined, options: MountOptions): RouteHandler {
+  const { front, ledger, sockets } = options;
+  const noQuery: unknown = operation.query ? Object.freeze(check(operation.query, {}, "query")) : undefined;
+  const takesCondition = operation.conditional === true || operation.response === "bytes";
+
+  async function readInput(request: BunRequest): Promise<{ input: Input<Operation>; bytesIn: number; release(): void }> {
+    front.admit(request);
+    if (!operation.open) front.authorize(request);
+    const caller = await callerOf(request, options);
+    const params = operation.params
+      ? check(operation.params, readParams(operation, request, request.params as PathParams), "path")
+      : {};
+    const query =
+      operation.query && request.url.includes("?") ? check(operation.query, readQuery(request.url), "query") : noQuery;
+    const condition = takesCondition ? readCondition(request.headers) : {};
+    const input = { params, query, body: undefined as unknown, contentType: "", condition, caller } as Input<Operation>;
+    if (!operation.body) return { input, bytesIn: 0, release() {} };
+    input.contentType = operation.body.kind === "bytes" ? contentTypeOf(request) : "";
+    const { bytes, release } = await readBody(request, operation.body.maxBytes);
+    try {
+      input.body = parseBody(operation.body, bytes) as never;
+    } catch (error) {
+      release();
+      throw error;
+    }
+    return { input, bytesIn: bytes.length, release };
+  }
+
+  async function answer(request: BunRequest): Promise<Sent & { bytesIn: number }> {
+    const { input, bytesIn, release } = await readInput(request);
+    try {
+      const result = await (handler as Handler)(input);
+      const sent = operation.response === "bytes" ? sendStored(result as StoredAnswer) : sendJson(result);
+      return { ...sent, bytesIn };
+    } finally {
+      release();
+    }
+  }
+
+  return async (request, server) => {
+    try {
+      if (operation.response === "socket") {
+        const { input } = await readInput(request);
+        return await sockets.upgrade(request, server, input.query as never);
+      }
+      const { response, bytes, bytesIn } = await answer(request);
+      if (!operation.unmetered) ledger.rest(bytes + bytesIn);
+      return request.method === "HEAD" ? withoutBody(response, bytes) : response;
+    } catch (error) {
+      return refuse(request, error);
+    }
+  };
+}
+
+/** Who asks: the instance whose own token the request carries, else nobody in particular. */
+export async function callerOf(request: Request, options: Pick<MountOptions, "identify">): Promise<Caller> {
+  const token = request.headers.get("koor-instance-token");
+  return token === null ? nobody : options.identify(token);
+}
+
+/** Tells the caller, and the log what the caller must not know. */
+export function refuse(request: Request, error: unknown): Response {
+  if (!(error instanceof KoorError) && !request.signal.aborted) {
+    log.error("{method} {url} failed: {error}", { method: request.method, url: pathOf(request.url), error });
+  }
+  return sendError(error).response;
+}
+
+/** Without the query: it may hold what does not belong into logs. */
+function pathOf(url: string): string {
+  return url.replace(/\?.*$/s, "").replace(/^https?:\/\/[^/]*/, "");
+}
+
+function withoutBody(response: Response, bytes: number): Response {
+  const headers = new Headers(response.headers);
+  if (response.status === 200) headers.set("Content-Length", String(bytes));
+  return new Response(null, { status: response.status, headers });
+}
+
+/**
+ * The answer where no route matched: a known path with an empty parameter is told what is missing (Bun's routes
+ * do not match those), everything else that there is no such route. Never performs anything.
+ */
+export function noRoute(request: Request): Response {
+  const path = pathOf(request.url);
+  for (const operations of Object.values(api)) {
+    for (const operation of Object.values(operations as Record<string, Operation>)) {
+      const fault = emptyParameter(operation.path, path);
+      if (fault) return sendError(fault).response;
+    }
+  }
+  return sendError(
+    new KoorError("not_found", `no route for ${request.method} ${path.slice(0, 256)}`, {
+      hint: "GET /api/openapi.json lists every route.",
+    }),
+  ).response;
+}
+
+function emptyParameter(template: string, path: string): KoorError | undefined {
+  const [fixed = "", wildcard] = template.split(/\/\{\w+\.\.\.\}$/);
+  if (wildcard !== undefined) {
+    if (path === `${fixed}/`) return new KoorError("bad_request", "key is required", { path: "key" });
+    if (!path.startsWith(`${fixed}/`)) return undefined;
+    return new KoorError("bad_request", `key has empty parts between slashes, or more than ${keyDepth} parts`, {
+      path: "key",
+      hint: "Percent-encode its slashes as %2F; koor-cli does so by itself.",
+    });
+  }
+  const parts = path.split("/");
+  const wanted = template.split("/");
+  if (parts.length !== wanted.length) return undefined;
+  let missing: string | undefined;
+  for (const [index, want] of wanted.entries()) {
+    const [, name] = /^\{(\w+)\}$/.exec(want) ?? [];
+    if (name === undefined ? parts[index] !== want : false) return undefined;
+    if (name !== undefined && parts[index] === "") missing ??= name;
+  }
+  return missing === undefined ? undefined : new KoorError("bad_request", `${missing} is required`, { path: missing });
+}

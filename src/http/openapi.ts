@@ -1,0 +1,168 @@
+import { z } from "zod";
+import { api, apiVersion } from "../contract/api.ts";
+import { type Reason, reasons } from "../contract/errors.ts";
+import type { Operation } from "../contract/operation.ts";
+import type { Front } from "./front.ts";
+import { type RouteHandler, refuse } from "./mount.ts";
+import { sendJson } from "./response.ts";
+
+/** The OpenAPI 3.1 document, worked out from the contract and from nothing else. */
+
+type Json = Record<string, unknown>;
+
+/** What any operation can be refused for, and so is not said of each. */
+const anywhere: readonly Reason[] = ["bad_request", "unauthorized", "unknown_instance", "forbidden", "unavailable", "internal"];
+
+export function openApiDocument(): Json {
+  const paths: Record<string, Json> = {};
+  for (const [noun, operations] of Object.entries(api)) {
+    for (const [verb, operation] of Object.entries(operations as Record<string, Operation>)) {
+      // OpenAPI has no parameter that spans slashes; they are percent-encoded or not, as one likes.
+      const path = operation.path.replace("...}", "}");
+      const item = (paths[path] ??= {});
+      item[operation.method.toLowerCase()] = describe(noun, verb, operation);
+    }
+  }
+  return {
+    openapi: "3.1.0",
+    info: {
+      title: "Koor",
+      version: apiVersion,
+      summary: "Coordination server for AI coding agents",
+      license: { name: "MIT", identifier: "MIT" },
+    },
+    paths,
+    security: [{ bearer: [] }, {}],
+    components: {
+      securitySchemes: { bearer: { type: "http", scheme: "bearer" } },
+      parameters: {
+        instanceToken: {
+          name: "Koor-Instance-Token",
+          in: "header",
+          description: "An instance's own token: the caller is then that instance.",
+          schema: { type: "string" },
+        },
+        ...conditionParameters,
+      },
+      schemas: { Error: errorSchema },
+    },
+  };
+}
+
+/** `GET /api/openapi.json`, made once when it is first asked for. */
+export function openApiRoute(front: Front): RouteHandler {
+  let document: Json | undefined;
+  return async (request) => {
+    try {
+      front.admit(request);
+      front.authorize(request);
+      document ??= openApiDocument();
+      return sendJson(document).response;
+    } catch (error) {
+      return refuse(request, error);
+    }
+  };
+}
+
+const conditionParameters = {
+  ifMatch: header("If-Match", "Only if the record has one of these entity tags; `*`: if it exists."),
+  ifNoneMatch: header("If-None-Match", "Writing: `*`, only if it does not exist. Reading: 304 for these entity tags."),
+  ifVersion: header("X-Koor-If-Version", "Only if the record has this version; 0: only if it does not exist."),
+};
+
+const errorSchema = {
+  type: "object",
+  required: ["error", "code", "reason"],
+  properties: {
+    error: { type: "string", description: "What went wrong." },
+    code: { type: "integer", description: "The HTTP status." },
+    reason: { enum: Object.keys(reasons), description: "Stable; programs branch on it." },
+    hint: { type: "string", description: "What to do next." },
+    path: { type: "string", description: "The offending field." },
+    current: { type: "integer", description: "The version the record has now; 0: there is none." },
+  },
+};
+
+function header(name: string, description: string): Json {
+  return { name, in: "header", description, schema: { type: "string" } };
+}
+
+function describe(noun: string, verb: string, operation: Operation): Json {
+  const reading = operation.response === "bytes";
+  const conditions = operation.conditional ? ["ifMatch", "ifNoneMatch", "ifVersion"] : reading ? ["ifNoneMatch"] : [];
+  return {
+    operationId: `${noun}.${verb}`,
+    tags: [noun],
+    summary: operation.summary,
+    ...(operation.open && { security: [{}] }),
+    parameters: [
+      ...fieldsOf(operation.params, "path"),
+      ...fieldsOf(operation.query, "query"),
+      ...["instanceToken", ...conditions].map((name) => ({ $ref: `#/components/parameters/${name}` })),
+    ],
+    ...(operation.body && { requestBody: requestBody(operation.body) }),
+    responses: { ...success(operation), ...refusals(operation, conditions.length > 0) },
+  };
+}
+
+function fieldsOf(schema: z.ZodObject | undefined, place: "path" | "query"): Json[] {
+  if (!schema) return [];
+  const { properties = {}, required = [] } = toJsonSchema(schema, "input") as {
+    properties?: Record<string, Json>;
+    required?: string[];
+  };
+  return Object.entries(properties).map(([name, { description, ...type }]) => ({
+    name,
+    in: place,
+    required: place === "path" || required.includes(name),
+    ...(description !== undefined && { description }),
+    schema: type,
+  }));
+}
+
+function requestBody(body: NonNullable<Operation["body"]>): Json {
+  const content =
+    body.kind === "bytes"
+      ? { "*/*": { schema: { description: `Any bytes, at most ${body.maxBytes}.` } } }
+      : { "application/json": { schema: toJsonSchema(body.schema, "input") } };
+  return { required: true, content };
+}
+
+function success(operation: Operation): Json {
+  if (operation.response === "socket") {
+    return { "101": { description: "A WebSocket; each text frame is one event as JSON." } };
+  }
+  const headers = {
+    ETag: { schema: { type: "string" } },
+    "X-Koor-Version": { schema: { type: "integer" } },
+    "X-Koor-Hash": { schema: { type: "string" } },
+  };
+  if (operation.response === "bytes") {
+    return {
+      "200": { description: "The value as it was written", headers, content: { "*/*": {} } },
+      "304": { description: "You have this state of it already" },
+    };
+  }
+  const schema = toJsonSchema(operation.response, "output");
+  return { "200": { description: operation.summary, content: { "application/json": { schema } } } };
+}
+
+function refusals(operation: Operation, conditional: boolean): Json {
+  const own = new Set<Reason>([...anywhere, ...(operation.errors ?? [])]);
+  if (conditional && operation.conditional) own.add("version_mismatch");
+  if (operation.body) own.add("too_large");
+  const byStatus = Map.groupBy(own, (reason) => reasons[reason].status);
+  const content = { "application/json": { schema: { $ref: "#/components/schemas/Error" } } };
+  return Object.fromEntries(
+    [...byStatus].map(([status, list]) => [
+      String(status),
+      { description: list.map((reason) => `${reason}: ${reasons[reason].meaning}`).join(" "), content },
+    ]),
+  );
+}
+
+/** Koor's schemas read texts and give numbers; what comes in is what the document must show. */
+function toJsonSchema(schema: z.ZodType, io: "input" | "output"): Json {
+  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io, unrepresentable: "any", reused: "inline" });
+  return rest;
+}

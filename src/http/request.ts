@@ -1,0 +1,136 @@
+import { check } from "../contract/check.ts";
+import { KoorError } from "../contract/errors.ts";
+import type { Body, Condition, Operation } from "../contract/operation.ts";
+import { rawMembers } from "../contract/raw-json.ts";
+
+/** From a request to what a service takes: parameters, query, body and conditions, all checked. */
+
+/** Path parameters as Bun gives them: each segment decoded once, dots and all. */
+export type PathParams = Record<string, string>;
+
+/**
+ * The operation's parameters. A `{key...}` was declared once per depth, as `key0`, `key1`, ...: joined by slashes
+ * here. `.` and `..` are refused, since clients, proxies and Bun's own `request.url` rewrite such paths, and so
+ * would reach another key than they name.
+ */
+export function readParams(operation: Operation, request: Request, given: PathParams): Record<string, string> {
+  const params: Record<string, string> = {};
+  for (const [, name = "", rest] of operation.path.matchAll(/\{(\w+)(\.\.\.)?\}/g)) {
+    const segments = rest ? segmentsOf(given, name) : [given[name] ?? ""];
+    for (const segment of segments) {
+      if (segment === "." || segment === "..") {
+        throw new KoorError("bad_request", `${name} must not have "." or ".." between slashes`, {
+          path: name,
+          hint: "Percent-encode the slashes beside it as %2F; koor-cli does so by itself.",
+        });
+      }
+      if (segment === "" && segments.length > 1) {
+        throw new KoorError("bad_request", `${name} must not have empty parts between slashes`, {
+          path: name,
+          hint: "Percent-encode such slashes as %2F; koor-cli does so by itself.",
+        });
+      }
+      // Bun puts U+FFFD for what it cannot decode; the same character can also be meant.
+      if (segment.includes("\u{FFFD}")) refuseBrokenEncoding(request.url, name);
+    }
+    params[name] = segments.join("/");
+  }
+  return params;
+}
+
+/**
+ * How many parts between plain slashes a key may have; deeper ones come with their slashes percent-encoded. Bun 1.4.5
+ * mixes up the parameters of routes that have many: 66 were right, 100 were not.
+ */
+export const keyDepth = 64;
+
+function segmentsOf(given: PathParams, name: string): string[] {
+  const segments: string[] = [];
+  for (let depth = 0; given[`${name}${depth}`] !== undefined; depth++) segments.push(given[`${name}${depth}`] as string);
+  return segments;
+}
+
+function refuseBrokenEncoding(url: string, name: string): void {
+  try {
+    decodeURIComponent(url.replace(/[?#].*$/s, ""));
+  } catch {
+    throw new KoorError("bad_request", `${name} is not valid percent-encoded UTF-8`, { path: name });
+  }
+}
+
+/** The query as a plain object; of a name that is given twice the first counts, unknown names are nobody's business. */
+export function readQuery(url: string): Record<string, string> {
+  const start = url.indexOf("?");
+  const query: Record<string, string> = Object.create(null) as Record<string, string>;
+  if (start === -1) return query;
+  for (const [name, value] of new URLSearchParams(url.slice(start))) query[name] ??= value;
+  return query;
+}
+
+/**
+ * A body as the operation wants it.
+ * @throws KoorError `bad_request` for what is no UTF-8, no JSON, or not of the schema
+ */
+export function parseBody(body: Body, bytes: Uint8Array): unknown {
+  if (body.kind === "bytes") return bytes;
+  const text = decodeUtf8(bytes);
+  if (text.trim() === "") throw new KoorError("bad_request", "empty body", { path: "body" });
+  const value = check(body.schema, parseJson(text), "body");
+  if (body.raw.length === 0) return value;
+  return { ...(value as object), ...Object.fromEntries(rawMembers(text, body.raw)) };
+}
+
+function decodeUtf8(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    throw new KoorError("bad_request", "the body is not UTF-8", { path: "body" });
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new KoorError("bad_request", `the body is not JSON: ${(error as Error).message}`, { path: "body" });
+  }
+}
+
+/** What was declared for a stored value; `curl -d` names a form unasked, and means JSON. */
+export function contentTypeOf(request: Request): string {
+  const type = request.headers.get("content-type") ?? "";
+  if (type === "" || type.startsWith("application/x-www-form-urlencoded")) return "application/json";
+  if (type.length <= 255) return type;
+  throw new KoorError("bad_request", "Content-Type is longer than 255 bytes", { path: "Content-Type" });
+}
+
+/** The conditions that the request's headers state. */
+export function readCondition(headers: Headers): Condition {
+  const match = headers.get("if-match");
+  const noneMatch = headers.get("if-none-match");
+  const version = headers.get("x-koor-if-version");
+  if (version !== null && !/^\d{1,15}$/.test(version)) {
+    throw new KoorError("bad_request", "X-Koor-If-Version must be a whole number", { path: "X-Koor-If-Version" });
+  }
+  return {
+    ...(match !== null && { match: entityTags(match, "If-Match", false) }),
+    ...(noneMatch !== null && { noneMatch: entityTags(noneMatch, "If-None-Match", true) }),
+    ...(version !== null && { version: Number(version) }),
+  };
+}
+
+/**
+ * A list of entity tags (RFC 9110, 13.1). `If-None-Match` compares weakly, so that `W/"x"` counts as `"x"`;
+ * `If-Match` strongly, where a weak tag matches nothing. Tags without quotes are taken as they are: people forget them.
+ */
+function entityTags(header: string, name: string, weak: boolean): readonly string[] | "*" {
+  if (header.trim() === "*") return "*";
+  const tags: string[] = [];
+  for (const part of header.split(",")) {
+    const [, isWeak, quoted, bare] = /^\s*(W\/)?(?:("[^"]*")|([^\s",*]+))\s*$/.exec(part) ?? [];
+    const tag = quoted ?? (bare === undefined ? undefined : `"${bare}"`);
+    if (tag === undefined) throw new KoorError("bad_request", `${name} is no list of entity tags`, { path: name });
+    if (weak || !isWeak) tags.push(tag);
+  }
+  return tags;
+}

@@ -1,0 +1,62 @@
+import { type ErrorBody, KoorError } from "../contract/errors.ts";
+import type { StoredAnswer } from "../contract/operation.ts";
+import { stringify } from "../contract/raw-json.ts";
+import { entityTag } from "../core/commit.ts";
+
+/** On every answer: browsers must not guess types, nor let other sites' pages embed what is here. */
+const everywhere = { "X-Content-Type-Options": "nosniff", "Cross-Origin-Resource-Policy": "same-origin" };
+
+const jsonHeaders = { ...everywhere, "Content-Type": "application/json", "Cache-Control": "no-store" };
+
+/**
+ * A stored value is whatever somebody wrote: a page among them must not run as a page of this server.
+ * `no-cache` keeps it but asks each time, which the entity tag makes cheap.
+ */
+const storedHeaders = { ...everywhere, "Content-Security-Policy": "sandbox", "Cache-Control": "no-cache" };
+
+export interface Sent {
+  response: Response;
+  /** Of the body, for the token ledger. */
+  bytes: number;
+}
+
+/** An operation's JSON answer. What has a version and a hash also has an entity tag. */
+export function sendJson(body: unknown): Sent {
+  const text = stringify(body);
+  const tag = tagOf(body);
+  const response = new Response(text, { headers: tag ? { ...jsonHeaders, ETag: tag } : jsonHeaders });
+  return { response, bytes: text.length };
+}
+
+function tagOf(body: unknown): string | undefined {
+  if (typeof body !== "object" || body === null || !("version" in body) || !("hash" in body)) return undefined;
+  return entityTag(body.version as number, body.hash as string);
+}
+
+/** A stored value, or 304 for a caller who has it. */
+export function sendStored(stored: StoredAnswer): Sent {
+  const headers = {
+    ...storedHeaders,
+    ETag: entityTag(stored.version, stored.hash),
+    "X-Koor-Version": String(stored.version),
+    "X-Koor-Hash": stored.hash,
+  };
+  if (stored.bytes === null) return { response: new Response(null, { status: 304, headers }), bytes: 0 };
+  const response = new Response(stored.bytes as Uint8Array<ArrayBuffer>, { headers: { ...headers, "Content-Type": stored.content_type } });
+  return { response, bytes: stored.bytes.length };
+}
+
+/** A refusal. What is no `KoorError` is told as `internal`, and nothing of its inside. */
+export function sendError(error: unknown): Sent {
+  const known = error instanceof KoorError ? error : new KoorError("internal", "internal error", { hint: "See the server's log." });
+  const body: ErrorBody = known.toBody();
+  const { retryAfter, allow } = known.details;
+  const text = JSON.stringify(body);
+  const headers = {
+    ...jsonHeaders,
+    ...(known.status === 401 && { "WWW-Authenticate": "Bearer" }),
+    ...(retryAfter !== undefined && { "Retry-After": String(retryAfter) }),
+    ...(allow !== undefined && { Allow: allow }),
+  };
+  return { response: new Response(text, { status: known.status, headers }), bytes: text.length };
+}

@@ -1,0 +1,277 @@
+import { createHash } from "node:crypto";
+import { KoorError } from "../contract/errors.ts";
+import { showTime } from "../contract/fields.ts";
+import type { Caller, Handlers } from "../contract/operation.ts";
+import type { AuditLabel, Op, StoredRecord } from "../core/commit.ts";
+import { expectCommitted } from "../core/guard.ts";
+import type { Store } from "../store/store.ts";
+import type { instanceOperations } from "./contract.ts";
+
+/** Silence after which an instance counts as stale, in milliseconds. */
+export const staleAfter = 5 * 60 * 1000;
+
+/** How often a write is tried again when another came between its read and its commit. */
+const attempts = 10;
+
+/** What is stored of an instance. `status` is worked out of two facts, since a stale one may or may not have been active. */
+interface Profile {
+  name: string;
+  workspace: string;
+  intent: string;
+  stack: string;
+  capabilities: string[];
+  registered_at: number;
+  activated: boolean;
+  stale: boolean;
+  token_hash: string;
+}
+
+export interface InstanceOptions {
+  store: Store;
+  /** Milliseconds since 1970. */
+  now: () => number;
+  /** Ids and tokens: random UUIDs. */
+  newId: () => string;
+}
+
+export interface InstanceService extends Handlers<typeof instanceOperations> {
+  /**
+   * Whose token this is. Using it is a sign of life, activates the instance the first time, and brings a stale one back.
+   * @throws KoorError `unknown_instance`
+   */
+  identify(token: string): Promise<Caller>;
+  /** Writes the signs of life that were gathered since the last time. */
+  flush(): Promise<void>;
+}
+
+/** The instance registry: who is there, and what they work on. */
+export function instanceService({ store, now, newId }: InstanceOptions): InstanceService {
+  /** Signs of life that are not flushed yet: id -> milliseconds. */
+  const seen = new Map<string, number>();
+
+  function show(record: StoredRecord) {
+    const { name, workspace, intent, stack, capabilities, registered_at } = decode(record);
+    return {
+      id: record.key,
+      name,
+      workspace,
+      intent,
+      stack,
+      capabilities,
+      status: statusOf(decode(record)),
+      registered_at: showTime(registered_at),
+      last_seen: showTime(Math.max(record.touchedAt, seen.get(record.key) ?? 0)),
+    };
+  }
+
+  async function read(id: string): Promise<StoredRecord> {
+    const record = await store.get("instances", id);
+    if (!record) throw absent(id);
+    return record;
+  }
+
+  /** Reads, changes and writes, and does so again when somebody else was quicker. `null`: nothing to change. */
+  async function change(id: string, action: string, by: string, edit: (profile: Profile) => Profile | null) {
+    for (let attempt = 0; attempt < attempts; attempt++) {
+      const record = await read(id);
+      const edited = edit(decode(record));
+      if (edited === null) return record;
+      const guard = { version: record.version, exists: true };
+      const op = { ...putInstance(id, edited, { action, resource: id }), guard };
+      const outcome = await store.commit({ by, ops: [op] });
+      if (outcome.ok) return { ...record, value: op.value };
+      if (outcome.failure === "absent") throw absent(id);
+    }
+    throw new KoorError("conflict", `instance ${id} is being changed by others all the time`, {
+      hint: "Try the same request again.",
+    });
+  }
+
+  const alive = (id: string) => seen.set(id, now());
+
+  async function flush(): Promise<void> {
+    if (seen.size === 0) return;
+    const times = new Map(seen);
+    await store.touch("instances", times);
+    // What came in meanwhile stays for the next time.
+    for (const [id, at] of times) if (seen.get(id) === at) seen.delete(id);
+  }
+
+  /** In order of registration. */
+  async function all(): Promise<StoredRecord[]> {
+    const records = await store.listValues("instances");
+    return records.sort((a, b) => decode(a).registered_at - decode(b).registered_at);
+  }
+
+  return {
+    flush,
+
+    async identify(token) {
+      const pointer = await store.get("instance_tokens", hashToken(token));
+      if (!pointer) throw unknownInstance();
+      const id = new TextDecoder().decode(pointer.value);
+      const record = await store.get("instances", id);
+      if (!record) throw unknownInstance();
+      const profile = decode(record);
+      alive(id);
+      if (!profile.activated) await change(id, "instance.activate", profile.name, activated);
+      else if (profile.stale) await change(id, "instance.recover", profile.name, recovered);
+      return { instanceId: id, name: profile.name };
+    },
+
+    async register({ body, caller }) {
+      const id = newId();
+      const token = newId();
+      const profile: Profile = {
+        ...body,
+        registered_at: now(),
+        activated: false,
+        stale: false,
+        token_hash: hashToken(token),
+      };
+      const put = putInstance(id, profile, { action: "instance.register", resource: id });
+      const outcome = await store.commit({
+        by: caller.name,
+        ops: [
+          { ...put, guard: { version: 0 } },
+          {
+            kind: "put",
+            collection: "instance_tokens",
+            key: profile.token_hash,
+            value: new TextEncoder().encode(id),
+            contentType: "text/plain",
+          },
+        ],
+      });
+      expectCommitted(outcome);
+      const { status: _, ...shown } = show(await read(id));
+      return { ...shown, status: "pending" as const, token };
+    },
+
+    async list({ query }) {
+      const records = await all();
+      return records.map(show).filter(
+        (instance) =>
+          matches(query.name, instance.name) &&
+          matches(query.workspace, instance.workspace) &&
+          matches(query.stack, instance.stack) &&
+          matches(query.status, instance.status) &&
+          (!query.capability || instance.capabilities.includes(query.capability)),
+      );
+    },
+
+    async stale() {
+      const records = await all();
+      return records.filter((record) => decode(record).stale).map(show);
+    },
+
+    async get({ params }) {
+      return show(await read(params.id));
+    },
+
+    async update({ params, body, caller }) {
+      const changes = Object.fromEntries(Object.entries(body).filter(([, value]) => value !== undefined));
+      return show(
+        await change(params.id, "instance.update", caller.name, (profile) => recovered({ ...profile, ...changes })),
+      );
+    },
+
+    async heartbeat({ params, caller }) {
+      await change(params.id, "instance.recover", caller.name, (profile) => (profile.stale ? recovered(profile) : null));
+      alive(params.id);
+      return { id: params.id, status: "ok" as const };
+    },
+
+    async activate({ params, caller }) {
+      await change(params.id, "instance.activate", caller.name, (profile) =>
+        profile.activated && !profile.stale ? null : activated(profile),
+      );
+      alive(params.id);
+      return { id: params.id, status: "active" as const };
+    },
+
+    async capabilities({ params, body, caller }) {
+      const { capabilities } = body;
+      await change(params.id, "instance.capabilities", caller.name, (profile) => recovered({ ...profile, capabilities }));
+      return { id: params.id, capabilities };
+    },
+
+    async delete({ params: { id }, caller }) {
+      const { token_hash } = decode(await read(id));
+      const outcome = await store.commit({
+        by: caller.name,
+        ops: [
+          {
+            kind: "delete",
+            collection: "instances",
+            key: id,
+            guard: { exists: true },
+            audit: { action: "instance.deregister", resource: id },
+          },
+          { kind: "delete", collection: "instance_tokens", key: token_hash },
+        ],
+      });
+      expectCommitted(outcome, `instance not found: ${id}`);
+      seen.delete(id);
+      return { deleted: id };
+    },
+
+    async checkLiveness() {
+      await flush();
+      const silentSince = now() - staleAfter;
+      const newlyStale: string[] = [];
+      for (const record of await all()) {
+        const profile = decode(record);
+        if (profile.stale || record.touchedAt > silentSince) continue;
+        // A sign of life that another server flushed in between wins.
+        const guard = { version: record.version, exists: true, untouchedSince: silentSince };
+        const put = putInstance(record.key, { ...profile, stale: true }, { action: "instance.stale", resource: record.key });
+        const outcome = await store.commit({ by: "liveness-monitor", ops: [{ ...put, touch: false, guard }] });
+        if (outcome.ok) newlyStale.push(record.key);
+      }
+      return { checked: true as const, newly_stale: newlyStale, count: newlyStale.length };
+    },
+  };
+}
+
+function putInstance(id: string, profile: Profile, audit: AuditLabel): Extract<Op, { kind: "put" }> {
+  const value = new TextEncoder().encode(JSON.stringify(profile));
+  return { kind: "put", collection: "instances", key: id, value, contentType: "application/json", touch: true, audit };
+}
+
+function decode(record: StoredRecord): Profile {
+  return JSON.parse(new TextDecoder().decode(record.value)) as Profile;
+}
+
+function statusOf(profile: Profile): "pending" | "active" | "stale" {
+  if (profile.stale) return "stale";
+  return profile.activated ? "active" : "pending";
+}
+
+function activated(profile: Profile): Profile {
+  return { ...profile, activated: true, stale: false };
+}
+
+function recovered(profile: Profile): Profile {
+  return { ...profile, stale: false };
+}
+
+/** Tokens are random, so a plain hash keeps them: there is nothing to guess that a slow hash would slow down. */
+function hashToken(token: string): string {
+  return createHash("sha256").update(token).digest("hex");
+}
+
+/** An empty filter filters nothing; others match whole values, letter by letter. */
+function matches(filter: string | undefined, value: string): boolean {
+  return !filter || filter === value;
+}
+
+function absent(id: string): KoorError {
+  return new KoorError("not_found", `instance not found: ${id}`, { hint: "List them: koor-cli instances list" });
+}
+
+function unknownInstance(): KoorError {
+  return new KoorError("unknown_instance", "unknown instance token", {
+    hint: "Register first, then send the token it gives you: koor-cli register NAME",
+  });
+}

@@ -1,0 +1,101 @@
+import { z } from "zod";
+import { type Services, api } from "../contract/api.ts";
+import { check } from "../contract/check.ts";
+import { KoorError } from "../contract/errors.ts";
+import type { Caller, Input, McpTool, Operation } from "../contract/operation.ts";
+import { getEndpoints } from "./get-endpoints.ts";
+import { keepRegistered } from "./keep-registered.ts";
+
+/** From operations marked `mcp` in the contract to tools: the same for all of them. */
+
+export type ToolSet = "discovery" | "full";
+
+/** Where this server is reached: `http://localhost:9800`; the dashboard's is empty when there is none. */
+export type Endpoints = () => { api: string; dashboard: string };
+
+/** A tool as `tools/list` shows it. Every byte of it is paid for in tokens by every session of every agent. */
+export interface ToolDefinition {
+  name: string;
+  description: string;
+  inputSchema: { type: "object"; properties?: Record<string, object>; required?: string[] };
+  annotations?: { readOnlyHint: true };
+}
+
+export interface Tool {
+  definition: ToolDefinition;
+  /**
+   * What the model is told, as a value for JSON.
+   * @throws KoorError what the model did wrong, naming the argument
+   */
+  call(args: Record<string, unknown>, caller: Caller): Promise<unknown>;
+}
+
+type Handler = (input: Input<Operation>) => Promise<unknown>;
+
+const nothing = z.object({});
+
+/** All tools of a set, in the order of the contract. */
+export function makeTools(services: Services, toolSet: ToolSet, endpoints: Endpoints): Tool[] {
+  const tools: Tool[] = [];
+  for (const [noun, operations] of Object.entries(api)) {
+    const handlers = services[noun as keyof Services] as unknown as Record<string, Handler>;
+    for (const [verb, operation] of Object.entries(operations as Record<string, Operation>)) {
+      if (!operation.mcp || (operation.mcp.full && toolSet !== "full")) continue;
+      const tool = makeTool(operation, operation.mcp, handlers[verb] as Handler);
+      tools.push(operation === api.instances.register ? keepRegistered(tool, services.instances) : tool);
+    }
+  }
+  return [...tools, getEndpoints(endpoints)];
+}
+
+function makeTool(operation: Operation, mcp: McpTool, handler: Handler): Tool {
+  return {
+    definition: define(mcp),
+    async call(given, caller) {
+      // Unknown arguments are dropped, as REST drops unknown members: some clients send one to every tool.
+      const args = check(mcp.input, withoutNulls(given), "arguments") as Record<string, string | undefined>;
+      const request = mcp.request(args);
+      try {
+        const answer = await handler({
+          params: check(operation.params ?? nothing, request.params ?? {}, "params"),
+          query: check(operation.query ?? nothing, request.query ?? {}, "query"),
+          body: operation.body?.kind === "json" ? check(operation.body.schema, request.body, "body") : undefined,
+          contentType: "",
+          condition: {},
+          caller,
+        } as Input<Operation>);
+        return mcp.answer(answer as never);
+      } catch (error) {
+        throw error instanceof KoorError ? inArguments(error, mcp) : error;
+      }
+    },
+  };
+}
+
+/**
+ * Without what no client needs: `$schema` alone is 18 tokens a tool, and there is no `outputSchema`, since clients
+ * show the model either the text or the structured content, and some both.
+ */
+function define(mcp: McpTool): ToolDefinition {
+  const { $schema: _, additionalProperties: __, ...schema } = z.toJSONSchema(mcp.input, { io: "input" });
+  return {
+    name: mcp.name,
+    description: mcp.description,
+    inputSchema: schema as ToolDefinition["inputSchema"],
+    ...(mcp.readOnly && { annotations: { readOnlyHint: true as const } }),
+  };
+}
+
+/** Clients in languages without `undefined` send `null` for an argument that the model left out. */
+function withoutNulls(args: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(args).filter(([, value]) => value !== null));
+}
+
+/** A refusal in the tool's words: what is `id` in the route is `instance_id` among the arguments. */
+function inArguments(error: KoorError, mcp: McpTool): KoorError {
+  const { path } = error.details;
+  if (path === undefined || !error.message.startsWith(`${path} `)) return error;
+  const argument = Object.keys(mcp.input.shape).find((name) => name.endsWith(`_${path}`));
+  if (argument === undefined) return error;
+  return new KoorError(error.reason, argument + error.message.slice(path.length), { ...error.details, path: argument });
+}

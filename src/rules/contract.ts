@@ -1,0 +1,161 @@
+import { z } from "zod";
+import { filter, key, optionalText, requiredText, text, timestamp } from "../contract/fields.ts";
+import { limits } from "../contract/limits.ts";
+import { json, operation } from "../contract/operation.ts";
+
+export const severity = z.enum(["error", "warning"], 'must be "error" or "warning"');
+export const matchType = z.enum(["regex", "missing", "custom"], 'must be "regex", "missing" or "custom"');
+export const source = z.enum(["local", "learned", "external"]);
+export const ruleStatus = z.enum(["accepted", "proposed", "rejected"]);
+
+/** A rule as it is stored and shown. */
+export const rule = z.object({
+  rule_id: z.string(),
+  severity,
+  match_type: matchType,
+  pattern: z.string().meta({ description: "RE2 syntax; for `custom` the name of a built-in check." }),
+  message: z.string(),
+  applies_to: z.array(z.string()).meta({ description: "Globs, tried on the whole path and on the base name." }),
+  stack: z.string().meta({ description: "Empty: every stack." }),
+  source,
+  status: ruleStatus,
+  proposed_by: z.string(),
+  context: z.string(),
+  project: z.string(),
+  created_at: timestamp,
+});
+
+export type Rule = z.output<typeof rule>;
+
+/** Rules of one project. The content of 1 MB is matched against some 40 of them within the budget of 2 s. */
+export const projectRules = 1000;
+
+/** A rule as it comes in: what is not said has a default. */
+export const newRule = z.object({
+  rule_id: requiredText(limits.keyBytes),
+  severity: severity.default("error"),
+  match_type: matchType.default("regex"),
+  pattern: requiredText(limits.noteBytes),
+  message: optionalText(limits.noteBytes),
+  applies_to: z
+    .array(requiredText(limits.topicBytes))
+    .max(64, "has more than 64 entries")
+    .nullish()
+    .transform((globs) => (globs?.length ? globs : ["*"])),
+  stack: optionalText(limits.nameBytes),
+});
+
+export type NewRule = z.output<typeof newRule>;
+
+const exported = newRule.extend({
+  project: optionalText(limits.keyBytes),
+  source: source.optional(),
+  context: optionalText(limits.noteBytes),
+  proposed_by: optionalText(limits.nameBytes),
+});
+
+export const violation = z.object({
+  rule_id: z.string(),
+  severity,
+  message: z.string(),
+  line: z.int().optional().meta({ description: "From 1; absent for what is missing." }),
+  match: z.string().optional(),
+});
+
+const params = z.object({ project: key });
+const ruleParams = z.object({ project: key, rule_id: requiredText(limits.keyBytes) });
+const verdict = z.object({ project: z.string(), rule_id: z.string(), status: ruleStatus });
+
+export const ruleOperations = {
+  list: operation({
+    method: "GET",
+    path: "/api/validate/{project}/rules",
+    summary: "List a project's rules, of every status",
+    params,
+    query: z.object({ stack: filter }),
+    response: z.object({ project: z.string(), rules: z.array(rule) }),
+    cli: "rules list PROJECT --stack S",
+  }),
+  replace: operation({
+    method: "PUT",
+    path: "/api/validate/{project}/rules",
+    summary: "Replace a project's local rules, all or nothing",
+    params,
+    body: json(z.array(newRule, "must be an array of rules").max(projectRules, `has more than ${projectRules} rules`)),
+    conditional: true,
+    response: z.object({ project: z.string(), count: z.int() }),
+    errors: ["version_mismatch", "over_budget"],
+    cli: "rules set PROJECT @body",
+  }),
+  validate: operation({
+    method: "POST",
+    path: "/api/validate/{project}",
+    summary: "Check a file's content against the project's accepted rules and those of `_global`",
+    params,
+    body: json(
+      z.object({
+        filename: optionalText(limits.topicBytes),
+        content: text(limits.valueBytes),
+        stack: optionalText(limits.nameBytes),
+      }),
+      // JSON may write a character as six: `\u001b`.
+      { maxBytes: limits.valueBytes + limits.bodyBytes },
+    ),
+    response: z.object({
+      project: z.string(),
+      violations: z.array(violation),
+      count: z.int(),
+      truncated: z.literal(true).optional().meta({ description: "There are more than were counted." }),
+    }),
+    errors: ["over_budget", "rate_limited", "too_large"],
+  }),
+  propose: operation({
+    method: "POST",
+    path: "/api/rules/propose",
+    summary: "Propose a rule that was learned; it counts once it is accepted",
+    body: json(
+      newRule.extend({
+        project: key,
+        proposed_by: optionalText(limits.nameBytes),
+        context: optionalText(limits.noteBytes),
+      }),
+    ),
+    response: verdict,
+    errors: ["already_exists", "over_budget"],
+  }),
+  accept: operation({
+    method: "POST",
+    path: "/api/rules/{project}/{rule_id}/accept",
+    summary: "Accept a proposed rule",
+    params: ruleParams,
+    response: verdict,
+    errors: ["not_found"],
+    cli: "rules accept PROJECT/RULE_ID",
+  }),
+  reject: operation({
+    method: "POST",
+    path: "/api/rules/{project}/{rule_id}/reject",
+    summary: "Reject a proposed rule",
+    params: ruleParams,
+    response: verdict,
+    errors: ["not_found"],
+    cli: "rules reject PROJECT/RULE_ID",
+  }),
+  export: operation({
+    method: "GET",
+    path: "/api/rules/export",
+    summary: "Read all accepted rules, as import takes them",
+    query: z.object({ source: filter.meta({ description: "local,learned,external; all unless said." }) }),
+    response: z.array(rule),
+    cli: "rules export --source A,B",
+  }),
+  import: operation({
+    method: "POST",
+    path: "/api/rules/import",
+    summary: "Add or replace rules by project and id, as accepted; all or nothing",
+    body: json(z.array(exported, "must be an array of rules").max(projectRules, `has more than ${projectRules} rules`)),
+    response: z.object({ imported: z.int() }),
+    errors: ["over_budget"],
+    cli: "rules import @body",
+  }),
+};

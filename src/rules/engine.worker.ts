@@ -1,0 +1,179 @@
+import { RE2JS, RE2JSSyntaxException } from "re2js";
+import { compileGlob } from "../core/glob.ts";
+import { expressionOf } from "./builtin.ts";
+import {
+  type EngineRule,
+  FINISHED,
+  type Fault,
+  type Job,
+  MATCH_LENGTH,
+  type Reply,
+  type ToWorker,
+  VIOLATIONS,
+  type Verdict,
+  type Violation,
+} from "./engine-job.ts";
+
+/**
+ * The worker that runs patterns. It may be killed at any moment, so it keeps nothing from one job to the next;
+ * compiled patterns neither: compiling takes 0.03 to 0.1 ms, and a pattern that has run may hold 8 MiB of states.
+ * One job in, one reply out; before all of them it says "ready".
+ */
+
+/** Says which rule is at work. Shared memory and no message: it is there also when neither thread gets to its messages. */
+type Progress = (index: number) => void;
+
+function validate(job: Job & { kind: "validate" }, begin: Progress): Verdict {
+  // Half a surrogate pair is no character; Go's JSON decoder makes it the same U+FFFD.
+  const content = job.content.toWellFormed();
+  const violations: Violation[] = [];
+  for (const [index, rule] of job.rules.entries()) {
+    begin(index);
+    for (const violation of violationsOf(rule, content, job.filename)) {
+      if (violations.length === VIOLATIONS) return { violations, truncated: true };
+      violations.push(violation);
+    }
+  }
+  return { violations, truncated: false };
+}
+
+/** A rule that cannot be run is a violation, as in the original: it was stored, and nobody can ask it what it means. */
+function* violationsOf(
+  rule: EngineRule,
+  content: string,
+  filename: string | undefined,
+): Generator<Violation> {
+  const { rule_id, severity, message } = rule;
+  try {
+    if (filename && !applies(rule, filename)) return;
+    const expression = compile(expressionOf(rule));
+    if (rule.match_type !== "missing") {
+      for (const found of linesWith(expression, content)) yield { rule_id, severity, message, ...found };
+    } else if (!isFound(expression, content)) yield { rule_id, severity, message };
+  } catch (error) {
+    yield { rule_id, severity: "error", message: `the rule cannot be run: ${describe(error)}` };
+  }
+}
+
+/**
+ * Of 600,000 random patterns, re2js 2.10 and Go 1.19 differed on one kind: Go lets two groups have one name. Nothing
+ * here asks for a group, so the names are left out then. (`\p{Letter}` and other long names are Go 1.25's, and refused.)
+ */
+function compile(expression: string): RE2JS {
+  try {
+    return RE2JS.compile(expression);
+  } catch (error) {
+    const isTwin =
+      error instanceof RE2JSSyntaxException && error.message.includes("duplicate capture group name");
+    if (!isTwin) throw error;
+    return RE2JS.compile(
+      expression.replace(namesAndLiterals, (part) => (part.startsWith("(?") ? "(" : part)),
+    );
+  }
+}
+
+/** The names of groups, and all that may hold what only looks like one: quotations, escapes, classes. */
+const namesAndLiterals = /\\Q[^]*?(?:\\E|$)|\\[^]|\[\^?\]?(?:\\[^]|\[:[^\]]*:\]|[^\]\\])*\]|\(\?P?<\w+>/g;
+
+function applies({ applies_to }: EngineRule, filename: string): boolean {
+  const base = filename.slice(Math.max(filename.lastIndexOf("/"), filename.lastIndexOf("\\")) + 1);
+  return (
+    applies_to.length === 0 ||
+    applies_to.some((pattern) => {
+      const glob = compileGlob(pattern || "*");
+      return glob.test(filename) || glob.test(base);
+    })
+  );
+}
+
+/**
+ * The lines that an expression matches, each with its first match. A line ends with `\n` or `\r\n` or with the content;
+ * what follows the last line end is a line only when it is not empty (as in grep, wc and Go's bufio.Scanner), so
+ * empty content has no line. A `\r` elsewhere is a character of its line. The expression sees one line at a time:
+ * `^` and `\A` are its start, `$` and `\z` its end, and no match spans two.
+ *
+ * `test` first, then the place: the one takes 3 to 12 ms for a rule on 1 MB of source code, the other 50 to 90.
+ */
+function* linesWith(expression: RE2JS, content: string): Generator<{ line: number; match: string }> {
+  // Content may be ten million empty lines; asked once, they cost 2 ns each and no longer 70.
+  const matchesEmpty = expression.test("");
+  for (let line = 1, from = 0; from < content.length; line++) {
+    if (content.charCodeAt(from) === 10) {
+      if (matchesEmpty) yield { line, match: "" };
+      from++;
+      continue;
+    }
+    const lineFeed = content.indexOf("\n", from);
+    const end = lineFeed === -1 ? content.length : lineFeed;
+    const isCrlf = lineFeed !== -1 && content.charCodeAt(lineFeed - 1) === 13;
+    const text = content.slice(from, isCrlf ? end - 1 : end);
+    if (text === "" ? matchesEmpty : expression.test(text)) {
+      const matcher = expression.matcher(text);
+      if (matcher.find()) yield { line, match: bounded(text.slice(matcher.start(), matcher.end())) };
+    }
+    from = end + 1;
+  }
+}
+
+/**
+ * Whether an expression is anywhere in the content, which it sees as a whole, as Go's `regexp.MatchString` would.
+ * As `\r\n` ends a line like `\n`, it is also looked for with the one in place of the other: `(?m)^end$` is on a line of a Windows file.
+ */
+function isFound(expression: RE2JS, content: string): boolean {
+  return (
+    expression.test(content) ||
+    (content.includes("\r\n") && expression.test(content.replaceAll("\r\n", "\n")))
+  );
+}
+
+/** Cut between two characters. A cut text can still be searched for, so nothing marks the cut. */
+function bounded(match: string): string {
+  if (match.length <= MATCH_LENGTH) return match;
+  const isSplit = (match.codePointAt(MATCH_LENGTH - 1) ?? 0) > 0xffff;
+  return match.slice(0, isSplit ? MATCH_LENGTH - 1 : MATCH_LENGTH);
+}
+
+function check({ rules }: Job & { kind: "check" }, begin: Progress): Fault | null {
+  for (const [index, rule] of rules.entries()) {
+    begin(index);
+    const fault = faultOf(rule);
+    if (fault) return { index, rule_id: rule.rule_id, fault };
+  }
+  return null;
+}
+
+function faultOf(rule: EngineRule): string | undefined {
+  try {
+    compile(expressionOf(rule));
+  } catch (error) {
+    return `pattern: ${describe(error)}`;
+  }
+  for (const pattern of rule.applies_to) {
+    try {
+      compileGlob(pattern);
+    } catch (error) {
+      return `applies_to ${JSON.stringify(pattern)}: ${describe(error)}`;
+    }
+  }
+  return undefined;
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+declare const self: Worker;
+
+self.onmessage = ({ data: { job, progress } }: MessageEvent<ToWorker>) => {
+  const begin: Progress = (index) => void Atomics.store(progress, 0, index);
+  let reply: Reply;
+  try {
+    reply = { ok: true, result: job.kind === "validate" ? validate(job, begin) : check(job, begin) };
+  } catch (error) {
+    reply = { ok: false, message: describe(error) };
+  }
+  begin(FINISHED);
+  self.postMessage(reply);
+};
+
+self.postMessage("ready");

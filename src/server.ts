@@ -1,0 +1,157 @@
+import { getLogger } from "@logtape/logtape";
+import { randomUUID } from "node:crypto";
+import { type Config, showAddress } from "./config.ts";
+import type { Services } from "./contract/api.ts";
+import { dashboardRoutes } from "./dashboard/routes.ts";
+import { eventLog } from "./events/log.ts";
+import { eventService } from "./events/service.ts";
+import { createFeed } from "./feed/feed.ts";
+import { createFront } from "./http/front.ts";
+import { type BunServer, type RouteHandler, mountApi, noRoute } from "./http/mount.ts";
+import { mountMcp } from "./http/mcp.ts";
+import { openApiRoute } from "./http/openapi.ts";
+import { createSockets } from "./http/sockets.ts";
+import { instanceService } from "./instances/service.ts";
+import { startJobs } from "./jobs/jobs.ts";
+import { type ExtraTool, mcpHandler } from "./mcp/handler.ts";
+import { createLedger } from "./metrics/ledger.ts";
+import { metricsService } from "./metrics/service.ts";
+import { openRuleEngine } from "./rules/engine.ts";
+import { ruleService } from "./rules/service.ts";
+import { specService } from "./specs/service.ts";
+import { stateService } from "./state/service.ts";
+import { openSqlite } from "./store/sqlite.ts";
+import { version } from "./version.ts";
+
+/** How often events are trimmed and silence is looked for, in milliseconds. */
+const minute = 60_000;
+/** How often signs of life are written, in milliseconds: what a crash may forget. */
+const flushEvery = 15_000;
+/** How long running requests may take to finish when the server stops, in milliseconds. */
+const grace = 5_000;
+
+export interface ServerOptions {
+  /** Milliseconds since 1970. */
+  now?: () => number;
+  /** Tools that a test build offers beside the product's. */
+  extraTools?: readonly ExtraTool[];
+}
+
+export interface RunningServer {
+  /** Where the API listens: `http://localhost:9800`. */
+  url: string;
+  dashboardUrl: string | undefined;
+  /** Stops gracefully: no new connections, running requests finish, subscribers get a close frame. */
+  close(): Promise<void>;
+}
+
+/** Puts the house together and opens its doors. The only place that knows every room. */
+export async function openServer(config: Config, options: ServerOptions = {}): Promise<RunningServer> {
+  const now = options.now ?? Date.now;
+  const log = getLogger(["koor", "server"]);
+  const store = await openSqlite({
+    directory: config.dataDir,
+    now,
+    owner: `process ${process.pid} (API on ${showAddress(config.bind)})`,
+  });
+  const engine = openRuleEngine();
+  const ledger = createLedger();
+  const feed = createFeed({
+    log: eventLog(store),
+    now,
+    onError: (error) => log.warn("events cannot be read now: {error}", { error }),
+  });
+  const instances = instanceService({ store, now, newId: randomUUID });
+  let api: BunServer | undefined;
+  let dashboard: BunServer | undefined;
+  const services: Services = {
+    metrics: metricsService({ store, ledger, version, now, binds: () => ({ api: bindOf(api), dashboard: bindOf(dashboard) }) }),
+    state: stateService(store),
+    specs: specService(store),
+    rules: ruleService({ store, engine, now }),
+    events: eventService(store),
+    instances,
+  };
+  const front = createFront({ config, dashboardPort: () => dashboard?.port });
+  const heads = async () => {
+    const { epoch, firstEvent, events } = await store.heads();
+    return { epoch, first: firstEvent, last: events };
+  };
+  const sockets = createSockets({ feed, heads, ledger, now });
+  const mounting = { services, front, ledger, sockets, identify: instances.identify };
+  const mcp = mcpHandler({
+    services,
+    toolSet: config.mcpTools,
+    endpoints: () => ({ api: urlOf(api) ?? "", dashboard: urlOf(dashboard) ?? "" }),
+    version,
+    meter: ledger.mcp,
+    ...(options.extraTools && { extraTools: options.extraTools }),
+  });
+
+  const apiRoutes = { ...mountApi(mounting), "/api/openapi.json": openApiRoute(front) };
+  const listen = (address: Config["bind"], routes: Record<string, RouteHandler | Response>) =>
+    Bun.serve({
+      hostname: address.host,
+      port: address.port,
+      routes: routes as Record<string, RouteHandler>,
+      fetch: noRoute,
+      websocket: sockets.handler,
+      // Counted by ourselves: Bun's own 413 comes without a body, before any handler runs.
+      maxRequestBodySize: 1024 * 1024 * 1024,
+      development: false,
+    });
+
+  try {
+    api = listen(config.bind, { ...apiRoutes, "/mcp": mountMcp(mcp, mounting) });
+    if (config.dashboardBind) {
+      const unmetered = { ...mounting, ledger: createLedger() };
+      dashboard = listen(config.dashboardBind, { ...mountApi(unmetered), ...dashboardRoutes(front) });
+    }
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+  const jobs = startJobs([
+    { name: "trim events", everyMs: minute, run: () => store.trimEvents(config.eventRetention) },
+    { name: "liveness", everyMs: minute, run: () => instances.checkLiveness({} as never) },
+    { name: "signs of life", everyMs: flushEvery, run: instances.flush },
+  ]);
+  log.info("listening on {url}, dashboard {dashboard}, data in {directory}", {
+    url: urlOf(api),
+    dashboard: urlOf(dashboard) ?? "off",
+    directory: config.dataDir,
+  });
+
+  return {
+    url: urlOf(api) as string,
+    dashboardUrl: urlOf(dashboard),
+    async close() {
+      const servers = [api, dashboard].filter((server) => server !== undefined);
+      for (const server of servers) void server.stop(false);
+      sockets.close();
+      await finished(servers);
+      await Promise.all(servers.map((server) => server.stop(true)));
+      await jobs.stop();
+      feed.close();
+      await mcp.close();
+      await engine.close();
+      await instances.flush();
+      await store.close();
+      log.info("stopped");
+    },
+  };
+}
+
+/** Resolves when no request is under way, or the grace is over. Idle connections count for nothing: Bun's own wait does. */
+async function finished(servers: readonly BunServer[]): Promise<void> {
+  const busy = () => servers.some((server) => server.pendingRequests > 0);
+  for (const end = Date.now() + grace; busy() && Date.now() < end; ) await Bun.sleep(10);
+}
+
+function bindOf(server: BunServer | undefined): string {
+  return server ? showAddress({ host: server.hostname as string, port: server.port as number }) : "";
+}
+
+function urlOf(server: BunServer | undefined): string | undefined {
+  return server && `http://${bindOf(server)}`;
+}

@@ -1,0 +1,85 @@
+import { KoorError } from "../contract/errors.ts";
+import { showTime } from "../contract/fields.ts";
+import type { Handlers } from "../contract/operation.ts";
+import { joinKey, splitKey } from "../core/composite-key.ts";
+import { expectCommitted } from "../core/guard.ts";
+import type { Store } from "../store/store.ts";
+import { readStored, writtenRecord } from "../store/values.ts";
+import type { specOperations } from "./contract.ts";
+
+/** The spec registry: what a project has agreed on, by project and name. */
+export function specService(store: Store): Handlers<typeof specOperations> {
+  return {
+    async projects() {
+      const counts = new Map<string, number>();
+      for (const { key } of await store.list("specs")) {
+        const [project] = splitKey(key) as [string, string];
+        counts.set(project, (counts.get(project) ?? 0) + 1);
+      }
+      return [...counts]
+        .map(([project, specs]) => ({ project, specs }))
+        .sort((a, b) => (a.project < b.project ? -1 : 1));
+    },
+
+    async list({ params: { project } }) {
+      const heads = await store.list("specs", { prefix: joinKey(project) });
+      const specs = heads
+        .map(({ key, version, updatedAt }) => {
+          const [, name] = splitKey(key) as [string, string];
+          return { name, version, updated_at: showTime(updatedAt) };
+        })
+        .sort((a, b) => (a.name < b.name ? -1 : 1));
+      return { project, specs };
+    },
+
+    async get({ params, condition }) {
+      return readStored(store, "specs", joinKey(params.project, params.name), condition, absent(params));
+    },
+
+    async put({ params, body, condition, caller }) {
+      if (body.length === 0) throw new KoorError("bad_request", "empty body", { path: "body" });
+      const outcome = await store.commit({
+        by: caller.name,
+        ops: [
+          {
+            kind: "put",
+            collection: "specs",
+            key: joinKey(params.project, params.name),
+            value: body,
+            contentType: "application/json",
+            guard: condition,
+            audit: { action: "spec.put", resource: label(params) },
+          },
+        ],
+      });
+      const { version, hash, updatedAt } = writtenRecord(expectCommitted(outcome));
+      return { project: params.project, name: params.name, version, hash, updated_at: showTime(updatedAt) };
+    },
+
+    async delete({ params, condition, caller }) {
+      const outcome = await store.commit({
+        by: caller.name,
+        ops: [
+          {
+            kind: "delete",
+            collection: "specs",
+            key: joinKey(params.project, params.name),
+            guard: { ...condition, exists: true },
+            audit: { action: "spec.delete", resource: label(params) },
+          },
+        ],
+      });
+      expectCommitted(outcome, absent(params));
+      return { deleted: label(params) };
+    },
+  };
+}
+
+/** How a person names a spec. Not a key: two specs may read the same. */
+function label({ project, name }: { project: string; name: string }): string {
+  return `${project}/${name}`;
+}
+
+function absent(params: { project: string; name: string }): string {
+  return `spec not found: ${label(params)}`;
+}

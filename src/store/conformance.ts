@@ -1,0 +1,322 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import type { Collection, Commit, Guard, Op, Outcome } from "../core/commit.ts";
+import { compileGlob } from "../core/glob.ts";
+import { expectCommitted } from "../core/guard.ts";
+import type { Store } from "./store.ts";
+
+/** A store under test, and the clock it goes by. */
+export interface OpenStore {
+  store: Store;
+  clock: { now: number };
+  dispose: () => Promise<void>;
+}
+
+export function put(key: string, value: string, guard?: Guard, collection: Collection = "state"): Op {
+  return {
+    kind: "put",
+    collection,
+    key,
+    value: new TextEncoder().encode(value),
+    contentType: "text/plain",
+    audit: { action: "state.put", resource: key },
+    ...(guard && { guard }),
+  };
+}
+
+export function remove(key: string, guard?: Guard): Op {
+  return {
+    kind: "delete",
+    collection: "state",
+    key,
+    audit: { action: "state.delete", resource: key },
+    ...(guard && { guard }),
+  };
+}
+
+export function publish(topic: string, data = "null", source = ""): Op {
+  return { kind: "append", topic, data, source };
+}
+
+export function commit(...ops: Op[]): Commit {
+  return { ops, by: "tester" };
+}
+
+const text = (bytes: Uint8Array | undefined) => bytes && new TextDecoder().decode(bytes);
+const versionOf = (outcome: Outcome) => {
+  const [result] = expectCommitted(outcome).results;
+  return result && "record" in result ? result.record.version : undefined;
+};
+
+/** Every promise of the port. Each adapter must pass all of it; there are no options that excuse one. */
+export function testStore(name: string, open: () => Promise<OpenStore>): void {
+  describe(`the store on ${name}`, () => {
+    let opened: OpenStore;
+    let store: Store;
+    beforeEach(async () => {
+      opened = await open();
+      store = opened.store;
+    });
+    afterEach(() => opened.dispose());
+
+    describe("records", () => {
+      test("a value comes back as the bytes that were written, with version 1 and its hash", async () => {
+        opened.clock.now = 1234;
+        await store.commit(commit(put("plan", "hello")));
+        const record = await store.get("state", "plan");
+        expect(text(record?.value)).toBe("hello");
+        expect(record).toMatchObject({ key: "plan", version: 1, contentType: "text/plain", size: 5, updatedAt: 1234, updatedBy: "tester" });
+        expect(record?.hash).toBe("2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824");
+      });
+
+      test("what was never written is not there", async () => {
+        expect(await store.get("state", "nothing")).toBeUndefined();
+        expect(await store.head("state", "nothing")).toBeUndefined();
+        expect(await store.history("state", "nothing", 10)).toEqual([]);
+      });
+
+      test("versions rise by one, and go on after delete and re-create", async () => {
+        expect(versionOf(await store.commit(commit(put("k", "a"))))).toBe(1);
+        expect(versionOf(await store.commit(commit(put("k", "b"))))).toBe(2);
+        expect(versionOf(await store.commit(commit(remove("k"))))).toBe(3);
+        expect(await store.get("state", "k")).toBeUndefined();
+        expect(await store.head("state", "k")).toMatchObject({ deleted: true, version: 3 });
+        expect(versionOf(await store.commit(commit(put("k", "c"))))).toBe(4);
+      });
+
+      test("every version stays readable, and a tombstone has none", async () => {
+        await store.commit(commit(put("k", "a")));
+        await store.commit(commit(remove("k")));
+        await store.commit(commit(put("k", "c")));
+        expect(text((await store.version("state", "k", 1))?.value)).toBe("a");
+        expect(await store.version("state", "k", 2)).toBeUndefined();
+        expect(await store.version("state", "k", 4)).toBeUndefined();
+        const history = await store.history("state", "k", 2);
+        expect(history.map(({ version, deleted }) => [version, deleted])).toEqual([
+          [3, false],
+          [2, true],
+        ]);
+      });
+
+      test("a collection without history keeps only the latest bytes, and its versions still rise", async () => {
+        await store.commit(commit(put("i", "a", undefined, "instances")));
+        await store.commit(commit(put("i", "b", undefined, "instances")));
+        expect(await store.version("instances", "i", 1)).toBeUndefined();
+        expect(text((await store.get("instances", "i"))?.value)).toBe("b");
+        expect((await store.head("instances", "i"))?.version).toBe(2);
+      });
+
+      test("collections do not see each other's keys", async () => {
+        await store.commit(commit(put("k", "a")));
+        expect(await store.get("specs", "k")).toBeUndefined();
+      });
+
+      test("any text is a key, and any bytes are a value", async () => {
+        const keys = ["a/b", "ünï", "__proto__", "constructor", " ", "\t", "%", "_", "a'b\"c", "😀", "￿", "x".repeat(512)];
+        for (const key of keys) await store.commit(commit(put(key, key)));
+        for (const key of keys) expect(text((await store.get("state", key))?.value)).toBe(key);
+        const bytes = new Uint8Array([0, 255, 1, 254, 0]);
+        const op = put("bytes", "");
+        await store.commit(commit({ ...op, value: bytes } as Op));
+        expect((await store.get("state", "bytes"))?.value).toEqual(bytes);
+      });
+
+      test("a value that the writer changes afterwards does not change in the store", async () => {
+        const value = new Uint8Array([1, 2, 3]);
+        await store.commit(commit({ ...put("k", ""), value } as Op));
+        value[0] = 9;
+        expect((await store.get("state", "k"))?.value).toEqual(new Uint8Array([1, 2, 3]));
+      });
+    });
+
+    describe("guards", () => {
+      test("of many writers with one expected version exactly one wins", async () => {
+        await store.commit(commit(put("k", "0")));
+        const outcomes = await Promise.all(
+          Array.from({ length: 100 }, (_, index) => store.commit(commit(put("k", String(index), { version: 1 })))),
+        );
+        expect(outcomes.filter((outcome) => outcome.ok)).toHaveLength(1);
+        for (const outcome of outcomes) {
+          if (!outcome.ok) expect(outcome).toMatchObject({ failure: "mismatch", current: { version: 2 } });
+        }
+      });
+
+      test("version 0 means that the key does not exist, deleted or never written", async () => {
+        expect((await store.commit(commit(put("k", "a", { version: 0 })))).ok).toBe(true);
+        expect((await store.commit(commit(put("k", "b", { version: 0 })))).ok).toBe(false);
+        await store.commit(commit(remove("k")));
+        expect((await store.commit(commit(put("k", "c", { version: 0 })))).ok).toBe(true);
+      });
+
+      test("a commit whose guard fails changes nothing at all, and leaves its neighbours alone", async () => {
+        const outcomes = await Promise.all([
+          store.commit(commit(put("a", "1"), publish("t"))),
+          store.commit(commit(put("a", "2"), publish("t"), put("b", "2", { exists: true }))),
+          store.commit(commit(put("c", "3"), publish("t"))),
+        ]);
+        expect(outcomes.map(({ ok }) => ok)).toEqual([true, false, true]);
+        expect(outcomes[1]).toMatchObject({ op: 2, failure: "absent" });
+        expect(text((await store.get("state", "a"))?.value)).toBe("1");
+        expect(await store.heads()).toMatchObject({ events: 2, revision: 2, audit: 2 });
+      });
+
+      test("a delete of what does not exist is told apart from a failed condition", async () => {
+        expect(await store.commit(commit(remove("k", { exists: true })))).toMatchObject({ failure: "absent" });
+        await store.commit(commit(put("k", "a")));
+        expect(await store.commit(commit(remove("k", { exists: true, version: 7 })))).toMatchObject({ failure: "mismatch" });
+      });
+    });
+
+    describe("lists", () => {
+      test("are sorted by the bytes of their keys, and leave deleted ones out", async () => {
+        const keys = ["b", "a/2", "a/1", "Z", "é", "😀", "￿", "a"];
+        for (const key of keys) await store.commit(commit(put(key, key)));
+        await store.commit(commit(remove("b")));
+        const listed = (await store.list("state")).map(({ key }) => key);
+        expect(listed).toEqual(["Z", "a", "a/1", "a/2", "é", "￿", "😀"]);
+      });
+
+      test("take a prefix literally, a start and a limit", async () => {
+        for (const key of ["a%", "a%b", "ab", "a_", "a", "b"]) await store.commit(commit(put(key, key)));
+        const keys = async (range: Parameters<Store["list"]>[1]) => (await store.list("state", range)).map(({ key }) => key);
+        expect(await keys({ prefix: "a%" })).toEqual(["a%", "a%b"]);
+        expect(await keys({ after: "a%" })).toEqual(["a%b", "a_", "ab", "b"]);
+        expect(await keys({ prefix: "a", after: "a%", limit: 2 })).toEqual(["a%b", "a_"]);
+        expect(await keys({ prefix: "zzz" })).toEqual([]);
+      });
+
+      test("can bring the values along", async () => {
+        await store.commit(commit(put("i", "v", undefined, "instances")));
+        expect((await store.listValues("instances")).map(({ value }) => text(value))).toEqual(["v"]);
+      });
+    });
+
+    describe("events", () => {
+      test("ids begin at 1, have no gaps, and are in the order of the commits", async () => {
+        const outcomes = await Promise.all(
+          Array.from({ length: 200 }, (_, index) => store.commit(commit(publish("t", String(index))))),
+        );
+        const ids = outcomes.map((outcome) => {
+          const [result] = expectCommitted(outcome).results;
+          return result && "event" in result ? result.event.id : 0;
+        });
+        expect(ids).toEqual(Array.from({ length: 200 }, (_, index) => index + 1));
+        const rows = await store.events({ order: "oldest", limit: 1000 });
+        expect(rows.map(({ id, data }) => [id, data])).toEqual(ids.map((id, index) => [id, String(index)]));
+      });
+
+      test("data is kept as the text that came in", async () => {
+        await store.commit(commit(publish("t", '{"n":12345678901234567890,"d":1.10}', "alice")));
+        const [event] = await store.events({ order: "newest", limit: 1 });
+        expect(event).toMatchObject({ data: '{"n":12345678901234567890,"d":1.10}', source: "alice", topic: "t" });
+      });
+
+      test("filters apply to the whole log, together, and a limit counts what passes", async () => {
+        for (let index = 1; index <= 50; index++) {
+          opened.clock.now = index * 1000;
+          await store.commit(commit(publish(index % 10 === 0 ? "api.change" : "build.ok", "1", index % 20 === 0 ? "a" : "b")));
+        }
+        const ids = async (query: Partial<Parameters<Store["events"]>[0]>) =>
+          (await store.events({ order: "newest", limit: 100, ...query })).map(({ id }) => id);
+        expect(await ids({ topic: compileGlob("api.change") })).toEqual([50, 40, 30, 20, 10]);
+        expect(await ids({ topic: compileGlob("api.*"), limit: 2 })).toEqual([50, 40]);
+        expect(await ids({ topic: compileGlob("*.ch?nge"), order: "oldest", limit: 2 })).toEqual([10, 20]);
+        expect(await ids({ topic: compileGlob("api.*"), source: "a" })).toEqual([40, 20]);
+        expect(await ids({ from: 48_000, to: 49_000 })).toEqual([49, 48]);
+        expect(await ids({ order: "oldest", after: 47 })).toEqual([48, 49, 50]);
+        expect(await ids({ after: 48 })).toEqual([50, 49]);
+        expect(await ids({ topic: compileGlob("nothing") })).toEqual([]);
+      });
+
+      test("a glob finds what thousands of others stand before", async () => {
+        const many = Array.from({ length: 5000 }, () => publish("noise"));
+        await store.commit(commit(publish("api.first.change")));
+        await store.commit(commit(...many));
+        const found = await store.events({ order: "newest", limit: 1, topic: compileGlob("*.first.*") });
+        expect(found.map(({ id }) => id)).toEqual([1]);
+      });
+
+      test("trimming keeps the newest, and ids go on", async () => {
+        await store.commit(commit(...Array.from({ length: 2500 }, () => publish("t"))));
+        expect(await store.trimEvents(10)).toBe(2490);
+        expect(await store.trimEvents(10)).toBe(0);
+        expect(await store.heads()).toMatchObject({ events: 2500, firstEvent: 2491 });
+        expect(await store.events({ order: "oldest", limit: 1 })).toMatchObject([{ id: 2491 }]);
+        const outcome = expectCommitted(await store.commit(commit(publish("t"))));
+        expect(outcome.results[0]).toMatchObject({ event: { id: 2501 } });
+      });
+
+      test("watchers hear of commits after they can be read", async () => {
+        const heard = Promise.withResolvers<number>();
+        const unwatch = store.watch((last) => {
+          void store.events({ order: "newest", limit: 1 }).then(([event]) => heard.resolve((event?.id ?? 0) - last));
+        });
+        await store.commit(commit(publish("t")));
+        expect(await heard.promise).toBe(0);
+        unwatch();
+      });
+
+      test("an empty log begins at 1", async () => {
+        expect(await store.heads()).toMatchObject({ events: 0, firstEvent: 1 });
+      });
+    });
+
+    describe("counts, audit and signs of life", () => {
+      test("live records are counted, tombstones are not", async () => {
+        await store.commit(commit(put("a", "1"), put("b", "1")));
+        await store.commit(commit(put("a", "2")));
+        await store.commit(commit(remove("b")));
+        await store.commit(commit(remove("b")));
+        expect((await store.heads()).live.state).toBe(1);
+        await store.commit(commit(put("b", "3")));
+        expect((await store.heads()).live.state).toBe(2);
+      });
+
+      test("each write of an audited collection leaves a row, publishing and tokens do not", async () => {
+        const { audit: _, ...token } = put("hash", "id", undefined, "instance_tokens") as Extract<Op, { kind: "put" }>;
+        await store.commit(commit(put("a", "1"), remove("a"), publish("t"), token));
+        const heads = await store.heads();
+        expect(heads.audit).toBe(2);
+        expect(heads.auditHash).toMatch(/^[0-9a-f]{64}$/);
+      });
+
+      test("a write without an audit label is refused as a fault of the program, and writes nothing", async () => {
+        const { audit: _, ...bare } = put("a", "1") as Extract<Op, { kind: "put" }>;
+        await expect(store.commit(commit(bare))).rejects.toThrow("audit label");
+        expect(await store.get("state", "a")).toBeUndefined();
+        expect((await store.commit(commit(put("a", "1")))).ok).toBe(true);
+      });
+
+      test("a fault of the program in one commit takes no neighbour along", async () => {
+        const { audit: _, ...bare } = put("bad", "1") as Extract<Op, { kind: "put" }>;
+        const outcomes = await Promise.allSettled([
+          store.commit(commit(put("a", "1"))),
+          store.commit(commit(bare)),
+          store.commit(commit(put("b", "1"))),
+        ]);
+        expect(outcomes.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
+        expect((await store.list("state")).map(({ key }) => key)).toEqual(["a", "b"]);
+      });
+
+      test("a sign of life moves forward only, makes no version, and leaves the dead alone", async () => {
+        await store.commit(commit(put("i", "a", undefined, "instances")));
+        await store.touch("instances", new Map([["i", 500], ["nobody", 500]]));
+        await store.touch("instances", new Map([["i", 400]]));
+        expect(await store.head("instances", "i")).toMatchObject({ touchedAt: 500, version: 1 });
+        expect(await store.head("instances", "nobody")).toBeUndefined();
+        const silent = put("i", "b", { untouchedSince: 450 }, "instances");
+        expect(await store.commit(commit(silent))).toMatchObject({ ok: false, failure: "alive" });
+      });
+    });
+
+    test("reads that begin after an acknowledged write see it, under load", async () => {
+      await Promise.all(
+        Array.from({ length: 300 }, async (_, index) => {
+          const key = `k${index % 7}`;
+          const version = versionOf(await store.commit(commit(put(key, String(index))))) as number;
+          const head = await store.head("state", key);
+          expect(head?.version).toBeGreaterThanOrEqual(version);
+        }),
+      );
+    });
+  });
+}

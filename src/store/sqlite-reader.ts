@@ -1,0 +1,153 @@
+import type { Database, SQLQueryBindings } from "bun:sqlite";
+import type { Collection, EventRow, Heads, RecordHead, StoredRecord } from "../core/commit.ts";
+import { bounds, prefixEnd } from "./key-range.ts";
+import { closeDatabase } from "./sqlite-database.ts";
+import {
+  type EventHeadRow,
+  type RecordRow,
+  readEvent,
+  readHead,
+  recordColumns,
+  versionColumns,
+} from "./sqlite-rows.ts";
+import { type EventQuery, type KeyRange, type StoreHeads, eventPageBytes } from "./store.ts";
+
+type ValueRow = RecordRow & { value: Uint8Array };
+
+/** Event rows looked at in one go while a glob scans the log; after each the event loop gets its turn. */
+const scanRows = 2000;
+
+/**
+ * The reading connection. It reads whole results with `get` and `all`, never an iterator across an `await`: an
+ * open read would hold back the checkpoint, and the WAL would grow.
+ */
+export class SqliteReader {
+  readonly #db: Database;
+  readonly #sql: ReturnType<typeof prepare>;
+
+  constructor(db: Database) {
+    this.#db = db;
+    this.#sql = prepare(db);
+  }
+
+  head(collection: Collection, key: string): RecordHead | undefined {
+    const row = this.#sql.head.get(collection, key) as RecordRow | null;
+    return row ? readHead(row) : undefined;
+  }
+
+  get(collection: Collection, key: string): StoredRecord | undefined {
+    const row = this.#sql.get.get(collection, key) as ValueRow | null;
+    return row ? { ...readHead(row), value: row.value } : undefined;
+  }
+
+  version(collection: Collection, key: string, version: number): StoredRecord | undefined {
+    const row = this.#sql.version.get(collection, key, version) as ValueRow | null;
+    return row ? { ...readHead(row), value: row.value } : undefined;
+  }
+
+  history(collection: Collection, key: string, limit: number): RecordHead[] {
+    return (this.#sql.history.all(collection, key, limit) as RecordRow[]).map(readHead);
+  }
+
+  list(collection: Collection, range: KeyRange): RecordHead[] {
+    return (this.#sql.list.all(...listBindings(collection, range)) as RecordRow[]).map(readHead);
+  }
+
+  listValues(collection: Collection, range: KeyRange): StoredRecord[] {
+    const rows = this.#sql.listValues.all(...listBindings(collection, range)) as ValueRow[];
+    return rows.map((row) => ({ ...readHead(row), value: row.value }));
+  }
+
+  heads(): StoreHeads {
+    const row = this.#sql.heads.get() as { epoch: string; heads: string; first: number | null };
+    const heads = JSON.parse(row.heads) as Heads;
+    return { ...heads, epoch: row.epoch, firstEvent: row.first ?? heads.events + 1 };
+  }
+
+  /**
+   * First the rows' heads, by index or by scanning, then the data of those that pass. So a scan never reads
+   * the payloads of events that nobody asked for.
+   */
+  async events(query: EventQuery): Promise<EventRow[]> {
+    const { where, bindings } = eventConditions(query);
+    const descending = query.order === "newest";
+    const scan = query.topic?.kind === "glob";
+    const sql = this.#db.query(
+      `select id, topic, source, created_at from events where ${where}
+         and id ${descending ? "<" : ">"} ? order by id ${descending ? "desc" : "asc"} limit ?`,
+    );
+    const found: EventRow[] = [];
+    let bytes = 0;
+    let cursor = descending ? Number.MAX_SAFE_INTEGER : (query.after ?? 0);
+    for (;;) {
+      const pageRows = scan ? scanRows : query.limit - found.length;
+      const rows = sql.all(...bindings, cursor, pageRows) as EventHeadRow[];
+      for (const row of rows) {
+        if (scan && !query.topic?.test(row.topic)) continue;
+        const data = this.#sql.eventData.get(row.id) as { data: string } | null;
+        if (!data) continue;
+        found.push(readEvent(row, data.data));
+        bytes += data.data.length;
+        if (found.length === query.limit || bytes > eventPageBytes) return found;
+      }
+      const last = rows.at(-1);
+      if (!last || rows.length < pageRows) return found;
+      cursor = last.id;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  close(): void {
+    closeDatabase(this.#db, this.#sql);
+  }
+}
+
+function prepare(db: Database) {
+  const withValue = (columns: string) => columns.replaceAll(/(\w+)(?=,|$)/g, "r.$1");
+  const list = `where r.collection = ? and r.key >= ? and r.key > ? and (? is null or r.key < ?)
+    and r.deleted = 0 order by r.key limit ?`;
+  const current = `${withValue(recordColumns)}, v.value from records r join versions v on v.id = r.version_id`;
+  return {
+    head: db.prepare(`select ${recordColumns} from records where collection = ? and key = ?`),
+    get: db.prepare(`select ${current} where r.collection = ? and r.key = ? and r.deleted = 0`),
+    version: db.prepare(
+      `select ${versionColumns}, value from versions
+         where collection = ? and key = ? and version = ? and deleted = 0`,
+    ),
+    history: db.prepare(
+      `select ${versionColumns} from versions where collection = ? and key = ? order by version desc limit ?`,
+    ),
+    list: db.prepare(`select ${withValue(recordColumns)} from records r ${list}`),
+    listValues: db.prepare(`select ${current} ${list}`),
+    heads: db.prepare("select epoch, heads, (select min(id) from events) as first from heads where id = 1"),
+    eventData: db.prepare("select data from events where id = ?"),
+  };
+}
+
+function listBindings(collection: Collection, range: KeyRange): SQLQueryBindings[] {
+  const { from, after, before } = bounds(range);
+  // Every key is greater than the empty text, and a negative limit is none.
+  return [collection, from, after ?? "", before ?? null, before ?? null, range.limit ?? -1];
+}
+
+function eventConditions(query: EventQuery): { where: string; bindings: SQLQueryBindings[] } {
+  const terms: string[] = ["true"];
+  const bindings: SQLQueryBindings[] = [];
+  const add = (term: string, value: SQLQueryBindings) => {
+    terms.push(term);
+    bindings.push(value);
+  };
+  if (query.order === "newest" && query.after !== undefined) add("id > ?", query.after);
+  if (query.from !== undefined) add("created_at >= ?", query.from);
+  if (query.to !== undefined) add("created_at <= ?", query.to);
+  if (query.source !== undefined) add("source = ?", query.source);
+  const { topic } = query;
+  if (topic?.kind === "exact") add("topic = ?", topic.prefix);
+  else if (topic?.prefix) {
+    const end = prefixEnd(topic.prefix);
+    // The plus keeps the index on topics out: rows are wanted in the order of ids.
+    add("+topic >= ?", topic.prefix);
+    if (end !== undefined) add("+topic < ?", end);
+  }
+  return { where: terms.join(" and "), bindings };
+}

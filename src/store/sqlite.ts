@@ -1,0 +1,126 @@
+import { randomUUID } from "node:crypto";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import type { Commit, Outcome } from "../core/commit.ts";
+import { groupCommit } from "./group-commit.ts";
+import { migrate, openDatabase, translateError } from "./sqlite-database.ts";
+import { lockDirectory } from "./sqlite-lock.ts";
+import { SqliteReader } from "./sqlite-reader.ts";
+import type { WriterReply, WriterRequest, WriterResults } from "./sqlite-writer.worker.ts";
+import type { Store } from "./store.ts";
+
+export interface SqliteOptions {
+  /** Made when missing. Holds `data.db` and the lock. */
+  directory: string;
+  /** Milliseconds since 1970. */
+  now: () => number;
+  /** What another server that tries this directory is told. */
+  owner?: string;
+  /** `NORMAL` may lose the last commits on a power cut; only benchmarks ask for it. */
+  synchronous?: "FULL" | "NORMAL";
+  newEpoch?: () => string;
+}
+
+/**
+ * The embedded engine: one file, one process. Writes go through a worker, so that the event loop gathers the next
+ * batch while the disk works and no read waits for an fsync. Measured with four writers of 10 MiB values:
+ * `/health` took 106 to 128 ms (median) with the writer in the event loop, 0.1 ms with it in a worker.
+ *
+ * @throws Error when the directory is held by another server or was written by a newer Koor
+ */
+export async function openSqlite(options: SqliteOptions): Promise<Store> {
+  const { directory, now } = options;
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const unlock = lockDirectory(directory, options.owner ?? `process ${process.pid}`);
+  const file = join(directory, "data.db");
+  try {
+    const setup = openDatabase(file, "write");
+    migrate(setup, options.newEpoch ?? randomUUID);
+    const reader = new SqliteReader(openDatabase(file, "read"));
+    setup.close();
+    const writer = startWriter();
+    await writer.ask({ kind: "open", file, synchronous: options.synchronous ?? "FULL" });
+    return assemble(reader, writer, now, unlock);
+  } catch (error) {
+    unlock();
+    throw error;
+  }
+}
+
+function assemble(reader: SqliteReader, writer: Writer, now: () => number, unlock: () => void): Store {
+  const listeners = new Set<(lastEvent: number) => void>();
+  const committer = groupCommit(async (batch: Commit[]): Promise<Outcome[]> => {
+    const { outcomes, lastEvent } = await writer.ask({ kind: "transact", batch, now: now() });
+    // After the answers: whoever published hears of the commit before the subscribers do.
+    queueMicrotask(() => {
+      for (const listener of listeners) listener(lastEvent);
+    });
+    return outcomes;
+  });
+  return {
+    commit: committer.commit,
+    head: async (collection, key) => reader.head(collection, key),
+    get: async (collection, key) => reader.get(collection, key),
+    version: async (collection, key, version) => reader.version(collection, key, version),
+    history: async (collection, key, limit) => reader.history(collection, key, limit),
+    list: async (collection, range = {}) => reader.list(collection, range),
+    listValues: async (collection, range = {}) => reader.listValues(collection, range),
+    events: (query) => reader.events(query),
+    heads: async () => reader.heads(),
+    touch: async (collection, times) => {
+      await writer.ask({ kind: "touch", collection, times });
+    },
+    trimEvents: async (keep) => {
+      let trimmed = 0;
+      for (;;) {
+        const bite = await writer.ask({ kind: "trimEvents", keep });
+        if (bite === 0) return trimmed;
+        trimmed += bite;
+      }
+    },
+    watch: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    close: async () => {
+      await committer.idle();
+      // The writer last: the last connection to close folds the WAL into the database, and a reader cannot.
+      reader.close();
+      await writer.ask({ kind: "close" });
+      writer.stop();
+      unlock();
+    },
+  };
+}
+
+interface Writer {
+  ask<R extends WriterRequest>(request: R): Promise<WriterResults[R["kind"]]>;
+  stop(): void;
+}
+
+/** Answers come in the order of the questions, so a queue of promises is all the book-keeping. */
+function startWriter(): Writer {
+  const worker = new Worker(new URL("./sqlite-writer.worker.ts", import.meta.url).href);
+  const asked: { resolve: (value: never) => void; reject: (error: unknown) => void }[] = [];
+  let fault: Error | undefined;
+  worker.onmessage = ({ data }: MessageEvent<WriterReply>) => {
+    const waiting = asked.shift();
+    if (data.ok) waiting?.resolve(data.result as never);
+    else waiting?.reject(translateError(Object.assign(new Error(data.message), { code: data.code })));
+  };
+  worker.onerror = (event) => {
+    // A worker that dies takes the writing connection along: nothing that waits was acknowledged.
+    fault = new Error(`the writer died: ${event.message}`);
+    for (const waiting of asked.splice(0)) waiting.reject(fault);
+  };
+  return {
+    ask(request) {
+      if (fault) return Promise.reject(fault);
+      return new Promise((resolve, reject) => {
+        asked.push({ resolve, reject });
+        worker.postMessage(request);
+      });
+    },
+    stop: () => worker.terminate(),
+  };
+}

@@ -1,0 +1,82 @@
+import type { Collection, Commit, EventRow, Heads, Outcome, RecordHead, StoredRecord } from "../core/commit.ts";
+import type { Glob } from "../core/glob.ts";
+
+/**
+ * The port to an engine. It knows records, versions and logs, and nothing of what Koor means by them.
+ * Every adapter passes `testStore` in `conformance.ts`.
+ */
+export interface Store {
+  /**
+   * Commits, durably. Resolves after the transaction is on disk; a read that begins after that sees it.
+   * @throws KoorError `out_of_space`, `unavailable`: nothing was written
+   */
+  commit(commit: Commit): Promise<Outcome>;
+
+  /** A record without its value; tombstones included. */
+  head(collection: Collection, key: string): Promise<RecordHead | undefined>;
+
+  /** A live record with its value. */
+  get(collection: Collection, key: string): Promise<StoredRecord | undefined>;
+
+  /** One version of a record as it was stored; `undefined` for tombstones and for what was never or no longer kept. */
+  version(collection: Collection, key: string, version: number): Promise<StoredRecord | undefined>;
+
+  /** The kept versions of a record without their values, newest first, tombstones included. */
+  history(collection: Collection, key: string, limit: number): Promise<RecordHead[]>;
+
+  /** Live records without their values, sorted by the bytes of their keys. */
+  list(collection: Collection, range?: KeyRange): Promise<RecordHead[]>;
+
+  /** As `list`, with the values. For collections of small records. */
+  listValues(collection: Collection, range?: KeyRange): Promise<StoredRecord[]>;
+
+  /** Events that pass all filters, applied to the whole log. */
+  events(query: EventQuery): Promise<EventRow[]>;
+
+  /** Where the store stands now. */
+  heads(): Promise<StoreHeads>;
+
+  /** Notes signs of life (key -> milliseconds). No version, no audit row; never moves a time back. */
+  touch(collection: Collection, times: ReadonlyMap<string, number>): Promise<void>;
+
+  /** Removes all events but the newest `keep`, in bites that leave room for commits. Returns how many went. */
+  trimEvents(keep: number): Promise<number>;
+
+  /**
+   * Calls back after commits, with the newest event's id. Coalesced, and only a hint: the log is the truth.
+   * Returns the function that ends it.
+   */
+  watch(listener: (lastEvent: number) => void): () => void;
+
+  /** Finishes what was accepted, then lets go of the engine. */
+  close(): Promise<void>;
+}
+
+export interface KeyRange {
+  prefix?: string | undefined;
+  /** Only keys after this one. */
+  after?: string | undefined;
+  limit?: number | undefined;
+}
+
+export interface EventQuery {
+  order: "newest" | "oldest";
+  limit: number;
+  /** Only ids above this. */
+  after?: number | undefined;
+  topic?: Glob | undefined;
+  /** Milliseconds since 1970, both inclusive. */
+  from?: number | undefined;
+  to?: number | undefined;
+  source?: string | undefined;
+}
+
+export interface StoreHeads extends Heads {
+  /** Names this store's history: positions of another epoch mean nothing here. */
+  epoch: string;
+  /** The oldest event that is kept; `events + 1` when there is none. */
+  firstEvent: number;
+}
+
+/** A page of events ends early at this much data, so that a thousand events of 1 MiB do not become one answer. */
+export const eventPageBytes = 16 * 1024 * 1024;
