@@ -12,7 +12,8 @@ import { commandOf, refuseTwins } from "./generate/commands.ts";
 import { configurationDocs } from "./generate/configuration-docs.ts";
 
 const root = join(import.meta.dir, "..");
-const header = "// Made by scripts/generate.ts from the contract: `npm run generate`. Changes belong there.\n";
+const header =
+  "// Made by scripts/generate.ts from the contract: `npm run generate`. Changes belong there.\n";
 
 const operations: [id: string, operation: Operation][] = Object.entries(api).flatMap(([noun, verbs]) =>
   Object.entries(verbs).map(([verb, operation]): [string, Operation] => [`${noun}.${verb}`, operation]),

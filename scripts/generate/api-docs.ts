@@ -21,7 +21,12 @@ export function apiDocs(api: Api, apiVersion: string): string {
       "`bad_request`, `unauthorized`, `unknown_instance`, `forbidden`, `method_not_allowed`, `internal` or `unavailable`.",
     table(
       ["Reason", "Status", "Exit code of koor-cli", "Meaning"],
-      Object.entries(reasons).map(([reason, { status, exit, meaning }]) => [`\`${reason}\``, status, exit, cell(meaning)]),
+      Object.entries(reasons).map(([reason, { status, exit, meaning }]) => [
+        `\`${reason}\``,
+        status,
+        exit,
+        cell(meaning),
+      ]),
     ),
     ...nouns.flatMap(([noun, verbs]) => [
       `## ${title(noun)}`,
@@ -68,7 +73,9 @@ function fieldTable(fields: readonly Field[]): string {
       `\`${name}\``,
       placeNames[place],
       cell(shape(schema)),
-      cell([required ? "Required." : "", schema.description ?? "", defaultOf(schema)].filter(Boolean).join(" ")),
+      cell(
+        [required ? "Required." : "", schema.description ?? "", defaultOf(schema)].filter(Boolean).join(" "),
+      ),
     ]),
   );
 }
@@ -79,7 +86,8 @@ function defaultOf(schema: JsonSchema): string {
 
 function bodyDocs({ body, conditional }: Operation): string[] {
   const lines: string[] = [];
-  if (body?.kind === "bytes") lines.push(`Body: any bytes, kept as they are, at most ${size(body.maxBytes)}.`);
+  if (body?.kind === "bytes")
+    lines.push(`Body: any bytes, kept as they are, at most ${size(body.maxBytes)}.`);
   if (body?.kind === "json") {
     const schema = jsonSchema(body.schema, "input");
     const what = schema.type === "object" ? "a JSON object of the body's fields" : `\`${shape(schema)}\``;
@@ -99,7 +107,8 @@ function size(bytes: number): string {
 }
 
 function answer({ response }: Operation): string {
-  if (response === "socket") return "a WebSocket. Text frames of JSON: events, and where they apply `{\"hello\": ...}` and `{\"gap\": ...}`.";
+  if (response === "socket")
+    return 'a WebSocket. Text frames of JSON: events, and where they apply `{"hello": ...}` and `{"gap": ...}`.';
   if (response === "bytes") {
     return "the bytes as they were written, with their `Content-Type`, `ETag`, `X-Koor-Version` and `X-Koor-Hash`. With `If-None-Match: ETAG` 304 where nothing changed.";
   }
@@ -114,10 +123,15 @@ function refusals({ errors = [] }: Operation): string[] {
 /** A line that works once the words in capitals are replaced. */
 function curl(operation: Operation): string {
   const url = `http://localhost:9800${operation.path.replaceAll(/\{(\w+?)(?:\.\.\.)?\}/g, (_, name: string) => name.toUpperCase())}`;
-  if (operation.response === "socket") return `koor-cli events subscribe 'api.*'   # ${url.replace("http", "ws")}`;
-  const method = operation.method === "GET" || (operation.method === "POST" && operation.body) ? "" : ` -X ${operation.method}`;
+  if (operation.response === "socket")
+    return `koor-cli events subscribe 'api.*'   # ${url.replace("http", "ws")}`;
+  const method =
+    operation.method === "GET" || (operation.method === "POST" && operation.body)
+      ? ""
+      : ` -X ${operation.method}`;
   if (!operation.body) return `curl${method} ${url}`;
-  if (operation.body.kind === "bytes") return `curl${method} ${url} --data-binary @FILE -H 'Content-Type: application/json'`;
+  if (operation.body.kind === "bytes")
+    return `curl${method} ${url} --data-binary @FILE -H 'Content-Type: application/json'`;
   return `curl${method} ${url} -d '${JSON.stringify(example(jsonSchema(operation.body.schema, "input")))}'`;
 }
 

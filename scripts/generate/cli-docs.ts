@@ -1,7 +1,7 @@
 import type { Command } from "../../src/cli/command.ts";
-import { usageOf } from "../../src/cli/help.ts";
 import { ownCommands } from "../../src/cli/own-commands.ts";
 import { globalFlags, standardFlags } from "../../src/cli/standard-flags.ts";
+import { usageOf } from "../../src/cli/usage.ts";
 import { reasons } from "../../src/contract/errors.ts";
 import { cell, notice, table } from "./markdown.ts";
 
@@ -35,7 +35,8 @@ const intro = [
 
 function exitCodes(): string {
   const byCode = new Map<number, string[]>([[0, ["done"]]]);
-  for (const [reason, { exit }] of Object.entries(reasons)) byCode.set(exit, [...(byCode.get(exit) ?? []), `\`${reason}\``]);
+  for (const [reason, { exit }] of Object.entries(reasons))
+    byCode.set(exit, [...(byCode.get(exit) ?? []), `\`${reason}\``]);
   byCode.get(1)?.unshift("wrong usage, no server");
   return table(
     ["Exit code", "When"],
@@ -44,10 +45,7 @@ function exitCodes(): string {
 }
 
 function commandDocs(command: Command): string {
-  const flags = [
-    ...Object.entries(command.flags),
-    ...Object.entries(standardFlags(command)),
-  ];
+  const flags = [...Object.entries(command.flags), ...Object.entries(standardFlags(command))];
   return section(usageOf(command), command.summary, flags);
 }
 

@@ -1,5 +1,6 @@
 /** What all generated pages begin with. */
-export const notice = "<!-- Made by scripts/generate.ts from the contract: `npm run generate`. Changes belong there. -->";
+export const notice =
+  "<!-- Made by scripts/generate.ts from the contract: `npm run generate`. Changes belong there. -->";
 
 /** A text inside a table's cell. */
 export function cell(text: string): string {

@@ -7,7 +7,7 @@ export interface Arguments {
   flags: Map<string, string>;
   help: boolean;
   pretty: boolean;
-  /** Asked for by `--version` alone: elsewhere that is a flag with a value. */
+  /** Asked for by `--version` alone: after a command it is a flag with a value, as in `state rollback K --version 3`. */
   version: boolean;
 }
 
@@ -35,7 +35,8 @@ export function parseArguments(argv: readonly string[]): Arguments {
     const [, long, letter, inline] = /^(?:--([A-Za-z][\w-]*)|-([A-Za-z]))(?:=([\s\S]*))?$/.exec(token) ?? [];
     const name = (letter === undefined ? long : (short[letter] ?? letter))?.replaceAll("_", "-");
     if (name === undefined) {
-      if (token.startsWith("-") && token !== "-") throw new UsageError(`what is ${token}? If it is no flag, put -- before it`);
+      if (token.startsWith("-") && token !== "-")
+        throw new UsageError(`what is ${token}? If it is no flag, put -- before it`);
       result.positionals.push(token);
     } else if (switches.has(name)) {
       if (inline !== undefined) throw new UsageError(`--${name} takes no value`);

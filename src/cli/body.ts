@@ -49,7 +49,9 @@ export async function readBody(
   const file = flags.get("file");
   const data = flags.get("data");
   if ([file !== undefined, data !== undefined, dash].filter(Boolean).length !== 1) {
-    throw new UsageError(`${command.name} needs its body from one place: --file PATH, --data TEXT or - for standard input`);
+    throw new UsageError(
+      `${command.name} needs its body from one place: --file PATH, --data TEXT or - for standard input`,
+    );
   }
   const bytes =
     data !== undefined
@@ -59,7 +61,11 @@ export async function readBody(
         : await io.stdin(maxBytes);
   if (bytes.length > maxBytes) throw tooLarge(maxBytes);
   if (kind === "json") return { bytes, contentType: "application/json" };
-  return { bytes, contentType: flags.get("type") ?? typesByEnding[extname(file ?? "").toLowerCase()] ?? typeOfContent(bytes) };
+  return {
+    bytes,
+    contentType:
+      flags.get("type") ?? typesByEnding[extname(file ?? "").toLowerCase()] ?? typeOfContent(bytes),
+  };
 }
 
 function readFile(path: string, shown: string, maxBytes: number): Uint8Array {

@@ -6,7 +6,11 @@ import type { OperationName } from "../client/operations.ts";
  * Where a text from the command line goes. `list`: split at commas; `json`: put in as it is; `number`: the digits as
  * they are.
  */
-export type FieldTarget = readonly [place: "params" | "query" | "body", name: string, kind: "text" | "list" | "json" | "number"];
+export type FieldTarget = readonly [
+  place: "params" | "query" | "body",
+  name: string,
+  kind: "text" | "list" | "json" | "number",
+];
 
 export interface Positional {
   /** `PROJECT/NAME` is one word that is split at its first slash. */

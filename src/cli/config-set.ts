@@ -15,7 +15,9 @@ const settable = ["server", "token"];
  */
 export async function setSetting(name: string, value: string, io: Io): Promise<number> {
   if (!settable.includes(name)) {
-    throw new UsageError(`config set knows no setting ${JSON.stringify(name)}: it sets ${settable.join(" or ")}`);
+    throw new UsageError(
+      `config set knows no setting ${JSON.stringify(name)}: it sets ${settable.join(" or ")}`,
+    );
   }
   if (name === "token" && !/^[\x21-\x7e]+$/.test(value)) {
     throw new UsageError("a token is printable ASCII without spaces, and not empty");

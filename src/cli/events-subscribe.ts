@@ -23,7 +23,8 @@ export async function followEvents(
   extra: Partial<SubscribeOptions> = {},
 ): Promise<number> {
   const after = flags.get("after");
-  if (after !== undefined && !/^\d{1,15}$/.test(after)) throw new UsageError("--after must be the id of an event, or 0 for all");
+  if (after !== undefined && !/^\d{1,15}$/.test(after))
+    throw new UsageError("--after must be the id of an event, or 0 for all");
   const signal = io.interrupted();
   let told = "";
   const frames = subscribe({

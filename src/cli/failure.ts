@@ -1,5 +1,4 @@
-import { ClientError } from "../client/client-error.ts";
-import { type Reason, reasons } from "../contract/errors.ts";
+import { ClientError, exitCodeOf } from "../client/client-error.ts";
 
 /** What koor-cli says when it cannot, and the exit code that goes with it. */
 export interface FailureReport {
@@ -13,16 +12,14 @@ export function report(error: unknown): FailureReport {
   const sentences = [message];
   if (error instanceof ClientError) {
     const { current, hint } = error;
-    if (current !== undefined && !message.includes(String(current))) sentences.push(`The version is ${current} now`);
+    if (current !== undefined && !message.includes(String(current)))
+      sentences.push(`The version is ${current} now`);
     if (hint !== undefined) sentences.push(hint);
   }
-  return { line: `koor-cli: ${oneLine(sentences.map(oneLine).join(". "))}`, exit: exitCode(error) };
-}
-
-/** Exit codes are the contract's: 3 not found, 4 conflict, 5 unauthorized, 1 all else. */
-function exitCode(error: unknown): number {
-  if (!(error instanceof ClientError)) return 1;
-  return reasons[error.reason as Reason]?.exit ?? 1;
+  return {
+    line: `koor-cli: ${oneLine(sentences.map(oneLine).join(". "))}`,
+    exit: error instanceof ClientError ? exitCodeOf(error.reason) : 1,
+  };
 }
 
 /** What comes from a server may hold line ends, and sequences that steer a terminal. */

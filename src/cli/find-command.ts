@@ -7,7 +7,9 @@ export const commands: readonly Command[] = table;
 
 export const commandNames: readonly string[] = [...commands, ...ownCommands].map(({ name }) => name);
 
-export type Found = { command: Command; own?: never; rest: string[] } | { own: OwnCommand; command?: never; rest: string[] };
+export type Found =
+  | { command: Command; own?: never; rest: string[] }
+  | { own: OwnCommand; command?: never; rest: string[] };
 
 /**
  * The command that the first words name; two words count before one.
@@ -27,10 +29,14 @@ export function findCommand(words: readonly string[]): Found {
   const [group = ""] = words;
   const members = commandNames.filter((name) => name.startsWith(`${group} `));
   if (members.length > 0 && words.length === 1) {
-    throw new UsageError(`${group} needs to know what to do: ${members.join(", ")} (koor-cli ${group} --help)`);
+    throw new UsageError(
+      `${group} needs to know what to do: ${members.join(", ")} (koor-cli ${group} --help)`,
+    );
   }
   const unknown = words.slice(0, members.length > 0 ? 2 : 1).join(" ");
-  throw new UsageError(`unknown command "${unknown}": did you mean "${guess(words)}"? koor-cli help names them all`);
+  throw new UsageError(
+    `unknown command "${unknown}": did you mean "${guess(words)}"? koor-cli help names them all`,
+  );
 }
 
 /** People leave out the group, and mistype one of the words. */
@@ -49,6 +55,8 @@ export function refuseUnknownFlags(given: Iterable<string>, known: readonly stri
     if (known.includes(flag)) continue;
     const near = nearest(flag, known);
     const advice = near === undefined ? "it takes none" : `did you mean --${near}?`;
-    throw new UsageError(`${name}: unknown flag --${flag}: ${advice} (koor-cli ${name.split(" ")[0]} --help)`);
+    throw new UsageError(
+      `${name}: unknown flag --${flag}: ${advice} (koor-cli ${name.split(" ")[0]} --help)`,
+    );
   }
 }

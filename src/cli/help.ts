@@ -1,9 +1,8 @@
-import type { Command } from "./command.ts";
 import { version } from "./commands.generated.ts";
 import { commands } from "./find-command.ts";
 import { ownCommands } from "./own-commands.ts";
-import { brief } from "./request.ts";
 import { type StandardFlags, globalFlags, standardFlags } from "./standard-flags.ts";
+import { brief } from "./usage.ts";
 
 interface Entry {
   name: string;
@@ -31,7 +30,8 @@ export function helpText(words: readonly string[]): string {
 
 function fullHelp(): string {
   const all = entries();
-  const width = Math.max(...all.filter(({ usage }) => usage.length < 40).map(({ usage }) => usage.length)) + 2;
+  const width =
+    Math.max(...all.filter(({ usage }) => usage.length < 40).map(({ usage }) => usage.length)) + 2;
   return [
     `koor-cli ${version}: what agents share, from the command line`,
     "",
@@ -50,7 +50,9 @@ function fullHelp(): string {
 }
 
 function groupHelp(group: readonly Entry[]): string {
-  const blocks = group.map(({ usage, summary, flags }) => [`koor-cli ${usage}`, `  ${summary}.`, ...flagLines(flags)].join("\n"));
+  const blocks = group.map(({ usage, summary, flags }) =>
+    [`koor-cli ${usage}`, `  ${summary}.`, ...flagLines(flags)].join("\n"),
+  );
   return `${blocks.join("\n\n")}\n`;
 }
 
@@ -64,10 +66,4 @@ function flagLines(flags: StandardFlags): string[] {
 /** A text and at least two spaces; longer ones push what follows to the right. */
 function column(text: string, width: number): string {
   return text.length + 2 > width ? `${text}  ` : text.padEnd(width);
-}
-
-/** A command with its own flags, for the docs. */
-export function usageOf(command: Command): string {
-  const flags = Object.entries(command.flags).map(([name, { value }]) => `[--${name} ${value}]`);
-  return [brief(command), ...flags].join(" ");
 }

@@ -35,6 +35,8 @@ const io: Io = {
   },
 };
 
-run(process.argv.slice(2), process.env, io).then((code) => {
-  process.exitCode = code;
-});
+async function main(): Promise<void> {
+  process.exitCode = await run(process.argv.slice(2), process.env, io);
+}
+
+void main();

@@ -13,7 +13,11 @@ export async function prettyJson(text: string): Promise<string> {
   const { format } = await import("jsonc-parser");
   const parts: string[] = [];
   let at = 0;
-  for (const { offset, length, content } of format(text, undefined, { insertSpaces: true, tabSize: 2, eol: "\n" })) {
+  for (const { offset, length, content } of format(text, undefined, {
+    insertSpaces: true,
+    tabSize: 2,
+    eol: "\n",
+  })) {
     parts.push(text.slice(at, offset), content);
     at = offset + length;
   }

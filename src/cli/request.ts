@@ -4,6 +4,7 @@ import type { Arguments } from "./arguments.ts";
 import { readBody } from "./body.ts";
 import { type Command, type FieldTarget, type Positional, UsageError } from "./command.ts";
 import type { Io } from "./io.ts";
+import { brief } from "./usage.ts";
 
 /**
  * From a command line to the request that it means.
@@ -20,7 +21,11 @@ export async function toRequest(
   const { body } = command;
   const dash = body !== undefined && words.length > command.positionals.length && words.includes("-");
   const values = dash ? words.filter((_, at) => at !== words.lastIndexOf("-")) : words;
-  const fields = { params: {} as Record<string, string>, query: {} as Record<string, string>, body: [] as string[] };
+  const fields = {
+    params: {} as Record<string, string>,
+    query: {} as Record<string, string>,
+    body: [] as string[],
+  };
   const put = ([place, name, kind]: FieldTarget, text: string, shown: string) => {
     if (place === "body") fields.body.push(`${JSON.stringify(name)}:${toJson(text, kind, shown)}`);
     else fields[place][name] = text;
@@ -28,11 +33,14 @@ export async function toRequest(
 
   for (const [at, positional] of command.positionals.entries()) {
     const parts = split(positional, values[at], command.name);
-    for (const [index, target] of positional.fields.entries()) put(target, parts[index] as string, positional.name);
+    for (const [index, target] of positional.fields.entries())
+      put(target, parts[index] as string, positional.name);
   }
   const surplus = values[command.positionals.length];
   if (surplus !== undefined) {
-    throw new UsageError(`${command.name}: what is ${JSON.stringify(surplus)}? The command is: koor-cli ${brief(command)}`);
+    throw new UsageError(
+      `${command.name}: what is ${JSON.stringify(surplus)}? The command is: koor-cli ${brief(command)}`,
+    );
   }
   for (const [name, { target }] of Object.entries(command.flags)) {
     const text = flags.get(name);
@@ -49,12 +57,15 @@ export async function toRequest(
 /** `PROJECT/NAME` is split at its first slash: names may hold slashes, projects are written without. */
 function split(positional: Positional, value: string | undefined, command: string): string[] {
   const { name, fields } = positional;
-  if (value === undefined) throw new UsageError(`${command} needs ${name}: koor-cli ${command.split(" ")[0]} --help`);
+  if (value === undefined)
+    throw new UsageError(`${command} needs ${name}: koor-cli ${command.split(" ")[0]} --help`);
   if (value === "") throw new UsageError(`${command}: ${name} must not be empty`);
   if (fields.length === 1) return [value];
   const slash = value.indexOf("/");
   if (slash < 1 || slash === value.length - 1) {
-    throw new UsageError(`${command}: ${JSON.stringify(value)} is not ${name}: write the two with a slash between`);
+    throw new UsageError(
+      `${command}: ${JSON.stringify(value)} is not ${name}: write the two with a slash between`,
+    );
   }
   return [value.slice(0, slash), value.slice(slash + 1)];
 }
@@ -65,7 +76,12 @@ function toJson(text: string, kind: FieldTarget[2], shown: string): string {
     case "text":
       return JSON.stringify(text);
     case "list":
-      return JSON.stringify(text.split(",").map((entry) => entry.trim()).filter((entry) => entry !== ""));
+      return JSON.stringify(
+        text
+          .split(",")
+          .map((entry) => entry.trim())
+          .filter((entry) => entry !== ""),
+      );
     case "number":
       if (/^-?\d+(\.\d+)?$/.test(text)) return text;
       throw new UsageError(`${shown} must be a number`);
@@ -85,7 +101,8 @@ function readCondition(flags: ReadonlyMap<string, string>): Condition | undefine
   const noneMatch = flags.get("if-none-match");
   const version = flags.get("if-version");
   const absent = flags.has("if-absent");
-  if (version !== undefined && !/^\d{1,15}$/.test(version)) throw new UsageError("--if-version must be a whole number");
+  if (version !== undefined && !/^\d{1,15}$/.test(version))
+    throw new UsageError("--if-version must be a whole number");
   const condition: Condition = {
     ...(match !== undefined && { match: entityTag(match) }),
     ...(noneMatch !== undefined && { noneMatch: entityTag(noneMatch) }),
@@ -99,9 +116,4 @@ function readCondition(flags: ReadonlyMap<string, string>): Condition | undefine
 function entityTag(text: string): readonly string[] | "*" {
   if (text === "*") return "*";
   return [/^(W\/)?"/.test(text) ? text : `"${text}"`];
-}
-
-/** A command without its flags: `state get KEY`. */
-export function brief({ name, positionals, body }: Command): string {
-  return [name, ...positionals.map((positional) => positional.name), ...(body ? ["(--file PATH | --data TEXT | -)"] : [])].join(" ");
 }

@@ -46,19 +46,38 @@ async function dispatch(args: Arguments, env: Env, io: Io): Promise<number> {
   return 0;
 }
 
-async function runOwn(own: OwnCommand, words: readonly string[], args: Arguments, env: Env, io: Io): Promise<number> {
+async function runOwn(
+  own: OwnCommand,
+  words: readonly string[],
+  args: Arguments,
+  env: Env,
+  io: Io,
+): Promise<number> {
   refuseUnknownFlags(args.flags.keys(), Object.keys(own.flags), own.name);
-  if (words.length < own.words.least || words.length > own.words.most) throw new UsageError(`the command is: koor-cli ${own.usage}`);
+  if (words.length < own.words.least || words.length > own.words.most)
+    throw new UsageError(`the command is: koor-cli ${own.usage}`);
   return own.run(words, args, env, io);
 }
 
 /** A command that is one request: asks, and hands the answer over. */
-async function runCommand(command: Command, words: readonly string[], args: Arguments, env: Env, io: Io): Promise<void> {
+async function runCommand(
+  command: Command,
+  words: readonly string[],
+  args: Arguments,
+  env: Env,
+  io: Io,
+): Promise<void> {
   const known = [...Object.keys(command.flags), ...Object.keys(standardFlags(command))];
   refuseUnknownFlags(args.flags.keys(), known, command.name);
   const request = await toRequest(command, words, args, io);
   const client = createClient(connection(env, io.cwd));
   const response = await client.send(command.operation, request);
   const { params } = request;
-  await deliver(command, response, client.server, { output: args.flags.get("output"), pretty: args.pretty, params }, io);
+  await deliver(
+    command,
+    response,
+    client.server,
+    { output: args.flags.get("output"), pretty: args.pretty, params },
+    io,
+  );
 }

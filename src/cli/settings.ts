@@ -64,5 +64,6 @@ function bypassProxy(server: string): void {
   if (!process.env.HTTP_PROXY && !process.env.http_proxy) return;
   const [, host] = /^(?:https?:\/\/)?(localhost|127\.[\d.]+|\[::1\])(?:[:/]|$)/i.exec(server) ?? [];
   if (host === undefined) return;
-  for (const name of ["NO_PROXY", "no_proxy"]) process.env[name] = [process.env[name], host].filter(Boolean).join(",");
+  for (const name of ["NO_PROXY", "no_proxy"])
+    process.env[name] = [process.env[name], host].filter(Boolean).join(",");
 }

@@ -14,14 +14,16 @@ export const globalFlags: StandardFlags = {
   help: { summary: "Name the commands, or those of a group: koor-cli state --help" },
 };
 
-/** `rollback K --version N` has a value for it; koor-cli's own version is asked for by `koor-cli --version` alone. */
 const bodyFlags: StandardFlags = {
   file: { value: "PATH", summary: "Take the body from a file; `-` is standard input" },
   data: { value: "TEXT", summary: "Take this text as the body" },
 };
 
 const typeFlag: StandardFlags = {
-  type: { value: "TYPE", summary: "The content type; else by the file's ending, else JSON where it parses as JSON, else text" },
+  type: {
+    value: "TYPE",
+    summary: "The content type; else by the file's ending, else JSON where it parses as JSON, else text",
+  },
 };
 
 const outputFlag: StandardFlags = {
@@ -29,7 +31,10 @@ const outputFlag: StandardFlags = {
 };
 
 const noneMatchFlag: StandardFlags = {
-  "if-none-match": { value: "ETAG", summary: "Only if it is not this state any more; else print nothing, exit 0" },
+  "if-none-match": {
+    value: "ETAG",
+    summary: "Only if it is not this state any more; else print nothing, exit 0",
+  },
 };
 
 const conditionFlags: StandardFlags = {

@@ -9,10 +9,13 @@ export function serverAddress(text: string): string {
   const trimmed = text.trim();
   const full = /^[a-z][a-z0-9+.-]*:\/\//i.test(trimmed) ? trimmed : `http://${trimmed}`;
   if (!URL.canParse(full) || !/^https?:$/.test(new URL(full).protocol)) {
-    throw new ClientError(`${JSON.stringify(text)} is not the address of a server: write it like http://localhost:9800`, {
-      reason: "bad_request",
-      path: "server",
-    });
+    throw new ClientError(
+      `${JSON.stringify(text)} is not the address of a server: write it like http://localhost:9800`,
+      {
+        reason: "bad_request",
+        path: "server",
+      },
+    );
   }
   const { origin, pathname } = new URL(full);
   return origin + pathname.replace(/\/+$/, "");
@@ -41,7 +44,8 @@ function encodeKey(name: string, key: string): string {
 
 function encodeSegment(name: string, segment: string): string {
   // Even as %2E they are "this folder" and "the folder above" to everybody who reads URLs.
-  if (segment === "." || segment === "..") throw unsendable(name, `cannot be ${JSON.stringify(segment)}: URLs lose it on their way`);
+  if (segment === "." || segment === "..")
+    throw unsendable(name, `cannot be ${JSON.stringify(segment)}: URLs lose it on their way`);
   if (!segment.isWellFormed()) throw unsendable(name, "is not valid UTF-8");
   return encodeURIComponent(segment);
 }

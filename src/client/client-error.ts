@@ -38,15 +38,23 @@ export class ClientError extends Error {
   }
 }
 
+/** The exit code of `koor-cli`, which the contract keeps beside the status. */
+export function exitCodeOf(reason: FailureReason): number {
+  return reason in reasons ? reasons[reason as Reason].exit : 1;
+}
+
 /** A refusal as the server sent it. Servers older than the reasons are understood by their status. */
 export async function refusal(response: Response, server: string): Promise<ClientError> {
   const { status } = response;
   const body = parseBody(await response.text().catch(() => ""));
   if (!body) {
-    return new ClientError(`${server} answered ${status}, but not as Koor does: check the address, or set KOOR_SERVER`, {
-      reason: "not_koor",
-      status,
-    });
+    return new ClientError(
+      `${server} answered ${status}, but not as Koor does: check the address, or set KOOR_SERVER`,
+      {
+        reason: "not_koor",
+        status,
+      },
+    );
   }
   const { error, reason = reasonOf(status), hint, path, current } = body;
   return new ClientError(error, { reason, status, hint, path, current });
@@ -70,10 +78,13 @@ function reasonOf(status: number): Reason {
 export function connectionFailure(cause: unknown, server: string): ClientError {
   const code = codeOf(cause);
   if (code && brokenOff.has(code)) {
-    return new ClientError(`the server at ${server} closed the connection before it had answered: try again`, {
-      reason: "no_answer",
-      cause,
-    });
+    return new ClientError(
+      `the server at ${server} closed the connection before it had answered: try again`,
+      {
+        reason: "no_answer",
+        cause,
+      },
+    );
   }
   return new ClientError(`no Koor server at ${server}: start one with koor-server, or set KOOR_SERVER`, {
     reason: "no_server",

@@ -122,7 +122,8 @@ export function createClient(options: ClientOptions): Client {
   const client: Client = {
     server,
     headers: () => ({ ...own }),
-    url: (name, request = {}) => server + fillPath(operations[name][1], request.params ?? {}) + queryOf(request.query),
+    url: (name, request = {}) =>
+      server + fillPath(operations[name][1], request.params ?? {}) + queryOf(request.query),
 
     async send(name, request = {}) {
       const url = client.url(name, request);
@@ -135,8 +136,11 @@ export function createClient(options: ClientOptions): Client {
     },
 
     async call(name, ...[input]) {
-      const response = await client.send(name, input as Sendable | undefined);
-      const answer = operations[name][3] === "bytes" ? await readStored(response, server) : await readJson(response, server);
+      const response = await client.send(name, input);
+      const answer =
+        operations[name][3] === "bytes"
+          ? await readStored(response, server)
+          : await readJson(response, server);
       return answer as never;
     },
   };
@@ -146,9 +150,12 @@ export function createClient(options: ClientOptions): Client {
 function identityHeaders({ token, instanceToken }: ClientOptions): Record<string, string> {
   for (const [name, value] of Object.entries({ token, "instance token": instanceToken })) {
     if (!value || /^[\x21-\x7e]+$/.test(value)) continue;
-    throw new ClientError(`the ${name} holds a character that no header can carry: set it to printable ASCII without spaces`, {
-      reason: "bad_request",
-    });
+    throw new ClientError(
+      `the ${name} holds a character that no header can carry: set it to printable ASCII without spaces`,
+      {
+        reason: "bad_request",
+      },
+    );
   }
   return {
     ...(token && { Authorization: `Bearer ${token}` }),
@@ -188,7 +195,10 @@ function conditionHeaders({ match, noneMatch, version }: Condition): Record<stri
 }
 
 function queryOf(query: Sendable["query"]): string {
-  const given = Object.entries(query ?? {}).filter(([, value]) => value !== undefined) as [string, string | number][];
+  const given = Object.entries(query ?? {}).filter(([, value]) => value !== undefined) as [
+    string,
+    string | number,
+  ][];
   if (given.length === 0) return "";
   return `?${new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString()}`;
 }
@@ -225,7 +235,10 @@ async function readJson(response: Response, server: string): Promise<unknown> {
 }
 
 async function readStored(response: Response, server: string): Promise<StoredValue> {
-  return { bytes: response.status === 304 ? null : await readBytes(response, server), ...storedHead(response) };
+  return {
+    bytes: response.status === 304 ? null : await readBytes(response, server),
+    ...storedHead(response),
+  };
 }
 
 /** What the headers say of a stored value. */

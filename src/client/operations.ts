@@ -2,9 +2,8 @@ import type { Api } from "../contract/api.ts";
 import { operations as table } from "./operations.generated.ts";
 
 /** Every operation by noun and verb: `state.get`. */
-export type OperationName = {
-  [Noun in keyof Api & string]: `${Noun}.${keyof Api[Noun] & string}`;
-}[keyof Api & string];
+export type OperationName = Names<keyof Api>;
+type Names<Noun extends keyof Api> = { [N in Noun]: `${N}.${Extract<keyof Api[N], string>}` }[Noun];
 
 /** What the client knows of an operation at run time. */
 export type OperationEntry = readonly [

@@ -25,7 +25,8 @@ export async function* pollOnce(
   pattern: string | undefined,
   signal: AbortSignal,
 ): AsyncGenerator<Frame> {
-  const ask = (query: Record<string, string | number | undefined>) => history(client, position, query, signal);
+  const ask = (query: Record<string, string | number | undefined>) =>
+    history(client, position, query, signal);
   const newest = (await ask({ last: 1 }))[0]?.event.id ?? 0;
   position.after ??= newest;
   if (newest < position.after) throw otherLog(position.after, newest);

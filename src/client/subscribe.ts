@@ -70,7 +70,10 @@ export async function* subscribe(options: SubscribeOptions): AsyncGenerator<Fram
   const signal = options.signal ?? new AbortController().signal;
   const times = { ...defaultTimes, ...options.times };
   const position: Position = { after: options.after, epoch: options.epoch };
-  const Socket = options.WebSocket === undefined ? (globalThis.WebSocket as SocketConstructor | undefined) : options.WebSocket;
+  const Socket =
+    options.WebSocket === undefined
+      ? (globalThis.WebSocket as SocketConstructor | undefined)
+      : options.WebSocket;
   const state = onChange(options.onState);
   let breaks = 0;
   let refusals = 0;
@@ -80,7 +83,11 @@ export async function* subscribe(options: SubscribeOptions): AsyncGenerator<Fram
     const began = Date.now();
     const polls = !Socket || refusals >= refusalsBeforePolling;
     const reader = polls
-      ? followByPolling(client, options.pattern, position, { ...times, signal, forMs: Socket ? times.pollForMs : Infinity })
+      ? followByPolling(client, options.pattern, position, {
+          ...times,
+          signal,
+          forMs: Socket ? times.pollForMs : Infinity,
+        })
       : followBySocket(client, options.pattern, position, { ...times, WebSocket: Socket, signal });
     try {
       let result = await reader.next();
@@ -133,7 +140,8 @@ async function* followBySocket(
       if (done) return value;
       const frame = readFrame(value);
       if (frame?.kind === "hello") {
-        if (position.epoch !== undefined && position.epoch !== frame.epoch) throw otherLog(position.after ?? 0, frame.lastId);
+        if (position.epoch !== undefined && position.epoch !== frame.epoch)
+          throw otherLog(position.after ?? 0, frame.lastId);
         position.epoch = frame.epoch;
         position.after ??= frame.lastId;
         yield connected;
@@ -219,7 +227,9 @@ function sleep(ms: number, signal: AbortSignal): Promise<void> {
   });
 }
 
-function onChange(listener: ((state: SubscriptionState) => void) | undefined): (state: SubscriptionState) => void {
+function onChange(
+  listener: ((state: SubscriptionState) => void) | undefined,
+): (state: SubscriptionState) => void {
   let last: SubscriptionState | undefined;
   return (state) => {
     if (state === last) return;

@@ -1,4 +1,4 @@
-import type { Endpoints, Tool } from "./tools.ts";
+import type { Endpoints, Tool } from "./tool.ts";
 
 /**
  * The one tool that is no operation: where the data is. Written by hand, since a model reads this and what it needs is the

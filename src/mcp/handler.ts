@@ -3,7 +3,8 @@ import type { Services } from "../contract/api.ts";
 import { limits } from "../contract/limits.ts";
 import type { Caller } from "../contract/operation.ts";
 import type { ExtraTool, Protocol } from "./protocol.ts";
-import { type Endpoints, type ToolSet, makeTools } from "./tools.ts";
+import type { Endpoints } from "./tool.ts";
+import { type ToolSet, makeTools } from "./tools.ts";
 
 export type { ExtraTool } from "./protocol.ts";
 

@@ -1,7 +1,6 @@
-import { api } from "../contract/api.ts";
-import type { Services } from "../contract/api.ts";
+import { type Services, api } from "../contract/api.ts";
 import { check } from "../contract/check.ts";
-import type { Tool } from "./tools.ts";
+import type { Tool } from "./tool.ts";
 
 /**
  * A client that is configured with an instance's own token is that instance already, and a token in an answer stays in

@@ -2,6 +2,7 @@ import { getLogger } from "@logtape/logtape";
 import {
   type AuthInfo,
   type CallToolResult,
+  type InputRequiredResult,
   type ListToolsResult,
   ProtocolError,
   ProtocolErrorCode,
@@ -14,7 +15,7 @@ import {
 } from "@modelcontextprotocol/server";
 import { KoorError } from "../contract/errors.ts";
 import type { Caller } from "../contract/operation.ts";
-import type { Tool, ToolDefinition } from "./tools.ts";
+import type { Tool, ToolDefinition } from "./tool.ts";
 
 /**
  * The protocol itself, both eras, by `@modelcontextprotocol/server`: loaded at the first request to `/mcp`, because
@@ -30,7 +31,7 @@ export interface Protocol {
 /** A tool that speaks the protocol itself. Only the test build of the server has any: the conformance suite asks for them. */
 export interface ExtraTool {
   definition: ToolDefinition;
-  run(args: Record<string, unknown>, context: ServerContext): Promise<CallToolResult>;
+  run(args: Record<string, unknown>, context: ServerContext): Promise<CallToolResult | InputRequiredResult>;
 }
 
 export interface ProtocolOptions {

@@ -2,33 +2,14 @@ import { z } from "zod";
 import { type Services, api } from "../contract/api.ts";
 import { check } from "../contract/check.ts";
 import { KoorError } from "../contract/errors.ts";
-import type { Caller, Input, McpTool, Operation } from "../contract/operation.ts";
+import type { Input, McpTool, Operation } from "../contract/operation.ts";
 import { getEndpoints } from "./get-endpoints.ts";
 import { keepRegistered } from "./keep-registered.ts";
+import type { Endpoints, Tool, ToolDefinition } from "./tool.ts";
 
 /** From operations marked `mcp` in the contract to tools: the same for all of them. */
 
 export type ToolSet = "discovery" | "full";
-
-/** Where this server is reached: `http://localhost:9800`; the dashboard's is empty when there is none. */
-export type Endpoints = () => { api: string; dashboard: string };
-
-/** A tool as `tools/list` shows it. Every byte of it is paid for in tokens by every session of every agent. */
-export interface ToolDefinition {
-  name: string;
-  description: string;
-  inputSchema: { type: "object"; properties?: Record<string, object>; required?: string[] };
-  annotations?: { readOnlyHint: true };
-}
-
-export interface Tool {
-  definition: ToolDefinition;
-  /**
-   * What the model is told, as a value for JSON.
-   * @throws KoorError what the model did wrong, naming the argument
-   */
-  call(args: Record<string, unknown>, caller: Caller): Promise<unknown>;
-}
 
 type Handler = (input: Input<Operation>) => Promise<unknown>;
 

@@ -37,12 +37,16 @@ export interface RuleEngineOptions {
 /** What one validation or check may take once it runs, in milliseconds. Linear time is not enough: `[ab]{0,1000}[bc]` takes 36 s on 1 MB. */
 export const BUDGET_MS = 2000;
 
-/** How long a worker without work lives, in milliseconds. One costs 12 MiB and starts in 12 ms (the first in 40). */
+/**
+ * How long a worker without work lives, in milliseconds. One that has worked holds some 30 MiB (measured on source code of
+ * 260 KB and 7 rules; 10 of them go back to the system), and another starts in 12 ms.
+ */
 export const IDLE_MS = 30_000;
 
 /**
  * How many run at once; the second worker starts when the first is busy. With one, a hostile validation would
- * hold up every other for its whole budget.
+ * hold up every other for its whole budget. Measured on 2 cores, with the client on them too: the p99 of other requests is
+ * 0.3 ms beside none that is hostile, 0.5 beside one, 4 beside two and beside six.
  */
 export const WORKERS = 2;
 

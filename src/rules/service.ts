@@ -5,7 +5,7 @@ import type { Op, StoredRecord } from "../core/commit.ts";
 import { expectCommitted, isConditional } from "../core/guard.ts";
 import type { Store } from "../store/store.ts";
 import { type NewRule, type Rule, projectRules, type ruleOperations, source as sources } from "./contract.ts";
-import { BudgetExceeded, type RuleEngine, RuleEngineBusy, withMessage } from "./engine.ts";
+import { BudgetExceeded, type RuleEngine, RuleEngineBusy, RuleEngineClosed, withMessage } from "./engine.ts";
 
 /** Rules of this project apply to every project. */
 export const globalProject = "_global";
@@ -72,7 +72,7 @@ export function ruleService({ store, engine, now }: RuleOptions): Handlers<typeo
     const fault = await inBudget(engine.check(rules.map(withMessage)));
     if (!fault) return;
     throw new KoorError("bad_request", `rule ${fault.rule_id}: ${fault.fault}`, {
-      path: `${rules.findIndex((rule) => rule.rule_id === fault.rule_id)}.pattern`,
+      path: `${fault.index}.${fault.fault.startsWith("applies_to") ? "applies_to" : "pattern"}`,
       hint: "Patterns are RE2 syntax: no lookaround, no backreferences. The old rules are unchanged.",
     });
   }
@@ -158,11 +158,11 @@ export function ruleService({ store, engine, now }: RuleOptions): Handlers<typeo
     reject: ({ params, caller }) => judge(params.project, params.rule_id, "rejected", caller),
 
     async export({ query }) {
-      const wanted = query.source ? query.source.split(",").map((name) => name.trim()) : sources.options;
+      const wanted: readonly string[] = query.source ? query.source.split(",").map((name) => name.trim()) : sources.options;
       const records = await store.listValues("rules");
       return records
         .flatMap(decode)
-        .filter((rule) => rule.status === "accepted" && (wanted as string[]).includes(rule.source));
+        .filter((rule) => rule.status === "accepted" && wanted.includes(rule.source));
     },
 
     async import({ body, caller }) {
@@ -218,6 +218,7 @@ async function inBudget<T>(work: Promise<T>): Promise<T> {
         hint: "Nothing was changed. Simplify its pattern, or validate a smaller content.",
       });
     }
+    if (error instanceof RuleEngineClosed) throw new KoorError("unavailable", "the server is stopping", { retryAfter: 1 });
     if (error instanceof RuleEngineBusy) {
       throw new KoorError("rate_limited", "too many validations are waiting", { retryAfter: 1 });
     }

@@ -1,0 +1,170 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { type TestServer, startServer } from "./harness.ts";
+
+let server: TestServer;
+const clock = { now: Date.parse("2026-11-01T12:00:00Z") };
+beforeAll(async () => {
+  server = await startServer([], { now: () => clock.now });
+});
+afterAll(() => server.dispose());
+
+const post = (path: string, body?: unknown, headers: Record<string, string> = {}) =>
+  server.json(path, { method: "POST", headers, ...(body !== undefined && { body: JSON.stringify(body) }) });
+const register = async (name: string, more: object = {}) => (await post("/api/instances/register", { name, ...more })).body;
+const get = async (id: string) => (await server.json(`/api/instances/${id}`)).body;
+const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+const minutes = (count: number) => {
+  clock.now += count * 60_000;
+};
+
+describe("registering", () => {
+  test("gives an id and a token, which is shown nowhere else", async () => {
+    const { token, ...instance } = await register("alice", { workspace: "shop", stack: "go", intent: "login", capabilities: ["api"] });
+    expect(instance).toEqual({
+      id: expect.stringMatching(uuid),
+      name: "alice",
+      workspace: "shop",
+      intent: "login",
+      stack: "go",
+      capabilities: ["api"],
+      status: "pending",
+      registered_at: "2026-11-01T12:00:00.000Z",
+      last_seen: "2026-11-01T12:00:00.000Z",
+    });
+    expect(token).toMatch(uuid);
+    expect(await get(instance.id)).toEqual(instance);
+    expect(JSON.stringify((await server.json("/api/instances")).body)).not.toContain(token);
+  });
+
+  test("two of one name are two instances", async () => {
+    expect((await register("twin")).id).not.toBe((await register("twin")).id);
+  });
+
+  test.each([
+    [{}, "name is required"],
+    [{ name: "" }, "name is required"],
+    [{ name: 7 }, "name must be a text"],
+    [{ name: "x".repeat(513) }, "name is longer than 512 bytes"],
+    [{ name: "x", capabilities: "api" }, "capabilities must be an array of texts"],
+    [{ name: "x", capabilities: [1] }, "capabilities.0 must be a text"],
+    [{ name: "x", workspace: {} }, "workspace must be a text"],
+  ])("refuses %p", async (body, error) => {
+    expect(await post("/api/instances/register", body)).toMatchObject({ status: 400, body: { error, reason: "bad_request" } });
+  });
+});
+
+describe("finding", () => {
+  test("filters match whole values, together", async () => {
+    await register("f1", { workspace: "w%", stack: "go", capabilities: ["api", "db"] });
+    await register("f2", { workspace: "w_", stack: "go", capabilities: ["ui"] });
+    const names = async (query: string) => (await server.json(`/api/instances?${query}`)).body.map(({ name }: { name: string }) => name);
+    expect(await names("workspace=w%25")).toEqual(["f1"]);
+    expect(await names("workspace=w")).toEqual([]);
+    expect(await names("stack=go&capability=ui")).toEqual(["f2"]);
+    expect(await names("name=f1&stack=ts")).toEqual([]);
+    expect(await names("name=f1&status=pending&workspace=")).toEqual(["f1"]);
+    expect((await server.json("/api/instances?status=dead")).body).toMatchObject({ code: 400, path: "status" });
+  });
+
+  test("an unknown id is 404 everywhere", async () => {
+    for (const [method, path, body] of [
+      ["GET", "", undefined],
+      ["DELETE", "", undefined],
+      ["PATCH", "", "{}"],
+      ["POST", "/heartbeat", undefined],
+      ["POST", "/activate", undefined],
+      ["POST", "/capabilities", '{"capabilities":[]}'],
+    ] as const) {
+      const answer = await server.json(`/api/instances/nobody${path}`, { method, ...(body && { body }) });
+      expect(answer).toMatchObject({ status: 404, body: { error: "instance not found: nobody", hint: expect.any(String) } });
+    }
+  });
+});
+
+describe("changing", () => {
+  test("absent fields stay, given ones are replaced", async () => {
+    const { id } = await register("bob", { intent: "old", stack: "ts" });
+    const answer = await server.json(`/api/instances/${id}`, { method: "PATCH", body: '{"intent":"new"}' });
+    expect(answer.body).toMatchObject({ id, intent: "new", stack: "ts" });
+    expect((await post(`/api/instances/${id}/capabilities`, { capabilities: ["a", "b"] })).body).toEqual({ id, capabilities: ["a", "b"] });
+    expect(await get(id)).toMatchObject({ intent: "new", capabilities: ["a", "b"] });
+    expect((await server.json(`/api/instances/${id}`, { method: "PATCH", body: '{"intent":5}' })).status).toBe(400);
+  });
+
+  test("changes by many at once are all there in the end", async () => {
+    const { id } = await register("busy");
+    const fields = ["intent", "stack", "workspace"];
+    await Promise.all(fields.map((field) => server.json(`/api/instances/${id}`, { method: "PATCH", body: JSON.stringify({ [field]: field }) })));
+    expect(await get(id)).toMatchObject({ intent: "intent", stack: "stack", workspace: "workspace" });
+  });
+
+  test("a deregistered instance is gone, and its token is worth nothing", async () => {
+    const { id, token } = await register("leaver");
+    expect((await server.json(`/api/instances/${id}`, { method: "DELETE" })).body).toEqual({ deleted: id });
+    expect((await server.ask(`/api/instances/${id}`)).status).toBe(404);
+    const answer = await server.json("/api/state", { headers: { "Koor-Instance-Token": token } });
+    expect(answer).toMatchObject({ status: 401, body: { reason: "unknown_instance", hint: expect.stringContaining("koor-cli register") } });
+  });
+});
+
+describe("status", () => {
+  test("pending until activated; twice is fine; a heartbeat does not activate", async () => {
+    const { id } = await register("s1");
+    expect((await post(`/api/instances/${id}/heartbeat`)).body).toEqual({ id, status: "ok" });
+    expect((await get(id)).status).toBe("pending");
+    for (let time = 0; time < 2; time++) {
+      expect((await post(`/api/instances/${id}/activate`)).body).toEqual({ id, status: "active" });
+    }
+    expect((await get(id)).status).toBe("active");
+  });
+
+  test("the first use of its token activates", async () => {
+    const { id, token } = await register("s2");
+    await server.ask("/api/state", { headers: { "Koor-Instance-Token": token } });
+    expect((await get(id)).status).toBe("active");
+  });
+
+  test("silent for five minutes is stale, told once, and a heartbeat brings it back as what it was", async () => {
+    const waiting = await register("silent-pending");
+    const working = await register("silent-active");
+    await post(`/api/instances/${working.id}/activate`);
+    minutes(4);
+    expect((await post("/api/liveness/check")).body.newly_stale).not.toContain(working.id);
+    minutes(1.1);
+    const { body } = await post("/api/liveness/check");
+    expect(body).toMatchObject({ checked: true, count: body.newly_stale.length });
+    expect(body.newly_stale).toEqual(expect.arrayContaining([waiting.id, working.id]));
+    expect((await post("/api/liveness/check")).body).toEqual({ checked: true, newly_stale: [], count: 0 });
+    const stale = (await server.json("/api/instances/stale")).body.map(({ id }: { id: string }) => id);
+    expect(stale).toEqual(expect.arrayContaining([waiting.id, working.id]));
+    for (const { id } of [waiting, working]) await post(`/api/instances/${id}/heartbeat`);
+    expect((await get(waiting.id)).status).toBe("pending");
+    expect((await get(working.id)).status).toBe("active");
+  });
+
+  test("whoever makes requests with its token is never declared dead", async () => {
+    const { id, token } = await register("worker");
+    for (let minute = 0; minute < 12; minute++) {
+      minutes(1);
+      await server.ask("/api/state", { headers: { "Koor-Instance-Token": token } });
+      expect((await post("/api/liveness/check")).body.newly_stale).not.toContain(id);
+    }
+    expect((await get(id)).last_seen).toBe(new Date(clock.now).toISOString());
+  });
+});
+
+describe("identity", () => {
+  test("is stamped by the server on events and cannot be set by hand", async () => {
+    const { token } = await register("stamper");
+    const event = { topic: "t", source: "forged" };
+    const headers = { "Koor-Instance-Token": token };
+    expect((await post("/api/events/publish", event, headers)).body.source).toBe("stamper");
+    expect((await post("/api/events/publish", event)).body.source).toBe("");
+  });
+
+  test("an unknown token is refused, even where none is needed", async () => {
+    const { status, body } = await server.json("/api/state", { headers: { "Koor-Instance-Token": "nonsense" } });
+    expect(status).toBe(401);
+    expect(body).toMatchObject({ reason: "unknown_instance", error: "unknown instance token" });
+  });
+});
