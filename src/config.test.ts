@@ -34,7 +34,13 @@ describe("configuration", () => {
     expect(readConfig(config, { KOOR_BIND: "localhost:2" }).bind.port).toBe(2);
     expect(readConfig([...config, "--bind", "localhost:3"], { KOOR_BIND: "localhost:2" }).bind.port).toBe(3);
     expect(readConfig([...config, "--bind=[::1]:4"], {}).bind).toEqual({ host: "::1", port: 4 });
-    expect(readConfig(config, {})).toMatchObject({ eventRetention: 7, dataDir: ".", logLevel: "info", mcpTools: "discovery", insecure: false });
+    expect(readConfig(config, {})).toMatchObject({
+      eventRetention: 7,
+      dataDir: ".",
+      logLevel: "info",
+      mcpTools: "discovery",
+      insecure: false,
+    });
   });
 
   test("an empty dashboard address means none", () => {
@@ -57,7 +63,10 @@ describe("configuration", () => {
     };
     for (const option of options.filter(({ name }) => bad[name] !== undefined)) {
       const text = bad[option.name] as string;
-      for (const message of [fault([`--${option.name}=${text}`]), fault([], { [variableName(option)]: text })]) {
+      for (const message of [
+        fault([`--${option.name}=${text}`]),
+        fault([], { [variableName(option)]: text }),
+      ]) {
         expect(message).toContain(option.allowed);
       }
       expect(fault([], { [variableName(option)]: text })).toContain(variableName(option));

@@ -75,7 +75,8 @@ const table: Table = {
     value: "TOKEN",
     default: "",
     allowed: "printable ASCII without spaces, or empty for none",
-    summary: "What requests must carry as `Authorization: Bearer TOKEN`. Prefer KOOR_AUTH_TOKEN: other users see flags",
+    summary:
+      "What requests must carry as `Authorization: Bearer TOKEN`. Prefer KOOR_AUTH_TOKEN: other users see flags",
     parse: parseToken,
   },
   logLevel: {
@@ -122,7 +123,8 @@ const table: Table = {
     name: "insecure",
     default: "false",
     allowed: "true, false",
-    summary: "Bind beyond loopback without a token all the same: anybody who reaches the port can do everything",
+    summary:
+      "Bind beyond loopback without a token all the same: anybody who reaches the port can do everything",
     parse: (text) => oneOf(["true", "false"] as const, text) === "true",
   },
 };
@@ -175,7 +177,10 @@ function parseOption(option: Option, text: string, origin: string): unknown {
 /** A server that others can reach, and that asks nobody who they are, must be wanted. */
 function refuseOpenDoor(config: Config): void {
   if (config.authToken !== "" || config.insecure) return;
-  for (const [flag, address] of [["--bind", config.bind] as const, ["--dashboard-bind", config.dashboardBind] as const]) {
+  for (const [flag, address] of [
+    ["--bind", config.bind] as const,
+    ["--dashboard-bind", config.dashboardBind] as const,
+  ]) {
     if (!address || isLoopback(address.host)) continue;
     throw new ConfigError(
       `${flag} ${showAddress(address)} can be reached from other machines, and there is no token. ` +
@@ -221,7 +226,8 @@ function readFlags(args: readonly string[]): Map<string, string> {
     const arg = args[index] as string;
     const [, name = "", , inline] = /^--([a-z-]+)(=([\s\S]*))?$/.exec(arg) ?? [];
     const option = options.find((candidate) => candidate.name === name);
-    if (!option && name !== "config") throw new ConfigError(`unknown option ${arg}. See them all: koor-server --help`);
+    if (!option && name !== "config")
+      throw new ConfigError(`unknown option ${arg}. See them all: koor-server --help`);
     if (option && !option.value) {
       flags.set(name, inline ?? "true");
     } else if (inline !== undefined) {
@@ -229,7 +235,8 @@ function readFlags(args: readonly string[]): Map<string, string> {
     } else {
       index += 1;
       const value = args[index];
-      if (value === undefined) throw new ConfigError(`--${name} needs a value. Allowed: ${option?.allowed ?? "a file"}.`);
+      if (value === undefined)
+        throw new ConfigError(`--${name} needs a value. Allowed: ${option?.allowed ?? "a file"}.`);
       flags.set(name, value);
     }
   }
@@ -258,9 +265,12 @@ function readSettings(file: string | undefined): Map<string, string> {
   const texts = new Map<string, string>();
   for (const [name, value] of Object.entries(settings)) {
     if (!known.has(name)) {
-      throw new ConfigError(`${JSON.stringify(name)} in ${path} is no setting. Allowed: ${[...known].join(", ")}.`);
+      throw new ConfigError(
+        `${JSON.stringify(name)} in ${path} is no setting. Allowed: ${[...known].join(", ")}.`,
+      );
     }
-    if (Array.isArray(value) && value.every((entry) => typeof entry === "string")) texts.set(name, value.join(","));
+    if (Array.isArray(value) && value.every((entry) => typeof entry === "string"))
+      texts.set(name, value.join(","));
     else if (["string", "number", "boolean"].includes(typeof value)) texts.set(name, String(value));
     else throw new ConfigError(`${JSON.stringify(name)} in ${path} must be a text, a number, true or false`);
   }
@@ -292,7 +302,8 @@ function oneOf<const T extends readonly string[]>(allowed: T, text: string): T[n
 }
 
 function wholeNumber(text: string, least: number, most: number): number {
-  if (!/^\d{1,15}$/.test(text) || Number(text) < least || Number(text) > most) throw new Error("out of range");
+  if (!/^\d{1,15}$/.test(text) || Number(text) < least || Number(text) > most)
+    throw new Error("out of range");
   return Number(text);
 }
 

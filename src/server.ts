@@ -65,7 +65,13 @@ export async function openServer(config: Config, options: ServerOptions = {}): P
   let api: BunServer | undefined;
   let dashboard: BunServer | undefined;
   const services: Services = {
-    metrics: metricsService({ store, ledger, version, now, binds: () => ({ api: bindOf(api), dashboard: bindOf(dashboard) }) }),
+    metrics: metricsService({
+      store,
+      ledger,
+      version,
+      now,
+      binds: () => ({ api: bindOf(api), dashboard: bindOf(dashboard) }),
+    }),
     state: stateService(store),
     specs: specService(store),
     rules: ruleService({ store, engine, now }),
@@ -93,7 +99,7 @@ export async function openServer(config: Config, options: ServerOptions = {}): P
     Bun.serve({
       hostname: address.host,
       port: address.port,
-      routes: routes as Record<string, RouteHandler>,
+      routes,
       fetch: noRoute,
       websocket: sockets.handler,
       // Counted by ourselves: Bun's own 413 comes without a body, before any handler runs.
@@ -113,7 +119,7 @@ export async function openServer(config: Config, options: ServerOptions = {}): P
   }
   const jobs = startJobs([
     { name: "trim events", everyMs: minute, run: () => store.trimEvents(config.eventRetention) },
-    { name: "liveness", everyMs: minute, run: () => instances.checkLiveness({} as never) },
+    { name: "liveness", everyMs: minute, run: instances.markStale },
     { name: "signs of life", everyMs: flushEvery, run: instances.flush },
   ]);
   log.info("listening on {url}, dashboard {dashboard}, data in {directory}", {
@@ -145,7 +151,7 @@ export async function openServer(config: Config, options: ServerOptions = {}): P
 /** Resolves when no request is under way, or the grace is over. Idle connections count for nothing: Bun's own wait does. */
 async function finished(servers: readonly BunServer[]): Promise<void> {
   const busy = () => servers.some((server) => server.pendingRequests > 0);
-  for (const end = Date.now() + grace; busy() && Date.now() < end; ) await Bun.sleep(10);
+  for (const end = Date.now() + grace; busy() && Date.now() < end;) await Bun.sleep(10);
 }
 
 function bindOf(server: BunServer | undefined): string {

@@ -20,8 +20,8 @@ export const conformanceTools: readonly ExtraTool[] = [
     isError: true,
   })),
   tool("test_missing_capability", "Needs a client that can sample", async (_, { mcpReq }) => {
-    const declared = mcpReq.envelope?.[CLIENT_CAPABILITIES_META_KEY] as { sampling?: object } | undefined;
-    if (declared?.sampling) return text("The client can sample.");
+    const envelope = mcpReq.envelope as Record<string, { sampling?: object } | undefined> | undefined;
+    if (envelope?.[CLIENT_CAPABILITIES_META_KEY]?.sampling) return text("The client can sample.");
     throw new MissingRequiredClientCapabilityError({ requiredCapabilities: { sampling: {} } });
   }),
   tool("test_streaming_elicitation", "Asks the user for a name", async () =>

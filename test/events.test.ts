@@ -15,14 +15,29 @@ describe("publishing", () => {
   test("answers with the event: its position, its data, when, and by whom", async () => {
     const { status, body } = await publish("api.change.contract", { v: 2 });
     expect(status).toBe(200);
-    expect(body).toEqual({ id: expect.any(Number), topic: "api.change.contract", data: { v: 2 }, source: "", created_at: expect.any(String) });
+    expect(body).toEqual({
+      id: expect.any(Number),
+      topic: "api.change.contract",
+      data: { v: 2 },
+      source: "",
+      created_at: expect.any(String),
+    });
     expect(new Date(body.created_at).toISOString()).toBe(body.created_at);
   });
 
   test("works as people type it: curl -d without a header", async () => {
     const { url } = server;
-    const curl = Bun.spawn(["curl", "-s", "-d", '{"topic":"typed","data":"by hand"}', `${url}/api/events/publish`]);
-    expect(JSON.parse(await new Response(curl.stdout).text())).toMatchObject({ topic: "typed", data: "by hand" });
+    const curl = Bun.spawn([
+      "curl",
+      "-s",
+      "-d",
+      '{"topic":"typed","data":"by hand"}',
+      `${url}/api/events/publish`,
+    ]);
+    expect(JSON.parse(await new Response(curl.stdout).text())).toMatchObject({
+      topic: "typed",
+      data: "by hand",
+    });
   });
 
   test("data is kept as the text that came in, on one line", async () => {
@@ -59,14 +74,17 @@ describe("publishing", () => {
     expect(answer).toMatchObject({ status: 400, body: { error, reason: "bad_request", path } });
   });
 
-  test.each(["{", '{"topic":"t"} x', '{"topic":"t"}{"topic":"u"}', "\u{FEFF}\u{FEFF}{}", "[".repeat(500_000)])(
-    "refuses what is not JSON: %p",
-    async (body) => {
-      const answer = await post(body);
-      expect(answer.status).toBe(400);
-      expect(answer.body.path).toBe("body");
-    },
-  );
+  test.each([
+    "{",
+    '{"topic":"t"} x',
+    '{"topic":"t"}{"topic":"u"}',
+    "\u{FEFF}\u{FEFF}{}",
+    "[".repeat(500_000),
+  ])("refuses what is not JSON: %p", async (body) => {
+    const answer = await post(body);
+    expect(answer.status).toBe(400);
+    expect(answer.body.path).toBe("body");
+  });
 
   test("refuses a body that is not UTF-8, and one over 1 MiB", async () => {
     const bytes = new Uint8Array([...new TextEncoder().encode('{"topic":"'), 0xff, 0x22, 0x7d]);
@@ -77,7 +95,9 @@ describe("publishing", () => {
 
   test("JSON nested a hundred thousand deep is refused or kept, and the server goes on", async () => {
     const deep = `{"topic":"deep","data":${"[".repeat(100_000)}${"]".repeat(100_000)}}`;
-    expect([200, 400]).toContain((await server.ask("/api/events/publish", { method: "POST", body: deep })).status);
+    expect([200, 400]).toContain(
+      (await server.ask("/api/events/publish", { method: "POST", body: deep })).status,
+    );
     expect((await server.ask("/health")).status).toBe(200);
   });
 });
@@ -85,7 +105,8 @@ describe("publishing", () => {
 describe("history", () => {
   test("is newest first, with filters over the whole of it", async () => {
     for (let index = 0; index < 5; index++) await publish(`history.${index % 2 ? "odd" : "even"}`, index);
-    const data = async (query: string) => (await server.json(`/api/events/history?${query}`)).body.map((event: any) => event.data);
+    const data = async (query: string) =>
+      (await server.json(`/api/events/history?${query}`)).body.map((event: any) => event.data);
     expect(await data("topic=history.*&last=3")).toEqual([4, 3, 2]);
     expect(await data("topic=history.odd")).toEqual([3, 1]);
     expect(await data("topic=history.{odd,none}")).toEqual([3, 1]);
@@ -103,14 +124,21 @@ describe("history", () => {
     expect(body.map((event: any) => event.data)).toEqual([2]);
   });
 
-  test.each(["last=0", "last=x", "last=-1", "limit=0", "after=-1", "from=yesterday", "to=2026-13-01T00:00:00Z", "topic=%5Ba", "topic={a"])(
-    "refuses ?%s, naming the field",
-    async (query) => {
-      const { status, body } = await server.json(`/api/events/history?${query}`);
-      expect(status).toBe(400);
-      expect(body.path).toBe(query.split("=")[0]);
-    },
-  );
+  test.each([
+    "last=0",
+    "last=x",
+    "last=-1",
+    "limit=0",
+    "after=-1",
+    "from=yesterday",
+    "to=2026-13-01T00:00:00Z",
+    "topic=%5Ba",
+    "topic={a",
+  ])("refuses ?%s, naming the field", async (query) => {
+    const { status, body } = await server.json(`/api/events/history?${query}`);
+    expect(status).toBe(400);
+    expect(body.path).toBe(query.split("=")[0]);
+  });
 });
 
 describe("subscribing", () => {
@@ -152,7 +180,8 @@ describe("subscribing", () => {
   test("what retention took is told as a gap", async () => {
     const own = await startServer(["--event-retention", "5"]);
     const { Database } = await import("bun:sqlite");
-    const ask = (data: number) => own.ask("/api/events/publish", { method: "POST", body: JSON.stringify({ topic: "t", data }) });
+    const ask = (data: number) =>
+      own.ask("/api/events/publish", { method: "POST", body: JSON.stringify({ topic: "t", data }) });
     for (let index = 1; index <= 20; index++) await ask(index);
     // What the job does each minute, done by hand.
     const db = new Database(`${own.directory}/data.db`);
@@ -165,15 +194,36 @@ describe("subscribing", () => {
   });
 
   test("a position or an epoch that is not of this log is 410, a bad pattern 400, and no upgrade 400", async () => {
-    const handshake = { headers: { Upgrade: "websocket", Connection: "Upgrade", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Version": "13" } };
-    expect((await server.json("/api/events/subscribe?after=99999999", handshake)).body).toMatchObject({ code: 410, reason: "gone" });
-    expect((await server.json("/api/events/subscribe?after=0&epoch=other", handshake)).body).toMatchObject({ code: 410 });
-    expect((await server.json("/api/events/subscribe?pattern=%5Ba", handshake)).body).toMatchObject({ code: 400, path: "pattern" });
-    expect((await server.json("/api/events/subscribe")).body).toMatchObject({ code: 400, hint: expect.stringContaining("koor-cli") });
+    const handshake = {
+      headers: {
+        Upgrade: "websocket",
+        Connection: "Upgrade",
+        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+        "Sec-WebSocket-Version": "13",
+      },
+    };
+    expect((await server.json("/api/events/subscribe?after=99999999", handshake)).body).toMatchObject({
+      code: 410,
+      reason: "gone",
+    });
+    expect((await server.json("/api/events/subscribe?after=0&epoch=other", handshake)).body).toMatchObject({
+      code: 410,
+    });
+    expect((await server.json("/api/events/subscribe?pattern=%5Ba", handshake)).body).toMatchObject({
+      code: 400,
+      path: "pattern",
+    });
+    expect((await server.json("/api/events/subscribe")).body).toMatchObject({
+      code: 400,
+      hint: expect.stringContaining("koor-cli"),
+    });
   });
 
   test("broken handshakes and frames end that socket, and nothing else", async () => {
-    const broken = await sendRaw(server.url, "GET /api/events/subscribe HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: close\r\n\r\n");
+    const broken = await sendRaw(
+      server.url,
+      "GET /api/events/subscribe HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: close\r\n\r\n",
+    );
     expect(broken).toStartWith("HTTP/1.1 4");
     const healthy = await subscribe("?pattern=healthy");
     const garbage = sendRaw(

@@ -67,8 +67,14 @@ export async function sendRaw(url: string, request: string): Promise<string> {
 }
 
 /** A GET with the path exactly as given, which `fetch` would tidy up. */
-export async function getRaw(url: string, path: string, headers: Record<string, string> = {}): Promise<{ status: number; body: any }> {
-  const lines = Object.entries({ Host: "localhost", Connection: "close", ...headers }).map(([name, value]) => `${name}: ${value}`);
+export async function getRaw(
+  url: string,
+  path: string,
+  headers: Record<string, string> = {},
+): Promise<{ status: number; body: any }> {
+  const lines = Object.entries({ Host: "localhost", Connection: "close", ...headers }).map(
+    ([name, value]) => `${name}: ${value}`,
+  );
   const answer = await sendRaw(url, `GET ${path} HTTP/1.1\r\n${lines.join("\r\n")}\r\n\r\n`);
   const [head = "", body = ""] = answer.split(/\r\n\r\n(.*)/s);
   return { status: Number(head.split(" ")[1]), body: body === "" ? undefined : JSON.parse(body) };
@@ -93,7 +99,9 @@ export async function openSocket(url: string, init: { headers?: Record<string, s
   return {
     /** The next frame's text. */
     next: () =>
-      frames.length > 0 ? Promise.resolve(frames.shift() as string) : new Promise<string>((resolve) => waiting.push(resolve)),
+      frames.length > 0
+        ? Promise.resolve(frames.shift() as string)
+        : new Promise<string>((resolve) => waiting.push(resolve)),
     closed: closed.promise,
     close: () => socket.close(),
     send: (text: string) => socket.send(text),

@@ -10,7 +10,8 @@ afterAll(() => server.dispose());
 
 const post = (path: string, body?: unknown, headers: Record<string, string> = {}) =>
   server.json(path, { method: "POST", headers, ...(body !== undefined && { body: JSON.stringify(body) }) });
-const register = async (name: string, more: object = {}) => (await post("/api/instances/register", { name, ...more })).body;
+const register = async (name: string, more: object = {}) =>
+  (await post("/api/instances/register", { name, ...more })).body;
 const get = async (id: string) => (await server.json(`/api/instances/${id}`)).body;
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const minutes = (count: number) => {
@@ -19,7 +20,12 @@ const minutes = (count: number) => {
 
 describe("registering", () => {
   test("gives an id and a token, which is shown nowhere else", async () => {
-    const { token, ...instance } = await register("alice", { workspace: "shop", stack: "go", intent: "login", capabilities: ["api"] });
+    const { token, ...instance } = await register("alice", {
+      workspace: "shop",
+      stack: "go",
+      intent: "login",
+      capabilities: ["api"],
+    });
     expect(instance).toEqual({
       id: expect.stringMatching(uuid),
       name: "alice",
@@ -49,7 +55,10 @@ describe("registering", () => {
     [{ name: "x", capabilities: [1] }, "capabilities.0 must be a text"],
     [{ name: "x", workspace: {} }, "workspace must be a text"],
   ])("refuses %p", async (body, error) => {
-    expect(await post("/api/instances/register", body)).toMatchObject({ status: 400, body: { error, reason: "bad_request" } });
+    expect(await post("/api/instances/register", body)).toMatchObject({
+      status: 400,
+      body: { error, reason: "bad_request" },
+    });
   });
 });
 
@@ -57,13 +66,17 @@ describe("finding", () => {
   test("filters match whole values, together", async () => {
     await register("f1", { workspace: "w%", stack: "go", capabilities: ["api", "db"] });
     await register("f2", { workspace: "w_", stack: "go", capabilities: ["ui"] });
-    const names = async (query: string) => (await server.json(`/api/instances?${query}`)).body.map(({ name }: { name: string }) => name);
+    const names = async (query: string) =>
+      (await server.json(`/api/instances?${query}`)).body.map(({ name }: { name: string }) => name);
     expect(await names("workspace=w%25")).toEqual(["f1"]);
     expect(await names("workspace=w")).toEqual([]);
     expect(await names("stack=go&capability=ui")).toEqual(["f2"]);
     expect(await names("name=f1&stack=ts")).toEqual([]);
     expect(await names("name=f1&status=pending&workspace=")).toEqual(["f1"]);
-    expect((await server.json("/api/instances?status=dead")).body).toMatchObject({ code: 400, path: "status" });
+    expect((await server.json("/api/instances?status=dead")).body).toMatchObject({
+      code: 400,
+      path: "status",
+    });
   });
 
   test("an unknown id is 404 everywhere", async () => {
@@ -76,7 +89,10 @@ describe("finding", () => {
       ["POST", "/capabilities", '{"capabilities":[]}'],
     ] as const) {
       const answer = await server.json(`/api/instances/nobody${path}`, { method, ...(body && { body }) });
-      expect(answer).toMatchObject({ status: 404, body: { error: "instance not found: nobody", hint: expect.any(String) } });
+      expect(answer).toMatchObject({
+        status: 404,
+        body: { error: "instance not found: nobody", hint: expect.any(String) },
+      });
     }
   });
 });
@@ -86,15 +102,24 @@ describe("changing", () => {
     const { id } = await register("bob", { intent: "old", stack: "ts" });
     const answer = await server.json(`/api/instances/${id}`, { method: "PATCH", body: '{"intent":"new"}' });
     expect(answer.body).toMatchObject({ id, intent: "new", stack: "ts" });
-    expect((await post(`/api/instances/${id}/capabilities`, { capabilities: ["a", "b"] })).body).toEqual({ id, capabilities: ["a", "b"] });
+    expect((await post(`/api/instances/${id}/capabilities`, { capabilities: ["a", "b"] })).body).toEqual({
+      id,
+      capabilities: ["a", "b"],
+    });
     expect(await get(id)).toMatchObject({ intent: "new", capabilities: ["a", "b"] });
-    expect((await server.json(`/api/instances/${id}`, { method: "PATCH", body: '{"intent":5}' })).status).toBe(400);
+    expect(
+      (await server.json(`/api/instances/${id}`, { method: "PATCH", body: '{"intent":5}' })).status,
+    ).toBe(400);
   });
 
   test("changes by many at once are all there in the end", async () => {
     const { id } = await register("busy");
     const fields = ["intent", "stack", "workspace"];
-    await Promise.all(fields.map((field) => server.json(`/api/instances/${id}`, { method: "PATCH", body: JSON.stringify({ [field]: field }) })));
+    await Promise.all(
+      fields.map((field) =>
+        server.json(`/api/instances/${id}`, { method: "PATCH", body: JSON.stringify({ [field]: field }) }),
+      ),
+    );
     expect(await get(id)).toMatchObject({ intent: "intent", stack: "stack", workspace: "workspace" });
   });
 
@@ -103,7 +128,10 @@ describe("changing", () => {
     expect((await server.json(`/api/instances/${id}`, { method: "DELETE" })).body).toEqual({ deleted: id });
     expect((await server.ask(`/api/instances/${id}`)).status).toBe(404);
     const answer = await server.json("/api/state", { headers: { "Koor-Instance-Token": token } });
-    expect(answer).toMatchObject({ status: 401, body: { reason: "unknown_instance", hint: expect.stringContaining("koor-cli register") } });
+    expect(answer).toMatchObject({
+      status: 401,
+      body: { reason: "unknown_instance", hint: expect.stringContaining("koor-cli register") },
+    });
   });
 });
 
@@ -163,7 +191,9 @@ describe("identity", () => {
   });
 
   test("an unknown token is refused, even where none is needed", async () => {
-    const { status, body } = await server.json("/api/state", { headers: { "Koor-Instance-Token": "nonsense" } });
+    const { status, body } = await server.json("/api/state", {
+      headers: { "Koor-Instance-Token": "nonsense" },
+    });
     expect(status).toBe(401);
     expect(body).toMatchObject({ reason: "unknown_instance", error: "unknown instance token" });
   });

@@ -15,7 +15,10 @@ const rulesOf = async (project: string) => (await server.json(`/api/validate/${p
 
 describe("rules over REST", () => {
   test("a project's rules are replaced together, and come back whole", async () => {
-    expect((await setRules("shop", [{ rule_id: "no-todo", pattern: "TODO" }])).body).toEqual({ project: "shop", count: 1 });
+    expect((await setRules("shop", [{ rule_id: "no-todo", pattern: "TODO" }])).body).toEqual({
+      project: "shop",
+      count: 1,
+    });
     expect(await rulesOf("shop")).toEqual([
       {
         rule_id: "no-todo",
@@ -44,8 +47,17 @@ describe("rules over REST", () => {
     [[{ pattern: "x" }], "0.rule_id is required"],
     [[{ rule_id: "a" }], "0.pattern is required"],
     [[{ rule_id: "a", pattern: "x", severity: "fatal" }], '0.severity must be "error" or "warning"'],
-    [[{ rule_id: "a", pattern: "x", match_type: "fuzzy" }], '0.match_type must be "regex", "missing" or "custom"'],
-    [[{ rule_id: "a", pattern: "x" }, { rule_id: "a", pattern: "y" }], "1.rule_id is there twice: a"],
+    [
+      [{ rule_id: "a", pattern: "x", match_type: "fuzzy" }],
+      '0.match_type must be "regex", "missing" or "custom"',
+    ],
+    [
+      [
+        { rule_id: "a", pattern: "x" },
+        { rule_id: "a", pattern: "y" },
+      ],
+      "1.rule_id is there twice: a",
+    ],
     [[{ rule_id: "a", pattern: "(" }], expect.stringContaining("rule a: ")],
     [[{ rule_id: "a", pattern: "(?=x)" }], expect.stringContaining("rule a: ")],
     [[{ rule_id: "a", pattern: "x", applies_to: ["[z-"] }], expect.stringContaining("rule a: ")],
@@ -64,9 +76,18 @@ describe("rules over REST", () => {
       { rule_id: "no-console-log", match_type: "custom", pattern: "no-console-log" },
       { rule_id: "py", pattern: "print", applies_to: ["*.py"] },
     ]);
-    const { body } = await validate("v", { filename: "src/a.ts", content: "a\r\n// todo: x\r\nconsole.log(1)\r\n" });
+    const { body } = await validate("v", {
+      filename: "src/a.ts",
+      content: "a\r\n// todo: x\r\nconsole.log(1)\r\n",
+    });
     expect(body).toMatchObject({ project: "v", count: 3 });
-    expect(body.violations).toContainEqual({ rule_id: "todo", severity: "warning", message: "finish it", line: 2, match: "todo" });
+    expect(body.violations).toContainEqual({
+      rule_id: "todo",
+      severity: "warning",
+      message: "finish it",
+      line: 2,
+      match: "todo",
+    });
     expect(body.violations).toContainEqual({ rule_id: "licence", severity: "error", message: "no licence" });
     expect(body.violations).toContainEqual(expect.objectContaining({ rule_id: "no-console-log", line: 3 }));
   });
@@ -77,7 +98,8 @@ describe("rules over REST", () => {
       { rule_id: "go", pattern: "bad", stack: "go" },
       { rule_id: "ts", pattern: "bad", stack: "ts" },
     ]);
-    const hits = async (stack?: string) => (await validate("s", { content: "bad", stack })).body.violations.map((hit: any) => hit.rule_id).sort();
+    const hits = async (stack?: string) =>
+      (await validate("s", { content: "bad", stack })).body.violations.map((hit: any) => hit.rule_id).sort();
     expect(await hits("go")).toEqual(["global", "go"]);
     expect(await hits()).toEqual(["global", "go", "ts"]);
     expect((await validate("elsewhere", { content: "bad" })).body.count).toBe(1);
@@ -86,7 +108,11 @@ describe("rules over REST", () => {
 
   test("content is required, but may be empty", async () => {
     expect((await validate("v", {})).body).toMatchObject({ code: 400, error: "content is required" });
-    expect((await validate("nothing", { content: "" })).body).toEqual({ project: "nothing", violations: [], count: 0 });
+    expect((await validate("nothing", { content: "" })).body).toEqual({
+      project: "nothing",
+      violations: [],
+      count: 0,
+    });
   });
 
   test("a hostile pattern is stopped with the rule's name, and others do not notice (REGEX-1)", async () => {
@@ -94,22 +120,44 @@ describe("rules over REST", () => {
     const slow = validate("evil", { content: `${"a".repeat(1_000_000)}b` });
     await Bun.sleep(50);
     expect((await server.ask("/health")).status).toBe(200);
-    expect(await slow).toMatchObject({ status: 422, body: { reason: "over_budget", error: expect.stringContaining("slow") } });
+    expect(await slow).toMatchObject({
+      status: 422,
+      body: { reason: "over_budget", error: expect.stringContaining("slow") },
+    });
     expect((await validate("v", { content: "todo SPDX" })).body.count).toBe(1);
   }, 20_000);
 
   test("a proposed rule counts once it is accepted, and an id that is taken is 409", async () => {
-    const proposal = { project: "p", rule_id: "learned", pattern: "oops", proposed_by: "alice", context: "saw it" };
-    expect((await send("POST", "/api/rules/propose", proposal)).body).toEqual({ project: "p", rule_id: "learned", status: "proposed" });
+    const proposal = {
+      project: "p",
+      rule_id: "learned",
+      pattern: "oops",
+      proposed_by: "alice",
+      context: "saw it",
+    };
+    expect((await send("POST", "/api/rules/propose", proposal)).body).toEqual({
+      project: "p",
+      rule_id: "learned",
+      status: "proposed",
+    });
     expect((await validate("p", { content: "oops" })).body.count).toBe(0);
-    expect((await send("POST", "/api/rules/propose", proposal)).body).toMatchObject({ code: 409, reason: "already_exists" });
+    expect((await send("POST", "/api/rules/propose", proposal)).body).toMatchObject({
+      code: 409,
+      reason: "already_exists",
+    });
     expect((await send("POST", "/api/rules/p/learned/accept")).body.status).toBe("accepted");
     expect((await validate("p", { content: "oops" })).body.count).toBe(1);
     expect((await send("POST", "/api/rules/p/learned/accept")).status).toBe(404);
     expect((await send("POST", "/api/rules/p/unknown/reject")).status).toBe(404);
     await setRules("p", [{ rule_id: "own", pattern: "x" }]);
-    expect((await rulesOf("p")).map(({ rule_id, source }: any) => [rule_id, source])).toEqual([["learned", "learned"], ["own", "local"]]);
-    expect((await send("POST", "/api/rules/propose", { rule_id: "x", pattern: "y" })).body).toMatchObject({ code: 400, path: "project" });
+    expect((await rulesOf("p")).map(({ rule_id, source }: any) => [rule_id, source])).toEqual([
+      ["learned", "learned"],
+      ["own", "local"],
+    ]);
+    expect((await send("POST", "/api/rules/propose", { rule_id: "x", pattern: "y" })).body).toMatchObject({
+      code: 400,
+      path: "project",
+    });
   });
 
   test("a rejected rule never counts, and its id may be proposed again", async () => {
@@ -135,7 +183,10 @@ describe("rules over REST", () => {
   test("a set is written under a condition as values are", async () => {
     await setRules("c", [{ rule_id: "a", pattern: "x" }]);
     const headers = { "X-Koor-If-Version": "7" };
-    expect((await send("PUT", "/api/validate/c/rules", [], headers)).body).toMatchObject({ code: 412, current: 1 });
+    expect((await send("PUT", "/api/validate/c/rules", [], headers)).body).toMatchObject({
+      code: 412,
+      current: 1,
+    });
     expect((await send("PUT", "/api/validate/c/rules", [], { "X-Koor-If-Version": "1" })).status).toBe(200);
   });
 });

@@ -18,20 +18,34 @@ describe("specs over REST", () => {
 
   test("a spec is kept as it came in and always served as JSON, with the headers that state has", async () => {
     const written = await put("shop/openapi", '{ "a": 1.10 }', { "Content-Type": "text/plain" });
-    expect(written.body).toEqual({ project: "shop", name: "openapi", version: 1, hash: expect.any(String), updated_at: expect.any(String) });
+    expect(written.body).toEqual({
+      project: "shop",
+      name: "openapi",
+      version: 1,
+      hash: expect.any(String),
+      updated_at: expect.any(String),
+    });
     const read = await server.ask("/api/specs/shop/openapi");
     expect(await read.text()).toBe('{ "a": 1.10 }');
     expect(read.headers.get("content-type")).toBe("application/json");
     expect(read.headers.get("x-koor-version")).toBe("1");
-    const again = await server.ask("/api/specs/shop/openapi", { headers: { "If-None-Match": read.headers.get("etag") as string } });
+    const again = await server.ask("/api/specs/shop/openapi", {
+      headers: { "If-None-Match": read.headers.get("etag") as string },
+    });
     expect(again.status).toBe(304);
   });
 
   test("conditions hold here too", async () => {
     await put("cond/a", "1");
-    expect((await put("cond/a", "2", { "If-None-Match": "*" })).body).toMatchObject({ code: 412, current: 1 });
+    expect((await put("cond/a", "2", { "If-None-Match": "*" })).body).toMatchObject({
+      code: 412,
+      current: 1,
+    });
     expect((await put("cond/a", "2", { "X-Koor-If-Version": "1" })).body.version).toBe(2);
-    const wrong = await server.json("/api/specs/cond/a", { method: "DELETE", headers: { "X-Koor-If-Version": "1" } });
+    const wrong = await server.json("/api/specs/cond/a", {
+      method: "DELETE",
+      headers: { "X-Koor-If-Version": "1" },
+    });
     expect(wrong.body).toMatchObject({ code: 412, current: 2 });
   });
 
@@ -39,11 +53,17 @@ describe("specs over REST", () => {
     await put("zoo/b", "1");
     await put("zoo/a", "1");
     const { body } = await server.json("/api/specs/zoo");
-    expect(body.specs.map(({ name, version }: any) => [name, version])).toEqual([["a", 1], ["b", 1]]);
+    expect(body.specs.map(({ name, version }: any) => [name, version])).toEqual([
+      ["a", 1],
+      ["b", 1],
+    ]);
     expect((await server.json("/api/specs")).body).toContainEqual({ project: "zoo", specs: 2 });
     expect((await server.json("/api/specs/zoo/a", { method: "DELETE" })).body).toEqual({ deleted: "zoo/a" });
     expect((await server.json("/api/specs")).body).toContainEqual({ project: "zoo", specs: 1 });
-    expect((await server.json("/api/specs/zoo/a")).body).toMatchObject({ code: 404, error: "spec not found: zoo/a" });
+    expect((await server.json("/api/specs/zoo/a")).body).toMatchObject({
+      code: 404,
+      error: "spec not found: zoo/a",
+    });
     expect((await server.json("/api/specs/zoo/a", { method: "DELETE" })).status).toBe(404);
   });
 

@@ -30,7 +30,9 @@ describe("state over REST", () => {
     const first = await put("twice", "1");
     const second = await put("twice", "2");
     expect(second.body.version).toBe(2);
-    const read = await server.ask("/api/state/twice", { headers: { "If-None-Match": first.headers.get("etag") as string } });
+    const read = await server.ask("/api/state/twice", {
+      headers: { "If-None-Match": first.headers.get("etag") as string },
+    });
     expect(read.status).toBe(200);
   });
 
@@ -48,7 +50,11 @@ describe("state over REST", () => {
   test("conditional writes: 412 says the current version, and the value is untouched", async () => {
     const { headers } = await put("guarded", "1");
     const tag = headers.get("etag") as string;
-    expect((await put("guarded", "2", { "If-None-Match": "*" })).body).toMatchObject({ code: 412, reason: "version_mismatch", current: 1 });
+    expect((await put("guarded", "2", { "If-None-Match": "*" })).body).toMatchObject({
+      code: 412,
+      reason: "version_mismatch",
+      current: 1,
+    });
     expect((await put("guarded", "2", { "X-Koor-If-Version": "7" })).status).toBe(412);
     expect((await put("guarded", "2", { "If-Match": '"nonsense"' })).status).toBe(412);
     expect((await put("guarded", "2", { "If-Match": `W/${tag}` })).status).toBe(412);
@@ -62,7 +68,9 @@ describe("state over REST", () => {
   test("of 1,000 concurrent writes with one If-Match exactly one succeeds (CAS-1)", async () => {
     const { headers } = await put("race", "0");
     const tag = headers.get("etag") as string;
-    const answers = await Promise.all(Array.from({ length: 1000 }, (_, index) => put("race", `${index}`, { "If-Match": tag })));
+    const answers = await Promise.all(
+      Array.from({ length: 1000 }, (_, index) => put("race", `${index}`, { "If-Match": tag })),
+    );
     const statuses = Map.groupBy(answers, ({ status }) => status);
     expect(statuses.get(200)).toHaveLength(1);
     expect(statuses.get(412)).toHaveLength(999);
@@ -72,7 +80,10 @@ describe("state over REST", () => {
   test("delete says what it deleted, the key is gone, and its versions go on", async () => {
     await put("gone", "1");
     expect((await server.json("/api/state/gone", { method: "DELETE" })).body).toEqual({ deleted: "gone" });
-    expect(await server.json("/api/state/gone")).toMatchObject({ status: 404, body: { error: "key not found: gone", reason: "not_found" } });
+    expect(await server.json("/api/state/gone")).toMatchObject({
+      status: 404,
+      body: { error: "key not found: gone", reason: "not_found" },
+    });
     expect((await server.json("/api/state/gone", { method: "DELETE" })).status).toBe(404);
     expect((await put("gone", "2")).body.version).toBe(3);
   });
@@ -95,7 +106,19 @@ describe("state over REST", () => {
   });
 
   test("keys may hold slashes, spaces, any Unicode, and names that mean something to JavaScript", async () => {
-    for (const key of ["a/b/c", "mit Leerzeichen", "schlüssel/😀", "__proto__", "constructor", "a%b", "tab\tkey", "x?y#z", "a//b", "/lead", "trail/"]) {
+    for (const key of [
+      "a/b/c",
+      "mit Leerzeichen",
+      "schlüssel/😀",
+      "__proto__",
+      "constructor",
+      "a%b",
+      "tab\tkey",
+      "x?y#z",
+      "a//b",
+      "/lead",
+      "trail/",
+    ]) {
       const written = await put(encodeURIComponent(key), key);
       expect(written.body.key).toBe(key);
       expect(await (await server.ask(`/api/state/${encodeURIComponent(key)}`)).text()).toBe(key);
@@ -116,7 +139,11 @@ describe("state over REST", () => {
 
   test("bad keys are refused, and 512 bytes are fine", async () => {
     expect((await put("k".repeat(512), "x")).status).toBe(200);
-    expect((await put("k".repeat(513), "x")).body).toMatchObject({ code: 400, path: "key", error: "key is longer than 512 bytes" });
+    expect((await put("k".repeat(513), "x")).body).toMatchObject({
+      code: 400,
+      path: "key",
+      error: "key is longer than 512 bytes",
+    });
     expect((await put("%C3%A4".repeat(257), "x")).status).toBe(400);
     expect((await put("a%00b", "x")).status).toBe(400);
     expect((await getRaw(server.url, "/api/state/%ff")).body).toMatchObject({ code: 400, path: "key" });
@@ -138,7 +165,10 @@ describe("state over REST", () => {
     const limit = 10 * 1024 * 1024;
     expect((await put("big", new Uint8Array(limit).fill(7))).status).toBe(200);
     expect((await server.ask("/api/state/big")).headers.get("content-length")).toBe(String(limit));
-    expect((await put("bigger", new Uint8Array(limit + 1))).body).toMatchObject({ code: 413, reason: "too_large" });
+    expect((await put("bigger", new Uint8Array(limit + 1))).body).toMatchObject({
+      code: 413,
+      reason: "too_large",
+    });
     const chunks = new ReadableStream({
       start(controller) {
         for (let index = 0; index < 11; index++) controller.enqueue(new Uint8Array(1024 * 1024));
@@ -151,7 +181,8 @@ describe("state over REST", () => {
 
   test("the list is sorted, and takes a prefix, a start and a limit", async () => {
     for (const key of ["list/c", "list/a", "list/b", "listing"]) await put(key, "x");
-    const keys = async (query: string) => (await server.json(`/api/state?${query}`)).body.map(({ key }: { key: string }) => key);
+    const keys = async (query: string) =>
+      (await server.json(`/api/state?${query}`)).body.map(({ key }: { key: string }) => key);
     expect(await keys("prefix=list/")).toEqual(["list/a", "list/b", "list/c"]);
     expect(await keys("prefix=list/&after=list/a&limit=1")).toEqual(["list/b"]);
     expect(await keys("prefix=none")).toEqual([]);

@@ -3,7 +3,7 @@ import type { Io } from "./io.ts";
 import { run } from "./run.ts";
 
 /**
- * The program. How fast it is (`koor-cli status`, compiled with bytecode, on two cores): see `run.ts`.
+ * The program. What it does is in `run.ts`.
  *
  * `Bun.write` waits for slow pipes, also non-blocking ones, and rejects with EPIPE; `writeSync` broke off with EAGAIN
  * after 64 KiB there.

@@ -15,6 +15,10 @@ import { standardFlags } from "./standard-flags.ts";
  * One run of koor-cli, from the command line to the exit code. What it needs for every command is imported at the top;
  * what only some need (help, pretty, subscribing, settings that are written), when it is needed.
  *
+ * Measured with hyperfine (200 runs each, 2 cores, compiled with bytecode, against one small server): `koor-cli status`
+ * takes 1.5 times as long as `curl -s http://localhost:PORT/health`, and 1.2 times as long as `koor-cli --version`. So
+ * most of it is the runtime's own start; CommonJS and ESM are equal.
+ *
  * @param argv what stands after the program's name
  */
 export async function run(argv: readonly string[], env: Env, io: Io): Promise<number> {

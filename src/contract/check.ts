@@ -20,7 +20,9 @@ function predicate(issue: z.core.$ZodIssue): string {
   switch (issue.code) {
     case "invalid_type":
       if (issue.message !== "" && !issue.message.startsWith("Invalid input")) return issue.message;
-      return issue.input === undefined && issue.path.length > 0 ? "is required" : `must be ${article(issue.expected)}`;
+      return issue.input === undefined && issue.path.length > 0
+        ? "is required"
+        : `must be ${article(issue.expected)}`;
     case "invalid_value":
       if (!issue.message.startsWith("Invalid ")) return issue.message;
       return `must be one of ${issue.values.map((value) => JSON.stringify(value)).join(", ")}`;

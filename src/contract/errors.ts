@@ -10,7 +10,11 @@ export const reasons = {
   unknown_instance: { status: 401, exit: 5, meaning: "The Koor-Instance-Token belongs to no instance." },
   forbidden: { status: 403, exit: 5, meaning: "The Host or Origin is not allowed here." },
   not_found: { status: 404, exit: 3, meaning: "There is no such thing, or no such route." },
-  method_not_allowed: { status: 405, exit: 1, meaning: "The route exists, the method does not; see `Allow`." },
+  method_not_allowed: {
+    status: 405,
+    exit: 1,
+    meaning: "The route exists, the method does not; see `Allow`.",
+  },
   already_exists: { status: 409, exit: 4, meaning: "The id is in use." },
   conflict: { status: 409, exit: 4, meaning: "Somebody else changed it in between; read it again." },
   gone: { status: 410, exit: 4, meaning: "The position is older than what is kept, or of another epoch." },

@@ -35,7 +35,9 @@ export function optionalText(maxBytes: number) {
     .transform((value) => value ?? "");
 }
 
-export const key = requiredText(limits.keyBytes).meta({ description: "1 to 512 bytes, any UTF-8 but U+0000." });
+export const key = requiredText(limits.keyBytes).meta({
+  description: "1 to 512 bytes, any UTF-8 but U+0000.",
+});
 export const topic = requiredText(limits.topicBytes).meta({ description: "1 to 4096 bytes." });
 
 /** A whole number in a query: texts of digits only, `least` or more. */
@@ -56,7 +58,10 @@ export const limit = wholeNumber(1)
 /** RFC 3339 with any offset, as milliseconds since 1970. */
 export const time = z
   .string()
-  .regex(/^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/, "must be a time as RFC 3339 has it")
+  .regex(
+    /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/,
+    "must be a time as RFC 3339 has it",
+  )
   .transform((value) => Date.parse(value.replace(" ", "T")))
   .refine((value) => !Number.isNaN(value), "must be a time as RFC 3339 has it")
   .optional()

@@ -23,7 +23,11 @@ export interface McpTool {
   full?: boolean;
   readOnly?: boolean;
   /** The tool's arguments as this operation's input. */
-  request: (args: Record<string, string | undefined>) => { params?: unknown; query?: unknown; body?: unknown };
+  request: (args: Record<string, string | undefined>) => {
+    params?: unknown;
+    query?: unknown;
+    body?: unknown;
+  };
   /** This operation's answer as what the model needs for its next step, and no more. */
   answer: (body: never) => unknown;
 }
@@ -125,5 +129,7 @@ export type Operations = Record<string, Operation>;
 
 /** What a noun's service implements: one function an operation, but those that are sockets. */
 export type Handlers<T extends Operations> = {
-  [K in keyof T as T[K]["response"] extends "socket" ? never : K]: (input: Input<T[K]>) => Promise<Answer<T[K]>>;
+  [K in keyof T as T[K]["response"] extends "socket" ? never : K]: (
+    input: Input<T[K]>,
+  ) => Promise<Answer<T[K]>>;
 };

@@ -5,7 +5,9 @@ import { RawJson, rawMembers, stringify } from "./raw-json.ts";
 describe("raw members", () => {
   test("keep every digit and lose only white space between tokens", () => {
     const text = '{ "data" : { "n": 12345678901234567890 , "s" : " a \\u0020 {" }, "topic": "t" }';
-    expect(rawMembers(text, ["data"]).get("data")?.text).toBe('{"n":12345678901234567890,"s":" a \\u0020 {"}');
+    expect(rawMembers(text, ["data"]).get("data")?.text).toBe(
+      '{"n":12345678901234567890,"s":" a \\u0020 {"}',
+    );
   });
 
   test("mean the same as JSON.parse, whatever the document", () => {

@@ -61,5 +61,9 @@ export function stringify(value: unknown): string {
 
 function holdsRaw(value: unknown): boolean {
   if (value instanceof RawJson) return true;
-  return typeof value === "object" && value !== null && Object.values(value).some((member) => member instanceof RawJson);
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    Object.values(value).some((member) => member instanceof RawJson)
+  );
 }

@@ -9,7 +9,7 @@ export function joinKey(...parts: readonly string[]): string {
 /** The parts of a key made by `joinKey`. */
 export function splitKey(key: string): string[] {
   const parts: string[] = [];
-  for (let at = 0; at < key.length; ) {
+  for (let at = 0; at < key.length;) {
     const colon = key.indexOf(":", at);
     const end = colon + 1 + Number(key.slice(at, colon));
     parts.push(key.slice(colon + 1, end));

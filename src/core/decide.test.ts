@@ -31,13 +31,19 @@ describe("decide", () => {
   });
 
   test("a guard sees the commits before it in the batch, but not its own commit", () => {
-    const { outcomes } = decide([one(put("a")), one(put("a", { version: 1 })), one(put("b"), put("b", { exists: true }))], nothing, 0);
+    const { outcomes } = decide(
+      [one(put("a")), one(put("a", { version: 1 })), one(put("b"), put("b", { exists: true }))],
+      nothing,
+      0,
+    );
     expect(outcomes.map(({ ok }) => ok)).toEqual([true, true, false]);
   });
 
   test("an entity tag is of one state only: a key deleted and written again has another", () => {
     const { versions } = decide([one(put("a")), one(remove("a")), one(put("a"))], nothing, 0);
-    const tags = versions.filter(({ head }) => !head.deleted).map(({ head }) => entityTag(head.version, head.hash));
+    const tags = versions
+      .filter(({ head }) => !head.deleted)
+      .map(({ head }) => entityTag(head.version, head.hash));
     expect(new Set(tags).size).toBe(2);
   });
 
@@ -75,7 +81,11 @@ describe("decide", () => {
   });
 
   test("versions of a key are consecutive and never reused, whatever is written, deleted and refused (CAS-2)", () => {
-    const op = fc.record({ key: fc.constantFrom("a", "b"), kind: fc.constantFrom("put", "delete"), guard: fc.option(fc.nat(6), { nil: undefined }) });
+    const op = fc.record({
+      key: fc.constantFrom("a", "b"),
+      kind: fc.constantFrom("put", "delete"),
+      guard: fc.option(fc.nat(6), { nil: undefined }),
+    });
     const batches = fc.array(fc.array(op, { minLength: 1, maxLength: 4 }), { maxLength: 12 });
     fc.assert(
       fc.property(batches, (program) => {

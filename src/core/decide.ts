@@ -119,7 +119,12 @@ function perform(op: Op, by: string, state: Working, now: number): OpResult {
   }
 }
 
-function write(op: Extract<Op, { kind: "put" | "delete" }>, by: string, state: Working, now: number): RecordHead {
+function write(
+  op: Extract<Op, { kind: "put" | "delete" }>,
+  by: string,
+  state: Working,
+  now: number,
+): RecordHead {
   const id = recordId(op.collection, op.key);
   const previous = state.records.get(id);
   const deleted = op.kind === "delete";

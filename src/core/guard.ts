@@ -14,12 +14,19 @@ export function expectCommitted(outcome: Outcome, absent = "not found"): Committ
   const current = outcome.current && !outcome.current.deleted ? outcome.current.version : 0;
   throw new KoorError(
     "version_mismatch",
-    current === 0 ? "the condition does not hold: it does not exist" : `the condition does not hold: it is at version ${current}`,
-    { current, hint: "Read it again, apply your change to what you read, and write with the version you read." },
+    current === 0
+      ? "the condition does not hold: it does not exist"
+      : `the condition does not hold: it is at version ${current}`,
+    {
+      current,
+      hint: "Read it again, apply your change to what you read, and write with the version you read.",
+    },
   );
 }
 
 /** Whether a request came with a condition at all. */
 export function isConditional(condition: Condition): boolean {
-  return condition.match !== undefined || condition.noneMatch !== undefined || condition.version !== undefined;
+  return (
+    condition.match !== undefined || condition.noneMatch !== undefined || condition.version !== undefined
+  );
 }

@@ -1,2 +1,138 @@
-// temporary
-export function dashboardRoutes(_front: any): any { return { "/": new Response("soon") }; }
+import { z } from "zod";
+import { KoorError } from "../contract/errors.ts";
+import { limits } from "../contract/limits.ts";
+import { json } from "../contract/operation.ts";
+import { readBody } from "../http/body.ts";
+import type { Front } from "../http/front.ts";
+import { type RouteHandler, noRoute, refuse } from "../http/mount.ts";
+import { parseBody } from "../http/request.ts";
+import { sendJson } from "../http/response.ts";
+import { type PageFiles, loadPage } from "./page-files.ts";
+import type { Sessions } from "./session.ts";
+
+/** What the page may do: run its own script and style, talk to its own server, and nothing else. */
+const contentSecurityPolicy = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self'",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+  // The page makes no markup out of texts, so no script on it may.
+  "require-trusted-types-for 'script'",
+  "trusted-types 'none'",
+].join("; ");
+
+const pageHeaders = {
+  "Content-Security-Policy": contentSecurityPolicy,
+  "X-Content-Type-Options": "nosniff",
+  "Referrer-Policy": "no-referrer",
+  "Cross-Origin-Opener-Policy": "same-origin",
+  "Cross-Origin-Resource-Policy": "same-origin",
+};
+
+/** A server's token is a header's length at most. */
+const loginBody = json(z.object({ token: z.string("must be a text") }), { maxBytes: limits.topicBytes });
+
+export interface DashboardOptions {
+  /** Of the API; the page itself needs no session, only what it shows does. */
+  front: Front;
+  /** undefined: the server has no token, and nobody logs in. */
+  sessions: Sessions | undefined;
+}
+
+/** What the dashboard's port serves beside the API: the page, what it loads, and logging in where there is a token. */
+export function dashboardRoutes({ front, sessions }: DashboardOptions): Record<string, RouteHandler> {
+  let page: Promise<PageFiles> | undefined;
+  const files = () =>
+    (page ??= loadPage().catch((error: unknown) => {
+      page = undefined;
+      throw error;
+    }));
+
+  const showPage: RouteHandler = async (request) => {
+    const { html } = await files();
+    // The page knows from its first moment on whether to ask for the token.
+    const session = sessions ? (sessions.has(request) ? "open" : "needed") : "none";
+    return send(request, html.replace('data-session="none"', `data-session="${session}"`), {
+      "Content-Type": "text/html; charset=utf-8",
+      "Cache-Control": "no-store",
+    });
+  };
+
+  const showFile: RouteHandler = async (request) => {
+    const { files: named } = await files();
+    const file = named.get((request.params as { file?: string }).file ?? "");
+    if (!file) return noRoute(request);
+    return send(request, file.body, {
+      "Content-Type": file.type,
+      // Their names change with what is in them.
+      "Cache-Control": "public, max-age=31536000, immutable",
+    });
+  };
+
+  return {
+    "/": guard(front, ["GET", "HEAD"], showPage),
+    // Every other path of one segment too; noRoute answers what is no file's name.
+    "/:file": guard(front, undefined, showFile),
+    ...(sessions && sessionRoutes(front, sessions)),
+  };
+}
+
+function sessionRoutes(front: Front, sessions: Sessions): Record<string, RouteHandler> {
+  return {
+    "/login": guard(front, ["POST"], async (request) => {
+      const id = await sessions.open(await readToken(request));
+      return withCookie({ logged_in: true }, sessions.cookie(request, id));
+    }),
+    "/logout": guard(front, ["POST"], async (request) => {
+      sessions.end(request);
+      return withCookie({ logged_in: false }, sessions.cookie(request));
+    }),
+  };
+}
+
+async function readToken(request: Request): Promise<string> {
+  const { bytes, release } = await readBody(request, loginBody.maxBytes);
+  try {
+    return (parseBody(loginBody, bytes) as { token: string }).token;
+  } finally {
+    release();
+  }
+}
+
+function withCookie(body: unknown, cookie: string): Response {
+  const { response } = sendJson(body);
+  response.headers.append("Set-Cookie", cookie);
+  return response;
+}
+
+/** A route behind the front, that answers refusals as the API does. */
+function guard(front: Front, methods: readonly string[] | undefined, handler: RouteHandler): RouteHandler {
+  return async (request, server) => {
+    try {
+      front.admit(request);
+      if (methods && !methods.includes(request.method)) throw notAllowed(request.method, methods.join(", "));
+      return await handler(request, server);
+    } catch (error) {
+      return refuse(request, error);
+    }
+  };
+}
+
+function notAllowed(method: string, allow: string): KoorError {
+  return new KoorError("method_not_allowed", `${method} is not allowed here`, {
+    allow,
+    hint: `Allowed: ${allow}`,
+  });
+}
+
+function send(
+  request: Request,
+  body: string | Uint8Array<ArrayBuffer>,
+  headers: Record<string, string>,
+): Response {
+  return new Response(request.method === "HEAD" ? null : body, { headers: { ...pageHeaders, ...headers } });
+}

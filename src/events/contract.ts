@@ -12,7 +12,8 @@ export const event = z.object({
 });
 
 const pattern = text(limits.topicBytes).optional().meta({
-  description: "Globs over the topic, with commas between: `*` any run, `?` one, `[a-z]`, `{a,b}`. Empty is all.",
+  description:
+    "Globs over the topic, with commas between: `*` any run, `?` one, `[a-z]`, `{a,b}`. Empty is all.",
 });
 
 export const eventOperations = {
@@ -49,7 +50,10 @@ export const eventOperations = {
       pattern,
       after: wholeNumber(0).optional().meta({ description: "First send what came after this id." }),
       epoch: text(limits.nameBytes).optional().meta({ description: "The epoch that `after` belongs to." }),
-      hello: z.literal("1").optional().meta({ description: "Ask for a first frame {hello:{epoch,last_id}}." }),
+      hello: z
+        .literal("1")
+        .optional()
+        .meta({ description: "Ask for a first frame {hello:{epoch,last_id}}." }),
     }),
     response: "socket",
     errors: ["gone"],

@@ -28,7 +28,8 @@ export function eventService(store: Store): Handlers<typeof eventOperations> {
       const source = query.source || undefined;
       const rows = await store.events({
         order: after === undefined ? "newest" : "oldest",
-        limit: (after === undefined ? query.last : query.limit) ?? query.limit ?? query.last ?? limits.historyRows,
+        limit:
+          (after === undefined ? query.last : query.limit) ?? query.limit ?? query.last ?? limits.historyRows,
         after,
         topic,
         from,

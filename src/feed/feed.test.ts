@@ -14,7 +14,9 @@ function scriptedLog() {
     async read(after, limit, topic?: Glob) {
       await Promise.resolve();
       if (failing) throw new Error("the engine is away");
-      return entries.filter(({ id, topic: name }) => id > after && id >= first && (!topic || topic.test(name))).slice(0, limit);
+      return entries
+        .filter(({ id, topic: name }) => id > after && id >= first && (!topic || topic.test(name)))
+        .slice(0, limit);
     },
     async heads() {
       await Promise.resolve();
@@ -67,7 +69,8 @@ function reader(feed: Feed, after: number, pattern = "*", room = () => true) {
   return { frames, subscription };
 }
 
-const open = (log: Log, errors: unknown[] = []) => createFeed({ log, now: () => 7, onError: (error) => errors.push(error) });
+const open = (log: Log, errors: unknown[] = []) =>
+  createFeed({ log, now: () => 7, onError: (error) => errors.push(error) });
 
 describe("the feed", () => {
   test("sends what matches after the position, from the log and then live", async () => {
@@ -137,55 +140,81 @@ describe("the feed", () => {
 
   test("every reader sees each match once and in order, or is told of the gap, whatever happens (LOG-2)", async () => {
     const step = fc.oneof(
-      { weight: 6, arbitrary: fc.record({ do: fc.constant("append" as const), topic: fc.constantFrom("a", "b"), hint: fc.boolean() }) },
-      { weight: 1, arbitrary: fc.record({ do: fc.constant("burst" as const), size: fc.integer({ min: 1, max: 1500 }) }) },
-      { weight: 1, arbitrary: fc.record({ do: fc.constant("trim" as const), keep: fc.integer({ min: 0, max: 50 }) }) },
+      {
+        weight: 6,
+        arbitrary: fc.record({
+          do: fc.constant("append" as const),
+          topic: fc.constantFrom("a", "b"),
+          hint: fc.boolean(),
+        }),
+      },
+      {
+        weight: 1,
+        arbitrary: fc.record({ do: fc.constant("burst" as const), size: fc.integer({ min: 1, max: 1500 }) }),
+      },
+      {
+        weight: 1,
+        arbitrary: fc.record({ do: fc.constant("trim" as const), keep: fc.integer({ min: 0, max: 50 }) }),
+      },
       { weight: 3, arbitrary: fc.record({ do: fc.constant("resume" as const), reader: fc.nat(3) }) },
       { weight: 1, arbitrary: fc.record({ do: fc.constant("fail" as const), state: fc.boolean() }) },
       { weight: 2, arbitrary: fc.record({ do: fc.constant("wait" as const), turns: fc.nat(5) }) },
     );
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { maxLength: 40 }), fc.infiniteStream(fc.boolean()), async (steps, rooms) => {
-        const source = scriptedLog();
-        const feed = open(source.log);
-        const patterns = ["*", "a", "b", "[ab]"];
-        const readers = patterns.map((pattern) => reader(feed, 0, pattern, () => rooms.next().value as boolean));
-        const topics: string[] = [];
-        for (const act of steps) {
-          if (act.do === "append") {
-            topics.push(act.topic);
-            source.append(act.topic, act.hint);
-          } else if (act.do === "burst") {
-            for (let index = 0; index < act.size; index++) {
-              topics.push("a");
-              source.append("a", false);
-            }
-            source.hint();
-          } else if (act.do === "trim") source.trim(act.keep);
-          else if (act.do === "resume") readers[act.reader]?.subscription.resume();
-          else if (act.do === "fail") source.fail(act.state);
-          else for (let turn = 0; turn < act.turns; turn++) await new Promise((resolve) => setImmediate(resolve));
-        }
-        source.fail(false);
-        source.hint();
-        for (let round = 0; readers.some(({ subscription }) => subscription.position < source.last()) && round < 20_000; round++) {
-          for (const { subscription } of readers) subscription.resume();
-          await new Promise((resolve) => setImmediate(resolve));
-        }
-        for (const [index, { frames }] of readers.entries()) {
-          const glob = compileGlobs(patterns[index]);
-          let next = 1;
-          for (const frame of frames) {
-            const [, from, to] = /^gap (\d+)-(\d+)$/.exec(frame) ?? [];
-            const until = from === undefined ? Number(frame) : Number(from);
-            // Whatever was passed over without a word did not match.
-            for (let id = next; id < until; id++) expect(glob.test(topics[id - 1] as string)).toBe(false);
-            expect(until).toBeGreaterThanOrEqual(next);
-            next = Number(to ?? frame) + 1;
+      fc.asyncProperty(
+        fc.array(step, { maxLength: 40 }),
+        fc.infiniteStream(fc.boolean()),
+        async (steps, rooms) => {
+          const source = scriptedLog();
+          const feed = open(source.log);
+          const patterns = ["*", "a", "b", "[ab]"];
+          const readers = patterns.map((pattern) =>
+            reader(feed, 0, pattern, () => rooms.next().value as boolean),
+          );
+          const topics: string[] = [];
+          for (const act of steps) {
+            if (act.do === "append") {
+              topics.push(act.topic);
+              source.append(act.topic, act.hint);
+            } else if (act.do === "burst") {
+              for (let index = 0; index < act.size; index++) {
+                topics.push("a");
+                source.append("a", false);
+              }
+              source.hint();
+            } else if (act.do === "trim") source.trim(act.keep);
+            else if (act.do === "resume") readers[act.reader]?.subscription.resume();
+            else if (act.do === "fail") source.fail(act.state);
+            else
+              for (let turn = 0; turn < act.turns; turn++)
+                await new Promise((resolve) => setImmediate(resolve));
           }
-          for (let id = next; id <= topics.length; id++) expect(glob.test(topics[id - 1] as string)).toBe(false);
-        }
-      }),
+          source.fail(false);
+          source.hint();
+          for (
+            let round = 0;
+            readers.some(({ subscription }) => subscription.position < source.last()) && round < 20_000;
+            round++
+          ) {
+            for (const { subscription } of readers) subscription.resume();
+            await new Promise((resolve) => setImmediate(resolve));
+          }
+          for (const [index, { frames }] of readers.entries()) {
+            const glob = compileGlobs(patterns[index]);
+            let next = 1;
+            for (const frame of frames) {
+              const [, from, to] = /^gap (\d+)-(\d+)$/.exec(frame) ?? [];
+              const until = from === undefined ? Number(frame) : Number(from);
+              // Whatever was passed over without a word did not match.
+              for (let id = next; id < until; id++) expect(glob.test(topics[id - 1] as string)).toBe(false);
+              expect(until).toBeGreaterThanOrEqual(next);
+              next = Number(to ?? frame) + 1;
+            }
+            for (let id = next; id <= topics.length; id++)
+              expect(glob.test(topics[id - 1] as string)).toBe(false);
+          }
+        },
+      ),
       { numRuns: 60 },
     );
   }, 60_000);

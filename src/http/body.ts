@@ -19,7 +19,8 @@ export async function readBody(request: Request, maxBytes: number): Promise<Read
   const declared = request.headers.get("content-length");
   const length = declared === null ? undefined : Number(declared);
   if (length !== undefined && length > maxBytes) throw tooLarge(maxBytes);
-  if (length === 0 || (length === undefined && request.body === null)) return { bytes: new Uint8Array(), release() {} };
+  if (length === 0 || (length === undefined && request.body === null))
+    return { bytes: new Uint8Array(), release() {} };
   // Without a length the most it can become is reserved: a chunked body has no other bound.
   const release = reserve(length ?? maxBytes);
   try {

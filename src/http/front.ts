@@ -28,7 +28,12 @@ export interface FrontOptions {
 }
 
 export function createFront({ config, dashboardPort }: FrontOptions): Front {
-  const names = new Set(["localhost", config.bind.host, config.dashboardBind?.host ?? "", ...config.allowedHosts]);
+  const names = new Set([
+    "localhost",
+    config.bind.host,
+    config.dashboardBind?.host ?? "",
+    ...config.allowedHosts,
+  ]);
   names.delete("");
   const origins = new Set(config.allowedOrigins);
   const token = digest(config.authToken);
@@ -44,7 +49,8 @@ export function createFront({ config, dashboardPort }: FrontOptions): Front {
     if (url.host === "" || !/^https?:$/.test(url.protocol)) return false;
     if (origins.has(url.host)) return true;
     const port = dashboardPort();
-    if (port === undefined || Number(url.port || (url.protocol === "https:" ? 443 : 80)) !== port) return false;
+    if (port === undefined || Number(url.port || (url.protocol === "https:" ? 443 : 80)) !== port)
+      return false;
     const name = hostname(url.host);
     if (name === undefined) return false;
     // A server of somebody else on the same port has another address: only our own names and loopback, or the very

@@ -7,15 +7,7 @@ import type { Caller, Input, Operation, StoredAnswer } from "../contract/operati
 import type { Ledger } from "../metrics/ledger.ts";
 import { readBody } from "./body.ts";
 import type { Front } from "./front.ts";
-import {
-  type PathParams,
-  contentTypeOf,
-  keyDepth,
-  parseBody,
-  readCondition,
-  readParams,
-  readQuery,
-} from "./request.ts";
+import { contentTypeOf, keyDepth, parseBody, readCondition, readParams, readQuery } from "./request.ts";
 import { type Sent, sendError, sendJson, sendStored } from "./response.ts";
 import type { SocketData, Sockets } from "./sockets.ts";
 
@@ -72,7 +64,9 @@ function routePaths(path: string): string[] {
 }
 
 function byMethod(methods: ReadonlyMap<string, RouteHandler>): RouteHandler {
-  const allowed = [...methods.keys()].flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : [method])).join(", ");
+  const allowed = [...methods.keys()]
+    .flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : [method]))
+    .join(", ");
   return async (request, server) => {
     const handler = methods.get(request.method === "HEAD" ? "GET" : request.method);
     if (handler) return handler(request, server);
@@ -85,27 +79,42 @@ function byMethod(methods: ReadonlyMap<string, RouteHandler>): RouteHandler {
   };
 }
 
-function mountOperation(operation: Operation, handler: Handler | undefined, options: MountOptions): RouteHandler {
+function mountOperation(
+  operation: Operation,
+  handler: Handler | undefined,
+  options: MountOptions,
+): RouteHandler {
   const { front, ledger, sockets } = options;
   const noQuery: unknown = operation.query ? Object.freeze(check(operation.query, {}, "query")) : undefined;
   const takesCondition = operation.conditional === true || operation.response === "bytes";
 
-  async function readInput(request: BunRequest): Promise<{ input: Input<Operation>; bytesIn: number; release(): void }> {
+  async function readInput(
+    request: BunRequest,
+  ): Promise<{ input: Input<Operation>; bytesIn: number; release(): void }> {
     front.admit(request);
     if (!operation.open) front.authorize(request);
     const caller = await callerOf(request, options);
     const params = operation.params
-      ? check(operation.params, readParams(operation, request, request.params as PathParams), "path")
+      ? check(operation.params, readParams(operation, request, request.params), "path")
       : {};
     const query =
-      operation.query && request.url.includes("?") ? check(operation.query, readQuery(request.url), "query") : noQuery;
+      operation.query && request.url.includes("?")
+        ? check(operation.query, readQuery(request.url), "query")
+        : noQuery;
     const condition = takesCondition ? readCondition(request.headers) : {};
-    const input = { params, query, body: undefined as unknown, contentType: "", condition, caller } as Input<Operation>;
+    const input = {
+      params,
+      query,
+      body: undefined as unknown,
+      contentType: "",
+      condition,
+      caller,
+    } as Input<Operation>;
     if (!operation.body) return { input, bytesIn: 0, release() {} };
     input.contentType = operation.body.kind === "bytes" ? contentTypeOf(request) : "";
     const { bytes, release } = await readBody(request, operation.body.maxBytes);
     try {
-      input.body = parseBody(operation.body, bytes) as never;
+      input.body = parseBody(operation.body, bytes);
     } catch (error) {
       release();
       throw error;
@@ -128,7 +137,7 @@ function mountOperation(operation: Operation, handler: Handler | undefined, opti
     try {
       if (operation.response === "socket") {
         const { input } = await readInput(request);
-        return await sockets.upgrade(request, server, input.query as never);
+        return await sockets.upgrade(request, server, input.query);
       }
       const { response, bytes, bytesIn } = await answer(request);
       if (!operation.unmetered) ledger.rest(bytes + bytesIn);
@@ -188,10 +197,14 @@ function emptyParameter(template: string, path: string): KoorError | undefined {
   if (wildcard !== undefined) {
     if (path === `${fixed}/`) return new KoorError("bad_request", "key is required", { path: "key" });
     if (!path.startsWith(`${fixed}/`)) return undefined;
-    return new KoorError("bad_request", `key has empty parts between slashes, or more than ${keyDepth} parts`, {
-      path: "key",
-      hint: "Percent-encode its slashes as %2F; koor-cli does so by itself.",
-    });
+    return new KoorError(
+      "bad_request",
+      `key has empty parts between slashes, or more than ${keyDepth} parts`,
+      {
+        path: "key",
+        hint: "Percent-encode its slashes as %2F; koor-cli does so by itself.",
+      },
+    );
   }
   const parts = path.split("/");
   const wanted = template.split("/");
@@ -202,5 +215,7 @@ function emptyParameter(template: string, path: string): KoorError | undefined {
     if (name === undefined ? parts[index] !== want : false) return undefined;
     if (name !== undefined && parts[index] === "") missing ??= name;
   }
-  return missing === undefined ? undefined : new KoorError("bad_request", `${missing} is required`, { path: missing });
+  return missing === undefined
+    ? undefined
+    : new KoorError("bad_request", `${missing} is required`, { path: missing });
 }

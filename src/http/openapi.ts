@@ -11,7 +11,14 @@ import { sendJson } from "./response.ts";
 type Json = Record<string, unknown>;
 
 /** What any operation can be refused for, and so is not said of each. */
-const anywhere: readonly Reason[] = ["bad_request", "unauthorized", "unknown_instance", "forbidden", "unavailable", "internal"];
+const anywhere: readonly Reason[] = [
+  "bad_request",
+  "unauthorized",
+  "unknown_instance",
+  "forbidden",
+  "unavailable",
+  "internal",
+];
 
 export function openApiDocument(): Json {
   const paths: Record<string, Json> = {};
@@ -66,8 +73,14 @@ export function openApiRoute(front: Front): RouteHandler {
 
 const conditionParameters = {
   ifMatch: header("If-Match", "Only if the record has one of these entity tags; `*`: if it exists."),
-  ifNoneMatch: header("If-None-Match", "Writing: `*`, only if it does not exist. Reading: 304 for these entity tags."),
-  ifVersion: header("X-Koor-If-Version", "Only if the record has this version; 0: only if it does not exist."),
+  ifNoneMatch: header(
+    "If-None-Match",
+    "Writing: `*`, only if it does not exist. Reading: 304 for these entity tags.",
+  ),
+  ifVersion: header(
+    "X-Koor-If-Version",
+    "Only if the record has this version; 0: only if it does not exist.",
+  ),
 };
 
 const errorSchema = {
@@ -89,7 +102,11 @@ function header(name: string, description: string): Json {
 
 function describe(noun: string, verb: string, operation: Operation): Json {
   const reading = operation.response === "bytes";
-  const conditions = operation.conditional ? ["ifMatch", "ifNoneMatch", "ifVersion"] : reading ? ["ifNoneMatch"] : [];
+  const conditions = operation.conditional
+    ? ["ifMatch", "ifNoneMatch", "ifVersion"]
+    : reading
+      ? ["ifNoneMatch"]
+      : [];
   return {
     operationId: `${noun}.${verb}`,
     tags: [noun],

@@ -13,7 +13,11 @@ export type PathParams = Record<string, string>;
  * here. `.` and `..` are refused, since clients, proxies and Bun's own `request.url` rewrite such paths, and so
  * would reach another key than they name.
  */
-export function readParams(operation: Operation, request: Request, given: PathParams): Record<string, string> {
+export function readParams(
+  operation: Operation,
+  request: Request,
+  given: PathParams,
+): Record<string, string> {
   const params: Record<string, string> = {};
   for (const [, name = "", rest] of operation.path.matchAll(/\{(\w+)(\.\.\.)?\}/g)) {
     const segments = rest ? segmentsOf(given, name) : [given[name] ?? ""];
@@ -46,7 +50,8 @@ export const keyDepth = 64;
 
 function segmentsOf(given: PathParams, name: string): string[] {
   const segments: string[] = [];
-  for (let depth = 0; given[`${name}${depth}`] !== undefined; depth++) segments.push(given[`${name}${depth}`] as string);
+  for (let depth = 0; given[`${name}${depth}`] !== undefined; depth++)
+    segments.push(given[`${name}${depth}`] as string);
   return segments;
 }
 
@@ -110,7 +115,9 @@ export function readCondition(headers: Headers): Condition {
   const noneMatch = headers.get("if-none-match");
   const version = headers.get("x-koor-if-version");
   if (version !== null && !/^\d{1,15}$/.test(version)) {
-    throw new KoorError("bad_request", "X-Koor-If-Version must be a whole number", { path: "X-Koor-If-Version" });
+    throw new KoorError("bad_request", "X-Koor-If-Version must be a whole number", {
+      path: "X-Koor-If-Version",
+    });
   }
   return {
     ...(match !== null && { match: entityTags(match, "If-Match", false) }),
@@ -129,7 +136,8 @@ function entityTags(header: string, name: string, weak: boolean): readonly strin
   for (const part of header.split(",")) {
     const [, isWeak, quoted, bare] = /^\s*(W\/)?(?:("[^"]*")|([^\s",*]+))\s*$/.exec(part) ?? [];
     const tag = quoted ?? (bare === undefined ? undefined : `"${bare}"`);
-    if (tag === undefined) throw new KoorError("bad_request", `${name} is no list of entity tags`, { path: name });
+    if (tag === undefined)
+      throw new KoorError("bad_request", `${name} is no list of entity tags`, { path: name });
     if (weak || !isWeak) tags.push(tag);
   }
   return tags;

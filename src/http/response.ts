@@ -29,7 +29,8 @@ export function sendJson(body: unknown): Sent {
 }
 
 function tagOf(body: unknown): string | undefined {
-  if (typeof body !== "object" || body === null || !("version" in body) || !("hash" in body)) return undefined;
+  if (typeof body !== "object" || body === null || !("version" in body) || !("hash" in body))
+    return undefined;
   return entityTag(body.version as number, body.hash as string);
 }
 
@@ -42,13 +43,18 @@ export function sendStored(stored: StoredAnswer): Sent {
     "X-Koor-Hash": stored.hash,
   };
   if (stored.bytes === null) return { response: new Response(null, { status: 304, headers }), bytes: 0 };
-  const response = new Response(stored.bytes as Uint8Array<ArrayBuffer>, { headers: { ...headers, "Content-Type": stored.content_type } });
+  const response = new Response(stored.bytes as Uint8Array<ArrayBuffer>, {
+    headers: { ...headers, "Content-Type": stored.content_type },
+  });
   return { response, bytes: stored.bytes.length };
 }
 
 /** A refusal. What is no `KoorError` is told as `internal`, and nothing of its inside. */
 export function sendError(error: unknown): Sent {
-  const known = error instanceof KoorError ? error : new KoorError("internal", "internal error", { hint: "See the server's log." });
+  const known =
+    error instanceof KoorError
+      ? error
+      : new KoorError("internal", "internal error", { hint: "See the server's log." });
   const body: ErrorBody = known.toBody();
   const { retryAfter, allow } = known.details;
   const text = JSON.stringify(body);

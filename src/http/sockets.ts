@@ -135,7 +135,10 @@ export function createSockets({ feed, heads, ledger, now }: SocketsOptions): Soc
     close() {
       clearInterval(timer);
       for (const socket of open) {
-        socket.close(closeCodes.goingAway, `server stops; go on with after=${socket.data.subscription?.position ?? 0}`);
+        socket.close(
+          closeCodes.goingAway,
+          `server stops; go on with after=${socket.data.subscription?.position ?? 0}`,
+        );
       }
     },
   };

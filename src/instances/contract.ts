@@ -62,7 +62,13 @@ export const instanceOperations = {
         capabilities: z.string().optional().describe("comma-separated"),
       }),
       request: ({ capabilities: list, ...rest }) => ({ body: { ...rest, capabilities: splitList(list) } }),
-      answer: ({ id, token, status: now, stack, capabilities: able }: z.output<typeof instance> & { token: string }) => ({
+      answer: ({
+        id,
+        token,
+        status: now,
+        stack,
+        capabilities: able,
+      }: z.output<typeof instance> & { token: string }) => ({
         instance_id: id,
         token,
         status: now,

@@ -40,6 +40,8 @@ export interface InstanceService extends Handlers<typeof instanceOperations> {
    * @throws KoorError `unknown_instance`
    */
   identify(token: string): Promise<Caller>;
+  /** Marks those that have been silent too long; returns their ids. */
+  markStale(): Promise<string[]>;
   /** Writes the signs of life that were gathered since the last time. */
   flush(): Promise<void>;
 }
@@ -103,6 +105,29 @@ export function instanceService({ store, now, newId }: InstanceOptions): Instanc
     return records.sort((a, b) => decode(a).registered_at - decode(b).registered_at);
   }
 
+  async function markStale(): Promise<string[]> {
+    await flush();
+    const silentSince = now() - staleAfter;
+    const newlyStale: string[] = [];
+    for (const record of await all()) {
+      const profile = decode(record);
+      if (profile.stale || record.touchedAt > silentSince) continue;
+      // A sign of life that another server flushed in between wins.
+      const guard = { version: record.version, exists: true, untouchedSince: silentSince };
+      const put = putInstance(
+        record.key,
+        { ...profile, stale: true },
+        { action: "instance.stale", resource: record.key },
+      );
+      const outcome = await store.commit({
+        by: "liveness-monitor",
+        ops: [{ ...put, touch: false, guard }],
+      });
+      if (outcome.ok) newlyStale.push(record.key);
+    }
+    return newlyStale;
+  }
+
   return {
     flush,
 
@@ -150,14 +175,16 @@ export function instanceService({ store, now, newId }: InstanceOptions): Instanc
 
     async list({ query }) {
       const records = await all();
-      return records.map(show).filter(
-        (instance) =>
-          matches(query.name, instance.name) &&
-          matches(query.workspace, instance.workspace) &&
-          matches(query.stack, instance.stack) &&
-          matches(query.status, instance.status) &&
-          (!query.capability || instance.capabilities.includes(query.capability)),
-      );
+      return records
+        .map(show)
+        .filter(
+          (instance) =>
+            matches(query.name, instance.name) &&
+            matches(query.workspace, instance.workspace) &&
+            matches(query.stack, instance.stack) &&
+            matches(query.status, instance.status) &&
+            (!query.capability || instance.capabilities.includes(query.capability)),
+        );
     },
 
     async stale() {
@@ -172,12 +199,16 @@ export function instanceService({ store, now, newId }: InstanceOptions): Instanc
     async update({ params, body, caller }) {
       const changes = Object.fromEntries(Object.entries(body).filter(([, value]) => value !== undefined));
       return show(
-        await change(params.id, "instance.update", caller.name, (profile) => recovered({ ...profile, ...changes })),
+        await change(params.id, "instance.update", caller.name, (profile) =>
+          recovered({ ...profile, ...changes }),
+        ),
       );
     },
 
     async heartbeat({ params, caller }) {
-      await change(params.id, "instance.recover", caller.name, (profile) => (profile.stale ? recovered(profile) : null));
+      await change(params.id, "instance.recover", caller.name, (profile) =>
+        profile.stale ? recovered(profile) : null,
+      );
       alive(params.id);
       return { id: params.id, status: "ok" as const };
     },
@@ -192,7 +223,9 @@ export function instanceService({ store, now, newId }: InstanceOptions): Instanc
 
     async capabilities({ params, body, caller }) {
       const { capabilities } = body;
-      await change(params.id, "instance.capabilities", caller.name, (profile) => recovered({ ...profile, capabilities }));
+      await change(params.id, "instance.capabilities", caller.name, (profile) =>
+        recovered({ ...profile, capabilities }),
+      );
       return { id: params.id, capabilities };
     },
 
@@ -216,19 +249,10 @@ export function instanceService({ store, now, newId }: InstanceOptions): Instanc
       return { deleted: id };
     },
 
+    markStale,
+
     async checkLiveness() {
-      await flush();
-      const silentSince = now() - staleAfter;
-      const newlyStale: string[] = [];
-      for (const record of await all()) {
-        const profile = decode(record);
-        if (profile.stale || record.touchedAt > silentSince) continue;
-        // A sign of life that another server flushed in between wins.
-        const guard = { version: record.version, exists: true, untouchedSince: silentSince };
-        const put = putInstance(record.key, { ...profile, stale: true }, { action: "instance.stale", resource: record.key });
-        const outcome = await store.commit({ by: "liveness-monitor", ops: [{ ...put, touch: false, guard }] });
-        if (outcome.ok) newlyStale.push(record.key);
-      }
+      const newlyStale = await markStale();
       return { checked: true as const, newly_stale: newlyStale, count: newlyStale.length };
     },
   };
@@ -236,7 +260,15 @@ export function instanceService({ store, now, newId }: InstanceOptions): Instanc
 
 function putInstance(id: string, profile: Profile, audit: AuditLabel): Extract<Op, { kind: "put" }> {
   const value = new TextEncoder().encode(JSON.stringify(profile));
-  return { kind: "put", collection: "instances", key: id, value, contentType: "application/json", touch: true, audit };
+  return {
+    kind: "put",
+    collection: "instances",
+    key: id,
+    value,
+    contentType: "application/json",
+    touch: true,
+    audit,
+  };
 }
 
 function decode(record: StoredRecord): Profile {
@@ -267,7 +299,9 @@ function matches(filter: string | undefined, value: string): boolean {
 }
 
 function absent(id: string): KoorError {
-  return new KoorError("not_found", `instance not found: ${id}`, { hint: "List them: koor-cli instances list" });
+  return new KoorError("not_found", `instance not found: ${id}`, {
+    hint: "List them: koor-cli instances list",
+  });
 }
 
 function unknownInstance(): KoorError {

@@ -96,6 +96,11 @@ function readMessages(bytes: ArrayBuffer): unknown {
   if (!isShallow(body, maxDepth)) {
     return refuse(400, codes.invalidRequest, `the body is nested more than ${maxDepth} levels deep`);
   }
+  for (const message of [body].flat()) {
+    // What clients in languages without `undefined` send for a tool without arguments; the library refuses it.
+    const params = paramsOf(message);
+    if (params?.arguments === null) delete params.arguments;
+  }
   if (Array.isArray(body)) {
     if (body.length === 0) return refuse(400, codes.invalidRequest, "the batch is empty");
     // Without sessions a cancellation can only mean a request of its own batch, whose answer would then be waited for
@@ -118,6 +123,10 @@ function isShallow(value: unknown, depth: number): boolean {
 
 function methodOf(message: unknown): unknown {
   return (message as { method?: unknown } | null)?.method;
+}
+
+function paramsOf(message: unknown): { arguments?: unknown } | null | undefined {
+  return (message as { params?: { arguments?: unknown } | null } | null)?.params;
 }
 
 function passesModel(body: unknown): boolean {

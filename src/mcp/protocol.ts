@@ -16,6 +16,7 @@ import {
 import { KoorError } from "../contract/errors.ts";
 import type { Caller } from "../contract/operation.ts";
 import type { Tool, ToolDefinition } from "./tool.ts";
+import { asTexts } from "./tools.ts";
 
 /**
  * The protocol itself, both eras, by `@modelcontextprotocol/server`: loaded at the first request to `/mcp`, because
@@ -111,7 +112,7 @@ function openServer({ tools, extraTools, version }: ProtocolOptions, caller: Cal
 /** One text of compact JSON; a refusal as text with what to do about it. */
 async function callTool(tool: Tool, args: Record<string, unknown>, caller: Caller): Promise<CallToolResult> {
   try {
-    return textResult(JSON.stringify(await tool.call(args, caller)));
+    return textResult(JSON.stringify(await tool.call(asTexts(args), caller)));
   } catch (error) {
     if (error instanceof KoorError) {
       const { hint } = error.details;

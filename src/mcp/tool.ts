@@ -11,7 +11,8 @@ export interface ToolDefinition {
 export interface Tool {
   definition: ToolDefinition;
   /**
-   * What the model is told, as a value for JSON.
+   * @param args those the model gave: none is `null`, see `asTexts`
+   * @returns what the model is told, as a value for JSON
    * @throws KoorError what the model did wrong, naming the argument
    */
   call(args: Record<string, unknown>, caller: Caller): Promise<unknown>;

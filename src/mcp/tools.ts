@@ -34,7 +34,7 @@ function makeTool(operation: Operation, mcp: McpTool, handler: Handler): Tool {
     definition: define(mcp),
     async call(given, caller) {
       // Unknown arguments are dropped, as REST drops unknown members: some clients send one to every tool.
-      const args = check(mcp.input, withoutNulls(given), "arguments") as Record<string, string | undefined>;
+      const args = check(mcp.input, given, "arguments") as Record<string, string | undefined>;
       const request = mcp.request(args);
       try {
         const answer = await handler({
@@ -67,9 +67,17 @@ function define(mcp: McpTool): ToolDefinition {
   };
 }
 
-/** Clients in languages without `undefined` send `null` for an argument that the model left out. */
-function withoutNulls(args: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(args).filter(([, value]) => value !== null));
+/**
+ * The arguments as texts: without those that are `null`, as clients in languages without `undefined` send what the model
+ * left out; a list where a text with commas is asked for, as REST takes it and models write it, as that text.
+ */
+export function asTexts(args: Record<string, unknown>): Record<string, unknown> {
+  const given = Object.entries(args).filter(([, value]) => value !== null);
+  return Object.fromEntries(given.map(([name, value]) => [name, isTexts(value) ? value.join(",") : value]));
+}
+
+function isTexts(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((entry) => typeof entry === "string");
 }
 
 /** A refusal in the tool's words: what is `id` in the route is `instance_id` among the arguments. */

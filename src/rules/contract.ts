@@ -15,7 +15,9 @@ export const rule = z.object({
   match_type: matchType,
   pattern: z.string().meta({ description: "RE2 syntax; for `custom` the name of a built-in check." }),
   message: z.string(),
-  applies_to: z.array(z.string()).meta({ description: "Globs, tried on the whole path and on the base name." }),
+  applies_to: z
+    .array(z.string())
+    .meta({ description: "Globs, tried on the whole path and on the base name." }),
   stack: z.string().meta({ description: "Empty: every stack." }),
   source,
   status: ruleStatus,
@@ -81,7 +83,9 @@ export const ruleOperations = {
     path: "/api/validate/{project}/rules",
     summary: "Replace a project's local rules, all or nothing",
     params,
-    body: json(z.array(newRule, "must be an array of rules").max(projectRules, `has more than ${projectRules} rules`)),
+    body: json(
+      z.array(newRule, "must be an array of rules").max(projectRules, `has more than ${projectRules} rules`),
+    ),
     conditional: true,
     response: z.object({ project: z.string(), count: z.int() }),
     errors: ["version_mismatch", "over_budget"],
@@ -153,7 +157,9 @@ export const ruleOperations = {
     method: "POST",
     path: "/api/rules/import",
     summary: "Add or replace rules by project and id, as accepted; all or nothing",
-    body: json(z.array(exported, "must be an array of rules").max(projectRules, `has more than ${projectRules} rules`)),
+    body: json(
+      z.array(exported, "must be an array of rules").max(projectRules, `has more than ${projectRules} rules`),
+    ),
     response: z.object({ imported: z.int() }),
     errors: ["over_budget"],
     cli: "rules import @body",

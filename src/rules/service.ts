@@ -48,7 +48,10 @@ export function ruleService({ store, engine, now }: RuleOptions): Handlers<typeo
           key: project,
           value: new TextEncoder().encode(JSON.stringify(rules)),
           contentType: "application/json",
-          guard: { ...condition, ...(!isConditional(condition) && { version: records[index]?.version ?? 0 }) },
+          guard: {
+            ...condition,
+            ...(!isConditional(condition) && { version: records[index]?.version ?? 0 }),
+          },
           audit: { action, resource: project },
         };
       });
@@ -97,7 +100,9 @@ export function ruleService({ store, engine, now }: RuleOptions): Handlers<typeo
           hint: `List the rules: koor-cli rules list ${project}`,
         });
       }
-      return new Map([[project, rules.map((rule) => (rule.rule_id === rule_id ? { ...rule, status } : rule))]]);
+      return new Map([
+        [project, rules.map((rule) => (rule.rule_id === rule_id ? { ...rule, status } : rule))],
+      ]);
     });
     return { project, rule_id, status };
   }
@@ -125,7 +130,9 @@ export function ruleService({ store, engine, now }: RuleOptions): Handlers<typeo
     async validate({ params: { project }, body }) {
       const own = await rulesOf(project);
       const shared = project === globalProject ? [] : await rulesOf(globalProject);
-      const rules = [...own, ...shared].filter((rule) => rule.status === "accepted" && forStack(rule, body.stack));
+      const rules = [...own, ...shared].filter(
+        (rule) => rule.status === "accepted" && forStack(rule, body.stack),
+      );
       const { content, filename } = body;
       const result = await inBudget(engine.validate({ rules, content, ...(filename && { filename }) }));
       const { violations, truncated } = result;
@@ -145,9 +152,13 @@ export function ruleService({ store, engine, now }: RuleOptions): Handlers<typeo
         const rules = sets.get(project) ?? [];
         const twin = rules.find(({ rule_id }) => rule_id === rule.rule_id);
         if (twin && twin.status !== "rejected") {
-          throw new KoorError("already_exists", `rule ${rule.rule_id} exists in project ${project} (${twin.status})`, {
-            path: "rule_id",
-          });
+          throw new KoorError(
+            "already_exists",
+            `rule ${rule.rule_id} exists in project ${project} (${twin.status})`,
+            {
+              path: "rule_id",
+            },
+          );
         }
         return new Map([[project, [...rules.filter((other) => other !== twin), proposal]]]);
       });
@@ -158,7 +169,9 @@ export function ruleService({ store, engine, now }: RuleOptions): Handlers<typeo
     reject: ({ params, caller }) => judge(params.project, params.rule_id, "rejected", caller),
 
     async export({ query }) {
-      const wanted: readonly string[] = query.source ? query.source.split(",").map((name) => name.trim()) : sources.options;
+      const wanted: readonly string[] = query.source
+        ? query.source.split(",").map((name) => name.trim())
+        : sources.options;
       const records = await store.listValues("rules");
       return records
         .flatMap(decode)
@@ -205,7 +218,9 @@ function forStack(rule: Rule, stack: string | undefined): boolean {
 function refuseTwins(ids: readonly string[]): void {
   const twin = ids.findIndex((id, index) => ids.indexOf(id) !== index);
   if (twin === -1) return;
-  throw new KoorError("bad_request", `${twin}.rule_id is there twice: ${ids[twin]}`, { path: `${twin}.rule_id` });
+  throw new KoorError("bad_request", `${twin}.rule_id is there twice: ${ids[twin]}`, {
+    path: `${twin}.rule_id`,
+  });
 }
 
 /** The engine's own refusals in Koor's words. */
@@ -218,7 +233,8 @@ async function inBudget<T>(work: Promise<T>): Promise<T> {
         hint: "Nothing was changed. Simplify its pattern, or validate a smaller content.",
       });
     }
-    if (error instanceof RuleEngineClosed) throw new KoorError("unavailable", "the server is stopping", { retryAfter: 1 });
+    if (error instanceof RuleEngineClosed)
+      throw new KoorError("unavailable", "the server is stopping", { retryAfter: 1 });
     if (error instanceof RuleEngineBusy) {
       throw new KoorError("rate_limited", "too many validations are waiting", { retryAfter: 1 });
     }

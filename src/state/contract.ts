@@ -12,7 +12,9 @@ export const stateOperations = {
     summary: "List keys, sorted",
     query: z.object({
       prefix: text(limits.keyBytes).optional().meta({ description: "Only keys that begin with it." }),
-      after: text(limits.keyBytes).optional().meta({ description: "Only keys after this one: the next page." }),
+      after: text(limits.keyBytes)
+        .optional()
+        .meta({ description: "Only keys after this one: the next page." }),
       limit,
     }),
     response: z.array(

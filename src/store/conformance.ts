@@ -64,7 +64,14 @@ export function testStore(name: string, open: () => Promise<OpenStore>): void {
         await store.commit(commit(put("plan", "hello")));
         const record = await store.get("state", "plan");
         expect(text(record?.value)).toBe("hello");
-        expect(record).toMatchObject({ key: "plan", version: 1, contentType: "text/plain", size: 5, updatedAt: 1234, updatedBy: "tester" });
+        expect(record).toMatchObject({
+          key: "plan",
+          version: 1,
+          contentType: "text/plain",
+          size: 5,
+          updatedAt: 1234,
+          updatedBy: "tester",
+        });
         expect(record?.hash).toBe("2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824");
       });
 
@@ -111,7 +118,20 @@ export function testStore(name: string, open: () => Promise<OpenStore>): void {
       });
 
       test("any text is a key, and any bytes are a value", async () => {
-        const keys = ["a/b", "ünï", "__proto__", "constructor", " ", "\t", "%", "_", "a'b\"c", "😀", "￿", "x".repeat(512)];
+        const keys = [
+          "a/b",
+          "ünï",
+          "__proto__",
+          "constructor",
+          " ",
+          "\t",
+          "%",
+          "_",
+          "a'b\"c",
+          "😀",
+          "￿",
+          "x".repeat(512),
+        ];
         for (const key of keys) await store.commit(commit(put(key, key)));
         for (const key of keys) expect(text((await store.get("state", key))?.value)).toBe(key);
         const bytes = new Uint8Array([0, 255, 1, 254, 0]);
@@ -132,7 +152,9 @@ export function testStore(name: string, open: () => Promise<OpenStore>): void {
       test("of many writers with one expected version exactly one wins", async () => {
         await store.commit(commit(put("k", "0")));
         const outcomes = await Promise.all(
-          Array.from({ length: 100 }, (_, index) => store.commit(commit(put("k", String(index), { version: 1 })))),
+          Array.from({ length: 100 }, (_, index) =>
+            store.commit(commit(put("k", String(index), { version: 1 }))),
+          ),
         );
         expect(outcomes.filter((outcome) => outcome.ok)).toHaveLength(1);
         for (const outcome of outcomes) {
@@ -160,9 +182,13 @@ export function testStore(name: string, open: () => Promise<OpenStore>): void {
       });
 
       test("a delete of what does not exist is told apart from a failed condition", async () => {
-        expect(await store.commit(commit(remove("k", { exists: true })))).toMatchObject({ failure: "absent" });
+        expect(await store.commit(commit(remove("k", { exists: true })))).toMatchObject({
+          failure: "absent",
+        });
         await store.commit(commit(put("k", "a")));
-        expect(await store.commit(commit(remove("k", { exists: true, version: 7 })))).toMatchObject({ failure: "mismatch" });
+        expect(await store.commit(commit(remove("k", { exists: true, version: 7 })))).toMatchObject({
+          failure: "mismatch",
+        });
       });
     });
 
@@ -177,7 +203,8 @@ export function testStore(name: string, open: () => Promise<OpenStore>): void {
 
       test("take a prefix literally, a start and a limit", async () => {
         for (const key of ["a%", "a%b", "ab", "a_", "a", "b"]) await store.commit(commit(put(key, key)));
-        const keys = async (range: Parameters<Store["list"]>[1]) => (await store.list("state", range)).map(({ key }) => key);
+        const keys = async (range: Parameters<Store["list"]>[1]) =>
+          (await store.list("state", range)).map(({ key }) => key);
         expect(await keys({ prefix: "a%" })).toEqual(["a%", "a%b"]);
         expect(await keys({ after: "a%" })).toEqual(["a%b", "a_", "ab", "b"]);
         expect(await keys({ prefix: "a", after: "a%", limit: 2 })).toEqual(["a%b", "a_"]);
@@ -207,13 +234,19 @@ export function testStore(name: string, open: () => Promise<OpenStore>): void {
       test("data is kept as the text that came in", async () => {
         await store.commit(commit(publish("t", '{"n":12345678901234567890,"d":1.10}', "alice")));
         const [event] = await store.events({ order: "newest", limit: 1 });
-        expect(event).toMatchObject({ data: '{"n":12345678901234567890,"d":1.10}', source: "alice", topic: "t" });
+        expect(event).toMatchObject({
+          data: '{"n":12345678901234567890,"d":1.10}',
+          source: "alice",
+          topic: "t",
+        });
       });
 
       test("filters apply to the whole log, together, and a limit counts what passes", async () => {
         for (let index = 1; index <= 50; index++) {
           opened.clock.now = index * 1000;
-          await store.commit(commit(publish(index % 10 === 0 ? "api.change" : "build.ok", "1", index % 20 === 0 ? "a" : "b")));
+          await store.commit(
+            commit(publish(index % 10 === 0 ? "api.change" : "build.ok", "1", index % 20 === 0 ? "a" : "b")),
+          );
         }
         const ids = async (query: Partial<Parameters<Store["events"]>[0]>) =>
           (await store.events({ order: "newest", limit: 100, ...query })).map(({ id }) => id);
@@ -248,7 +281,9 @@ export function testStore(name: string, open: () => Promise<OpenStore>): void {
       test("watchers hear of commits after they can be read", async () => {
         const heard = Promise.withResolvers<number>();
         const unwatch = store.watch((last) => {
-          void store.events({ order: "newest", limit: 1 }).then(([event]) => heard.resolve((event?.id ?? 0) - last));
+          void store
+            .events({ order: "newest", limit: 1 })
+            .then(([event]) => heard.resolve((event?.id ?? 0) - last));
         });
         await store.commit(commit(publish("t")));
         expect(await heard.promise).toBe(0);
@@ -272,7 +307,10 @@ export function testStore(name: string, open: () => Promise<OpenStore>): void {
       });
 
       test("each write of an audited collection leaves a row, publishing and tokens do not", async () => {
-        const { audit: _, ...token } = put("hash", "id", undefined, "instance_tokens") as Extract<Op, { kind: "put" }>;
+        const { audit: _, ...token } = put("hash", "id", undefined, "instance_tokens") as Extract<
+          Op,
+          { kind: "put" }
+        >;
         await store.commit(commit(put("a", "1"), remove("a"), publish("t"), token));
         const heads = await store.heads();
         expect(heads.audit).toBe(2);
@@ -299,7 +337,13 @@ export function testStore(name: string, open: () => Promise<OpenStore>): void {
 
       test("a sign of life moves forward only, makes no version, and leaves the dead alone", async () => {
         await store.commit(commit(put("i", "a", undefined, "instances")));
-        await store.touch("instances", new Map([["i", 500], ["nobody", 500]]));
+        await store.touch(
+          "instances",
+          new Map([
+            ["i", 500],
+            ["nobody", 500],
+          ]),
+        );
         await store.touch("instances", new Map([["i", 400]]));
         expect(await store.head("instances", "i")).toMatchObject({ touchedAt: 500, version: 1 });
         expect(await store.head("instances", "nobody")).toBeUndefined();

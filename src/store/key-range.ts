@@ -16,7 +16,11 @@ export function prefixEnd(prefix: string): string | undefined {
 }
 
 /** A range of keys as conditions: at least `from`, above `after`, below `before`. */
-export function bounds(range: KeyRange): { from: string; after: string | undefined; before: string | undefined } {
+export function bounds(range: KeyRange): {
+  from: string;
+  after: string | undefined;
+  before: string | undefined;
+} {
   const prefix = range.prefix ?? "";
   return { from: prefix, after: range.after, before: prefixEnd(prefix) };
 }

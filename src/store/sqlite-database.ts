@@ -13,7 +13,11 @@ const migrations = [initial];
  * too (sqlite.org/pragma.html#pragma_synchronous). `wal_autocheckpoint` stays at its 1000 pages: larger ones made
  * the slowest writes five times slower and the rest no faster.
  */
-export function openDatabase(file: string, mode: "read" | "write", synchronous: "FULL" | "NORMAL" = "FULL"): Database {
+export function openDatabase(
+  file: string,
+  mode: "read" | "write",
+  synchronous: "FULL" | "NORMAL" = "FULL",
+): Database {
   const db = new Database(file, mode === "read" ? { readonly: true } : { readwrite: true, create: true });
   db.run("pragma busy_timeout = 5000");
   if (mode === "write") {
@@ -40,7 +44,10 @@ export function migrate(db: Database, newEpoch: () => string): void {
   db.transaction(() => {
     for (const sql of migrations.slice(applied)) db.run(sql);
     if (applied === 0) {
-      db.query("insert into heads (id, epoch, heads) values (1, ?, ?)").run(newEpoch(), JSON.stringify(emptyHeads));
+      db.query("insert into heads (id, epoch, heads) values (1, ?, ?)").run(
+        newEpoch(),
+        JSON.stringify(emptyHeads),
+      );
     }
     db.run(`pragma user_version = ${migrations.length}`);
   }).immediate();
@@ -64,7 +71,9 @@ export function translateError(error: unknown): unknown {
     });
   }
   if (code.startsWith("SQLITE_BUSY") || code.startsWith("SQLITE_IOERR")) {
-    return new KoorError("unavailable", "the database cannot be written to now: nothing was written", { retryAfter: 1 });
+    return new KoorError("unavailable", "the database cannot be written to now: nothing was written", {
+      retryAfter: 1,
+    });
   }
   return error;
 }

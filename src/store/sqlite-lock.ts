@@ -27,6 +27,7 @@ export function lockDirectory(directory: string, owner: string): () => void {
     throw new Error(
       `the data directory ${directory} is in use by ${readOwner(ownerFile)}. ` +
         "Stop that server, or give this one a directory of its own with --data-dir.",
+      { cause: error },
     );
   }
   held.add(db);

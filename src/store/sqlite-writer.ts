@@ -1,5 +1,12 @@
 import type { Database, SQLQueryBindings } from "bun:sqlite";
-import { type Collection, type Commit, type Heads, type Outcome, collections, recordId } from "../core/commit.ts";
+import {
+  type Collection,
+  type Commit,
+  type Heads,
+  type Outcome,
+  collections,
+  recordId,
+} from "../core/commit.ts";
 import { type Before, type Decision, type VersionRow, decide } from "../core/decide.ts";
 import { closeDatabase, openDatabase } from "./sqlite-database.ts";
 import { type RecordRow, readHead, recordColumns } from "./sqlite-rows.ts";

@@ -46,7 +46,9 @@ describe("the SQLite file", () => {
     expect(await second.heads()).toEqual(before);
     expect((await second.get("state", "k"))?.value).toEqual(new TextEncoder().encode("a"));
     expect(await second.events({ order: "newest", limit: 1 })).toMatchObject([{ id: 1, data: "7" }]);
-    expect(await second.commit(commit(put("k", "b")))).toMatchObject({ results: [{ record: { version: 2 } }] });
+    expect(await second.commit(commit(put("k", "b")))).toMatchObject({
+      results: [{ record: { version: 2 } }],
+    });
     await second.close();
   });
 
@@ -78,7 +80,9 @@ describe("the SQLite file", () => {
     const { auditHash } = await store.heads();
     await store.close();
     const db = new Database(join(path, "data.db"));
-    const rows = db.query("select id, at, actor, action, resource, detail, outcome, hash from audit order by id").all() as AuditRow[];
+    const rows = db
+      .query("select id, at, actor, action, resource, detail, outcome, hash from audit order by id")
+      .all() as AuditRow[];
     db.close();
     let previous = "";
     for (const { hash, ...row } of rows) {
@@ -86,7 +90,11 @@ describe("the SQLite file", () => {
       previous = hash;
     }
     expect(previous).toBe(auditHash);
-    expect(rows.map(({ id, resource }) => [id, resource])).toEqual([[1, "a"], [2, "b"], [3, "c"]]);
+    expect(rows.map(({ id, resource }) => [id, resource])).toEqual([
+      [1, "a"],
+      [2, "b"],
+      [3, "c"],
+    ]);
   });
 
   test("is whole after it was closed in the middle of many writes", async () => {

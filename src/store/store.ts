@@ -1,4 +1,12 @@
-import type { Collection, Commit, EventRow, Heads, Outcome, RecordHead, StoredRecord } from "../core/commit.ts";
+import type {
+  Collection,
+  Commit,
+  EventRow,
+  Heads,
+  Outcome,
+  RecordHead,
+  StoredRecord,
+} from "../core/commit.ts";
 import type { Glob } from "../core/glob.ts";
 
 /**

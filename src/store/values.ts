@@ -25,7 +25,12 @@ export async function readStored(
   }
   const record = await store.get(collection, key);
   if (!record) throw new KoorError("not_found", absent);
-  return { bytes: record.value, content_type: record.contentType, version: record.version, hash: record.hash };
+  return {
+    bytes: record.value,
+    content_type: record.contentType,
+    version: record.version,
+    hash: record.hash,
+  };
 }
 
 /** The record that a commit's first operation wrote. */

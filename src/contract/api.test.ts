@@ -1,0 +1,20 @@
+import { expect, test } from "bun:test";
+import { createHash } from "node:crypto";
+import { openApiDocument } from "../http/openapi.ts";
+import { apiVersion } from "./api.ts";
+import { reasons } from "./errors.ts";
+import { limits } from "./limits.ts";
+
+/**
+ * The wire as clients know it, by version. When this test fails the wire has changed: raise `apiVersion` (the last
+ * number for what old clients do not notice, the middle one for what is new, the first for what breaks them) and put
+ * the new hash beside it. Never change the hash of a version that was released.
+ */
+const wires: Record<string, string> = {
+  "1.0.0": "942b22ab1f350b5686498ec6c66ea13792a8778bc33b67643385beb1b1a95123",
+};
+
+test("the wire changes only together with its version", () => {
+  const wire = JSON.stringify({ document: openApiDocument(), reasons, limits });
+  expect(createHash("sha256").update(wire).digest("hex")).toBe(wires[apiVersion] as string);
+});

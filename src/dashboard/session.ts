@@ -1,0 +1,140 @@
+import { createHash, randomBytes } from "node:crypto";
+import { KoorError } from "../contract/errors.ts";
+import type { Front } from "../http/front.ts";
+
+/**
+ * Who is logged in to the dashboard of a server that has a token. The browser gets a random id in a cookie and never
+ * the token: cookies ignore ports, so that every server on localhost is sent what is in them. In memory: a restart
+ * logs everybody out.
+ */
+export interface Sessions {
+  /**
+   * Begins a session.
+   *
+   * @returns its id, for the cookie
+   * @throws KoorError `unauthorized` for the wrong token, slowly; `rate_limited` while too many wrong ones are looked at
+   */
+  open(token: string): Promise<string>;
+  /** Whether the request's cookie names a session that lives. */
+  has(request: Request): boolean;
+  /** Ends the session of the request's cookie, if there is one. */
+  end(request: Request): void;
+  /** The `Set-Cookie` that gives an id to the browser; without an id, the one that takes it away. */
+  cookie(request: Request, id?: string): string;
+}
+
+/** How long a session lasts, in seconds: a working day, so that a person logs in once in it. */
+const lifeSeconds = 12 * 60 * 60;
+/** Browsers logged in at once. One more ends the oldest. */
+const maxSessions = 64;
+/** How long the answer to a wrong token takes, in milliseconds. */
+const wrongDelay = 1000;
+/** Wrong tokens that are waiting for their answers; with the delay, four guesses a second for all the world. */
+const maxWrong = 4;
+
+export interface SessionOptions {
+  isToken: (text: string) => boolean;
+  /** Milliseconds since 1970. */
+  now: () => number;
+  sleep?: (ms: number) => Promise<void>;
+  random?: (bytes: number) => Buffer;
+}
+
+export function createSessions(options: SessionOptions): Sessions {
+  const { isToken, now, sleep = Bun.sleep, random = randomBytes } = options;
+  /** From the hash of an id to when it ends, oldest first. Looking up a hash tells nothing by the time it takes. */
+  const ends = new Map<string, number>();
+  let wrong = 0;
+
+  function keyOf(request: Request): string | undefined {
+    const id = readCookie(request, cookieName(request));
+    return id === undefined ? undefined : hash(id);
+  }
+
+  return {
+    async open(token) {
+      // Before the token is looked at: otherwise the delay would tell nothing that its absence did not.
+      if (wrong >= maxWrong) {
+        throw new KoorError("rate_limited", "too many wrong tokens; try again in a moment", { retryAfter: 1 });
+      }
+      if (!isToken(token)) {
+        wrong += 1;
+        await sleep(wrongDelay);
+        wrong -= 1;
+        throw new KoorError("unauthorized", "that is not this server's token", {
+          hint: "It is what the server was started with: --auth-token or KOOR_AUTH_TOKEN.",
+        });
+      }
+      const id = random(32).toString("base64url");
+      ends.set(hash(id), now() + lifeSeconds * 1000);
+      for (const oldest of ends.keys()) {
+        if (ends.size <= maxSessions) break;
+        ends.delete(oldest);
+      }
+      return id;
+    },
+
+    has(request) {
+      const key = keyOf(request);
+      const end = key === undefined ? undefined : ends.get(key);
+      if (end === undefined) return false;
+      if (end > now()) return true;
+      ends.delete(key as string);
+      return false;
+    },
+
+    end(request) {
+      const key = keyOf(request);
+      if (key !== undefined) ends.delete(key);
+    },
+
+    cookie(request, id) {
+      const age = id === undefined ? 0 : lifeSeconds;
+      return `${cookieName(request)}=${id ?? ""}; Max-Age=${age}; Path=/; HttpOnly; SameSite=Strict`;
+    },
+  };
+}
+
+/**
+ * The API's front as it stands on the dashboard's own port: there, a session counts as the token does.
+ *
+ * It counts for the dashboard's own page only. `SameSite` keeps out other sites but not other ports of the same host,
+ * so the browser's `Sec-Fetch-Site` must not name another origin, and whatever changes something or opens a socket
+ * must say its `Origin`, which `admit` has checked by then.
+ *
+ * @param sessions undefined: the server has no token, and nobody logs in
+ */
+export function dashboardFront(front: Front, sessions: Sessions | undefined): Front {
+  if (!sessions) return front;
+  return {
+    admit: (request) => front.admit(request),
+    isToken: (text) => front.isToken(text),
+    authorize(request) {
+      if (request.headers.has("authorization") || !sessions.has(request)) return front.authorize(request);
+      const site = request.headers.get("sec-fetch-site") ?? "same-origin";
+      const reads = /^(GET|HEAD)$/.test(request.method) && !request.headers.has("upgrade");
+      if (/^(same-origin|none)$/.test(site) && (reads || request.headers.has("origin"))) return;
+      throw new KoorError("forbidden", "a session counts for the dashboard's own page only", {
+        hint: "Send `Authorization: Bearer TOKEN` to use this server from elsewhere.",
+      });
+    },
+  };
+}
+
+/** With the port in it, since two servers on one host would otherwise log each other's browsers out. */
+function cookieName(request: Request): string {
+  const [, port = "80"] = /:(\d+)$/.exec(request.headers.get("host") ?? "") ?? [];
+  return `koor_session_${port}`;
+}
+
+function readCookie(request: Request, name: string): string | undefined {
+  for (const pair of (request.headers.get("cookie") ?? "").split(";")) {
+    const at = pair.indexOf("=");
+    if (at !== -1 && pair.slice(0, at).trim() === name) return pair.slice(at + 1).trim();
+  }
+  return undefined;
+}
+
+function hash(id: string): string {
+  return createHash("sha256").update(id).digest("base64");
+}
