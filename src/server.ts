@@ -3,13 +3,13 @@ import { randomUUID } from "node:crypto";
 import { type Config, showAddress } from "./config.ts";
 import type { Services } from "./contract/api.ts";
 import { dashboardRoutes } from "./dashboard/routes.ts";
+import { createSessions, dashboardFront } from "./dashboard/session.ts";
 import { eventLog } from "./events/log.ts";
 import { eventService } from "./events/service.ts";
 import { createFeed } from "./feed/feed.ts";
 import { createFront } from "./http/front.ts";
 import { type BunServer, type RouteHandler, mountApi, noRoute } from "./http/mount.ts";
 import { mountMcp } from "./http/mcp.ts";
-import { openApiRoute } from "./http/openapi.ts";
 import { createSockets } from "./http/sockets.ts";
 import { instanceService } from "./instances/service.ts";
 import { startJobs } from "./jobs/jobs.ts";
@@ -83,7 +83,7 @@ export async function openServer(config: Config, options: ServerOptions = {}): P
     const { epoch, firstEvent, events } = await store.heads();
     return { epoch, first: firstEvent, last: events };
   };
-  const sockets = createSockets({ feed, heads, ledger, now });
+  const sockets = createSockets({ feed, heads, now });
   const mounting = { services, front, ledger, sockets, identify: instances.identify };
   const mcp = mcpHandler({
     services,
@@ -94,7 +94,9 @@ export async function openServer(config: Config, options: ServerOptions = {}): P
     ...(options.extraTools && { extraTools: options.extraTools }),
   });
 
-  const apiRoutes = { ...mountApi(mounting), "/api/openapi.json": openApiRoute(front) };
+  const sessions = config.authToken ? createSessions({ isToken: front.isToken, now }) : undefined;
+  // Its calls are a person's, so they are in books of their own, which nobody reads.
+  const onDashboard = { ...mounting, front: dashboardFront(front, sessions), ledger: createLedger() };
   const listen = (address: Config["bind"], routes: Record<string, RouteHandler | Response>) =>
     Bun.serve({
       hostname: address.host,
@@ -108,10 +110,10 @@ export async function openServer(config: Config, options: ServerOptions = {}): P
     });
 
   try {
-    api = listen(config.bind, { ...apiRoutes, "/mcp": mountMcp(mcp, mounting) });
+    api = listen(config.bind, { ...mountApi(mounting), "/mcp": mountMcp(mcp, mounting) });
     if (config.dashboardBind) {
-      const unmetered = { ...mounting, ledger: createLedger() };
-      dashboard = listen(config.dashboardBind, { ...mountApi(unmetered), ...dashboardRoutes(front) });
+      const routes = { ...mountApi(onDashboard), ...dashboardRoutes({ front, sessions }) };
+      dashboard = listen(config.dashboardBind, routes);
     }
   } catch (error) {
     await store.close();

@@ -49,7 +49,7 @@ async function run(scenario: string, revision: string) {
   const child = Bun.spawn(command, { cwd: server.directory, env: { ...process.env, NO_COLOR: "1" }, stderr: "pipe" });
   const [output, errors] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
   // The suite colours its words whatever it is told.
-  const plain = (output + errors).replaceAll(/\u001B\[\d+m/g, "");
+  const plain = Bun.stripANSI(output + errors);
   const [, passed] = /^Passed: (\d+)\/\1, 0 failed, 0 warnings$/m.exec(plain) ?? [];
   const left = [...plain.matchAll(/\[(\S+) *\] SKIPPED/g)].map(([, check]) => check);
   return { exit: await child.exited, passed: Number(passed ?? 0), left, plain };

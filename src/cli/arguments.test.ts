@@ -4,13 +4,25 @@ import { parseArguments } from "./arguments.ts";
 const flagsOf = (...argv: string[]) => Object.fromEntries(parseArguments(argv).flags);
 
 test("flags may stand anywhere, with a space or =, with hyphens or underscores", () => {
-  const { positionals, flags } = parseArguments(["--limit", "5", "state", "--if_match=a=b", "get", "-o", "f", "k"]);
+  const { positionals, flags } = parseArguments([
+    "--limit",
+    "5",
+    "state",
+    "--if_match=a=b",
+    "get",
+    "-o",
+    "f",
+    "k",
+  ]);
   expect(positionals).toEqual(["state", "get", "k"]);
   expect(Object.fromEntries(flags)).toEqual({ limit: "5", "if-match": "a=b", output: "f" });
 });
 
 test("--pretty is taken anywhere and is no value's beginning", () => {
-  expect(parseArguments(["--pretty", "state", "list"])).toMatchObject({ pretty: true, positionals: ["state", "list"] });
+  expect(parseArguments(["--pretty", "state", "list"])).toMatchObject({
+    pretty: true,
+    positionals: ["state", "list"],
+  });
   expect(parseArguments(["state", "list", "--pretty"]).pretty).toBe(true);
 });
 
@@ -22,7 +34,10 @@ test("the text of --data may look like a flag, a dash or help", () => {
 });
 
 test("after -- nothing is a flag", () => {
-  expect(parseArguments(["state", "get", "--", "--help"])).toMatchObject({ help: false, positionals: ["state", "get", "--help"] });
+  expect(parseArguments(["state", "get", "--", "--help"])).toMatchObject({
+    help: false,
+    positionals: ["state", "get", "--help"],
+  });
 });
 
 test("a lone dash is a word: standard input", () => {
@@ -30,7 +45,12 @@ test("a lone dash is a word: standard input", () => {
 });
 
 test("help is heard wherever it stands, also where a value is missing", () => {
-  for (const argv of [["-h"], ["state", "--help"], ["state", "get", "k", "-h"], ["events", "history", "--last", "--help"]]) {
+  for (const argv of [
+    ["-h"],
+    ["state", "--help"],
+    ["state", "get", "k", "-h"],
+    ["events", "history", "--last", "--help"],
+  ]) {
     expect(parseArguments(argv).help).toBe(true);
   }
 });

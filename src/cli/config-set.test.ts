@@ -1,5 +1,14 @@
 import { expect, test } from "bun:test";
-import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { emptyDirectory, runCli } from "./io-for-tests.ts";
 
@@ -9,7 +18,10 @@ const modeOf = (cwd: string) => (statSync(fileIn(cwd)).mode & 0o777).toString(8)
 
 test("a setting is written for its owner's eyes only, and nothing is left beside it", async () => {
   const cwd = emptyDirectory();
-  expect(await runCli(["config", "set", "server", "localhost:9801"], { cwd })).toMatchObject({ exit: 0, stderr: "" });
+  expect(await runCli(["config", "set", "server", "localhost:9801"], { cwd })).toMatchObject({
+    exit: 0,
+    stderr: "",
+  });
   expect(settingsIn(cwd)).toEqual({ server: "http://localhost:9801" });
   expect(modeOf(cwd)).toBe("600");
   expect(readdirSync(cwd)).toEqual(["settings.json"]);
@@ -34,7 +46,13 @@ test("a token is never echoed", async () => {
 
 test("unknown keys and missing values are refused, and nothing is written", async () => {
   const cwd = emptyDirectory();
-  for (const argv of [["bind", "x"], ["server"], ["server", "a", "b"], ["server", "ftp://x"], ["token", ""]]) {
+  for (const argv of [
+    ["bind", "x"],
+    ["server"],
+    ["server", "a", "b"],
+    ["server", "ftp://x"],
+    ["token", ""],
+  ]) {
     const { exit, stdout, stderr } = await runCli(["config", "set", ...argv], { cwd });
     expect({ exit, stdout, lines: stderr.split("\n").length }).toEqual({ exit: 1, stdout: "", lines: 1 });
   }
@@ -45,7 +63,9 @@ test("a settings file that is no JSON object is left as it is, and said so in on
   for (const text of ["{ server: 1", "[]", "null"]) {
     const cwd = emptyDirectory();
     writeFileSync(fileIn(cwd), text);
-    expect((await runCli(["config", "set", "server", "x"], { cwd })).stderr).toMatch(/^koor-cli: settings\.json .*correct it/);
+    expect((await runCli(["config", "set", "server", "x"], { cwd })).stderr).toMatch(
+      /^koor-cli: settings\.json .*correct it/,
+    );
     expect(readFileSync(fileIn(cwd), "utf8")).toBe(text);
   }
 });

@@ -20,7 +20,10 @@ export interface RunOptions {
 }
 
 /** Runs koor-cli in this process, in a directory of its own unless one is given. */
-export async function runCli(argv: readonly string[], { env = {}, cwd = emptyDirectory(), stdin = "" }: RunOptions = {}): Promise<Outcome> {
+export async function runCli(
+  argv: readonly string[],
+  { env = {}, cwd = emptyDirectory(), stdin = "" }: RunOptions = {},
+): Promise<Outcome> {
   const out: Uint8Array[] = [];
   const err: string[] = [];
   const encoder = new TextEncoder();

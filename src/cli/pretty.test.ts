@@ -17,5 +17,6 @@ test("what is indented already comes out the same but for white space", async ()
 });
 
 test("what is no JSON stays as it came", async () => {
-  for (const text of ["", "# a plan", '{"a":1} {"b":2}', "{'a':1}", "// c\n{}"]) expect(await prettyJson(text)).toBe(text);
+  for (const text of ["", "# a plan", '{"a":1} {"b":2}', "{'a':1}", "// c\n{}"])
+    expect(await prettyJson(text)).toBe(text);
 });

@@ -2,7 +2,14 @@ import { afterAll, beforeEach, describe, expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { commandNames } from "./find-command.ts";
-import { type RunOptions, type Seen, emptyDirectory, openSmallServer, refuse, runCli } from "./io-for-tests.ts";
+import {
+  type RunOptions,
+  type Seen,
+  emptyDirectory,
+  openSmallServer,
+  refuse,
+  runCli,
+} from "./io-for-tests.ts";
 
 let answer: (seen: Seen) => Response = () => Response.json({});
 const server = openSmallServer((seen) => answer(seen));
@@ -14,7 +21,10 @@ beforeEach(() => {
 
 /** Runs a command line, split at spaces, against the small server. */
 const cli = (line: string | string[], options: RunOptions = {}) =>
-  runCli(typeof line === "string" ? line.split(" ") : line, { ...options, env: { KOOR_SERVER: server.url, ...options.env } });
+  runCli(typeof line === "string" ? line.split(" ") : line, {
+    ...options,
+    env: { KOOR_SERVER: server.url, ...options.env },
+  });
 
 const last = () => server.seen.at(-1) as Seen;
 
@@ -33,13 +43,17 @@ describe("requests", () => {
     ["specs list p q", "GET /api/specs/p%20q"],
     ["rules accept p/r", "POST /api/rules/p/r/accept"],
     ["state list --prefix a&b --limit 5", "GET /api/state?prefix=a%26b&limit=5"],
-    ["events history --from 2026-11-01T12:00:00+01:00", "GET /api/events/history?from=2026-11-01T12%3A00%3A00%2B01%3A00"],
+    [
+      "events history --from 2026-11-01T12:00:00+01:00",
+      "GET /api/events/history?from=2026-11-01T12%3A00%3A00%2B01%3A00",
+    ],
     ["instances list", "GET /api/instances"],
     ["status", "GET /health"],
   ])("%s is %s", async (line, expected) => {
     const words = line.split(" ");
     // The last word of the first ones holds a space itself.
-    const argv = line.includes("--") || words.length < 4 ? words : [...words.slice(0, 2), words.slice(2).join(" ")];
+    const argv =
+      line.includes("--") || words.length < 4 ? words : [...words.slice(0, 2), words.slice(2).join(" ")];
     answer = () => stored("{}");
     expect(await cli(argv)).toMatchObject({ exit: 0, stderr: "" });
     expect(`${last().method} ${last().path}`).toBe(expected);
@@ -48,7 +62,11 @@ describe("requests", () => {
   test("flags and words become the body's fields; lists are split at commas", async () => {
     await cli(["register", "backend", "--intent", 'say "hi"', "--capabilities", "go, sql,,"]);
     expect(last()).toMatchObject({ method: "POST", path: "/api/instances/register" });
-    expect(JSON.parse(last().body)).toEqual({ name: "backend", intent: 'say "hi"', capabilities: ["go", "sql"] });
+    expect(JSON.parse(last().body)).toEqual({
+      name: "backend",
+      intent: 'say "hi"',
+      capabilities: ["go", "sql"],
+    });
     expect(last().headers.get("content-type")).toBe("application/json");
   });
 
@@ -93,7 +111,8 @@ describe("bodies", () => {
 
   test("the content type is --type, else the ending's, else JSON, else text", async () => {
     const cwd = emptyDirectory();
-    for (const name of ["a.json", "b.yaml", "c.md", "d.unknown", "e"]) writeFileSync(join(cwd, name), "# no json");
+    for (const name of ["a.json", "b.yaml", "c.md", "d.unknown", "e"])
+      writeFileSync(join(cwd, name), "# no json");
     writeFileSync(join(cwd, "f"), "[1]");
     writeFileSync(join(cwd, "g"), new Uint8Array([0xff, 0xfe, 0]));
     expect(await typeFor(["--file", "a.json"], { cwd })).toBe("application/json");
@@ -134,7 +153,10 @@ describe("bodies", () => {
 
   test("a body over the limit is not sent", async () => {
     const { exit, stderr } = await cli("state set k -", { stdin: new Uint8Array(10 * 1024 * 1024 + 1) });
-    expect({ exit, stderr }).toEqual({ exit: 1, stderr: "koor-cli: the body is over its limit of 10485760 bytes" });
+    expect({ exit, stderr }).toEqual({
+      exit: 1,
+      stderr: "koor-cli: the body is over its limit of 10485760 bytes",
+    });
     expect(server.seen).toEqual([]);
   });
 });
@@ -166,7 +188,11 @@ describe("answers", () => {
       hash: "abcdef",
       etag: '"3-abc"',
     });
-    expect(JSON.parse((await cli("specs get p/n --output s", { cwd })).stdout)).toMatchObject({ project: "p", name: "n", version: 3 });
+    expect(JSON.parse((await cli("specs get p/n --output s", { cwd })).stdout)).toMatchObject({
+      project: "p",
+      name: "n",
+      version: 3,
+    });
   });
 
   test("lists can go to a file, too", async () => {
@@ -179,7 +205,11 @@ describe("answers", () => {
   });
 
   test("what has not changed prints nothing; with --output a receipt, and the file stays", async () => {
-    answer = ({ headers }) => new Response(null, { status: 304, headers: { ETag: headers.get("if-none-match") as string, "X-Koor-Version": "3" } });
+    answer = ({ headers }) =>
+      new Response(null, {
+        status: 304,
+        headers: { ETag: headers.get("if-none-match") as string, "X-Koor-Version": "3" },
+      });
     expect(await cli("state get k --if-none-match 3-abc")).toMatchObject({ exit: 0, stdout: "", stderr: "" });
     const cwd = emptyDirectory();
     writeFileSync(join(cwd, "out"), "old");
@@ -208,8 +238,16 @@ describe("failures", () => {
   });
 
   test("a refusal is one line with its hint and the current version, whatever it holds", async () => {
-    answer = () => refuse(412, { error: "version\nmismatch\u001b[2J", reason: "version_mismatch", current: 7, hint: "Read it again." });
-    expect((await cli("state delete k --if-version 3")).stderr).toBe("koor-cli: version mismatch [2J. The version is 7 now. Read it again");
+    answer = () =>
+      refuse(412, {
+        error: "version\nmismatch\u001b[2J",
+        reason: "version_mismatch",
+        current: 7,
+        hint: "Read it again.",
+      });
+    expect((await cli("state delete k --if-version 3")).stderr).toBe(
+      "koor-cli: version mismatch [2J. The version is 7 now. Read it again",
+    );
   });
 
   test("no server is one line that says what to do", async () => {
@@ -217,15 +255,23 @@ describe("failures", () => {
     expect(await runCli(["status"], { env })).toMatchObject({
       exit: 1,
       stdout: "",
-      stderr: "koor-cli: no Koor server at http://127.0.0.1:1: start one with koor-server, or set KOOR_SERVER",
+      stderr:
+        "koor-cli: no Koor server at http://127.0.0.1:1: start one with koor-server, or set KOOR_SERVER",
     });
   });
 
   test("another kind of server is told from Koor", async () => {
     answer = () => new Response("<h1>It works</h1>", { headers: { "Content-Type": "text/html" } });
-    expect(await cli("status")).toMatchObject({ exit: 1, stdout: "", stderr: expect.stringContaining("is not Koor") });
+    expect(await cli("status")).toMatchObject({
+      exit: 1,
+      stdout: "",
+      stderr: expect.stringContaining("is not Koor"),
+    });
     answer = () => new Response("nope", { status: 404 });
-    expect(await cli("state get k")).toMatchObject({ exit: 1, stderr: expect.stringContaining("not as Koor does") });
+    expect(await cli("state get k")).toMatchObject({
+      exit: 1,
+      stderr: expect.stringContaining("not as Koor does"),
+    });
   });
 
   test("an unknown command names the nearest", async () => {
@@ -243,7 +289,9 @@ describe("failures", () => {
     expect((await cli("state")).stderr).toContain("state list, state get, state set, state delete");
     expect((await cli("state get")).stderr).toBe("koor-cli: state get needs KEY: koor-cli state --help");
     expect((await cli(["state", "get", ""])).stderr).toContain("KEY must not be empty");
-    expect((await cli("state get a b")).stderr).toBe('koor-cli: state get: what is "b"? The command is: koor-cli state get KEY');
+    expect((await cli("state get a b")).stderr).toBe(
+      'koor-cli: state get: what is "b"? The command is: koor-cli state get KEY',
+    );
     expect((await cli("state list --limt 5")).stderr).toContain("did you mean --limit?");
     expect((await cli("specs get p")).stderr).toContain("is not PROJECT/NAME");
     expect((await runCli([])).stderr).toContain("no command given");
@@ -251,17 +299,24 @@ describe("failures", () => {
   });
 
   test("a key that no URL can carry is told, not mangled", async () => {
-    for (const key of [".", ".."]) expect(await cli(["state", "get", key])).toMatchObject({ exit: 1, stderr: expect.stringContaining("key cannot be") });
+    for (const key of [".", ".."])
+      expect(await cli(["state", "get", key])).toMatchObject({
+        exit: 1,
+        stderr: expect.stringContaining("key cannot be"),
+      });
     expect(server.seen).toEqual([]);
   });
 });
 
 describe("help", () => {
-  test.each([["help"], ["--help"], ["-h"], ["bogus --help"], ["help bogus"]])("%s names every command", async (line) => {
-    const { exit, stdout, stderr } = await cli(line);
-    expect({ exit, stderr }).toEqual({ exit: 0, stderr: "" });
-    for (const name of commandNames) expect(stdout).toContain(`  ${name}`);
-  });
+  test.each([["help"], ["--help"], ["-h"], ["bogus --help"], ["help bogus"]])(
+    "%s names every command",
+    async (line) => {
+      const { exit, stdout, stderr } = await cli(line);
+      expect({ exit, stderr }).toEqual({ exit: 0, stderr: "" });
+      for (const name of commandNames) expect(stdout).toContain(`  ${name}`);
+    },
+  );
 
   test("a group's help has its commands with their flags, and no others", async () => {
     for (const line of ["state --help", "help state", "state get -h"]) {
@@ -285,14 +340,19 @@ describe("settings", () => {
   };
 
   test("settings.json names server and token, beside the server's own keys", async () => {
-    const cwd = withSettings(JSON.stringify({ server: server.url, token: "t", bind: "localhost:1", event_retention: 5 }));
+    const cwd = withSettings(
+      JSON.stringify({ server: server.url, token: "t", bind: "localhost:1", event_retention: 5 }),
+    );
     expect((await runCli(["status"], { cwd })).exit).toBe(0);
     expect(last().headers.get("authorization")).toBe("Bearer t");
   });
 
   test("variables win, and empty ones do not count", async () => {
     const cwd = withSettings(JSON.stringify({ server: "http://127.0.0.1:1", token: "t" }));
-    await runCli(["status"], { cwd, env: { KOOR_SERVER: server.url.replace("http://", ""), KOOR_TOKEN: "" } });
+    await runCli(["status"], {
+      cwd,
+      env: { KOOR_SERVER: server.url.replace("http://", ""), KOOR_TOKEN: "" },
+    });
     expect(last().headers.get("authorization")).toBe("Bearer t");
     await runCli(["status"], { cwd, env: { KOOR_SERVER: `${server.url}/`, KOOR_TOKEN: "v" } });
     expect(last()).toMatchObject({ path: "/health" });
@@ -305,8 +365,12 @@ describe("settings", () => {
       stdout: "",
       stderr: "koor-cli: settings.json in this directory is not JSON: correct it, or remove it",
     });
-    expect((await runCli(["status"], { cwd: withSettings('{"server":1}') })).stderr).toContain('"server" in settings.json must be a text');
-    expect((await cli("status", { env: { KOOR_SERVER: "ftp://x" } })).stderr).toContain("is not the address of a server");
+    expect((await runCli(["status"], { cwd: withSettings('{"server":1}') })).stderr).toContain(
+      '"server" in settings.json must be a text',
+    );
+    expect((await cli("status", { env: { KOOR_SERVER: "ftp://x" } })).stderr).toContain(
+      "is not the address of a server",
+    );
     expect((await cli("status", { env: { KOOR_TOKEN: "a\nb" } })).stderr).toContain("no header can carry");
   });
 });

@@ -4,7 +4,9 @@ import { fillPath, serverAddress } from "./address.ts";
 
 describe("paths", () => {
   test("a key's slashes stay slashes where URLs leave them alone", () => {
-    expect(fillPath("/api/state/{key...}", { key: "api/openapi v2.json" })).toBe("/api/state/api/openapi%20v2.json");
+    expect(fillPath("/api/state/{key...}", { key: "api/openapi v2.json" })).toBe(
+      "/api/state/api/openapi%20v2.json",
+    );
   });
 
   test("beside empty parts and dots they are encoded", () => {
@@ -18,16 +20,33 @@ describe("paths", () => {
   });
 
   test("what no URL can carry is refused by its name", () => {
-    for (const key of [".", "..", "", "\ud800"]) expect(() => fillPath("/s/{key...}", { key })).toThrow(/^key /);
+    for (const key of [".", "..", "", "\ud800"])
+      expect(() => fillPath("/s/{key...}", { key })).toThrow(/^key /);
     expect(() => fillPath("/s/{project}/{name}", { project: "..", name: "n" })).toThrow(/^project /);
     expect(() => fillPath("/s/{project}", {})).toThrow("project is required");
   });
 
   test("any other key comes through URLs as it is: parsed, split at slashes, each segment decoded once", () => {
-    const key = fc.string({ unit: fc.oneof(fc.constantFrom("/", ".", "%", "2", "F", "?", "#", "\\", " "), fc.string({ unit: "binary", maxLength: 1 })), minLength: 1 });
+    const awkward = fc.constantFrom(
+      "/",
+      ".",
+      "%",
+      "2",
+      "F",
+      "?",
+      "#",
+      "\\",
+      " ",
+      "\n",
+      "é",
+      "😀",
+      "\u007f",
+      "a",
+    );
+    const key = fc.array(awkward, { minLength: 1, maxLength: 12 }).map((units) => units.join(""));
     fc.assert(
       fc.property(key, (text) => {
-        fc.pre(text !== "." && text !== ".." && text.isWellFormed());
+        fc.pre(text !== "." && text !== "..");
         const { pathname, search, hash } = new URL(`http://x${fillPath("/s/{key...}", { key: text })}`);
         expect(search + hash).toBe("");
         expect(pathname.split("/").slice(2).map(decodeURIComponent).join("/")).toBe(text);

@@ -8,7 +8,12 @@ const server = Bun.serve({
   port: 0,
   hostname: "127.0.0.1",
   async fetch(request) {
-    requests.push({ method: request.method, url: request.url, headers: request.headers, body: await request.text() });
+    requests.push({
+      method: request.method,
+      url: request.url,
+      headers: request.headers,
+      body: await request.text(),
+    });
     return answer();
   },
 });
@@ -27,7 +32,8 @@ async function failure(promise: Promise<unknown>): Promise<ClientError> {
 
 describe("calls", () => {
   test("types follow the contract", async () => {
-    answer = () => Response.json([{ key: "k", version: 1, content_type: "application/json", updated_at: "" }]);
+    answer = () =>
+      Response.json([{ key: "k", version: 1, content_type: "application/json", updated_at: "" }]);
     const [first] = await client.call("state.list", { query: { prefix: "k" } });
     const version: number | undefined = first?.version;
     expect(version).toBe(1);
@@ -46,7 +52,12 @@ describe("calls", () => {
   });
 
   test("a stored value comes with what its headers say, and 304 without bytes", async () => {
-    const headers = { "Content-Type": "text/plain", ETag: '"2-a"', "X-Koor-Version": "2", "X-Koor-Hash": "a" };
+    const headers = {
+      "Content-Type": "text/plain",
+      ETag: '"2-a"',
+      "X-Koor-Version": "2",
+      "X-Koor-Hash": "a",
+    };
     answer = () => new Response("hi", { headers });
     expect(await client.call("state.get", { params: { key: "k" } })).toEqual({
       bytes: new TextEncoder().encode("hi"),
@@ -56,16 +67,28 @@ describe("calls", () => {
       etag: '"2-a"',
     });
     answer = () => new Response(null, { status: 304, headers });
-    const same = await client.call("state.get", { params: { key: "k" }, condition: { noneMatch: ['"2-a"', '"1-b"'] } });
+    const same = await client.call("state.get", {
+      params: { key: "k" },
+      condition: { noneMatch: ['"2-a"', '"1-b"'] },
+    });
     expect(same).toMatchObject({ bytes: null, version: 2 });
     expect(requests.at(-1)?.headers.get("if-none-match")).toBe('"2-a", "1-b"');
   });
 
   test("bytes go as they are, with their type and conditions", async () => {
     answer = () => Response.json({});
-    await client.call("state.put", { params: { key: "k" }, body: "x: 1", contentType: "application/yaml", condition: { noneMatch: "*", version: 0 } });
+    await client.call("state.put", {
+      params: { key: "k" },
+      body: "x: 1",
+      contentType: "application/yaml",
+      condition: { noneMatch: "*", version: 0 },
+    });
     const { method, headers, body } = requests.at(-1) as (typeof requests)[0];
-    expect({ method, body, type: headers.get("content-type") }).toEqual({ method: "PUT", body: "x: 1", type: "application/yaml" });
+    expect({ method, body, type: headers.get("content-type") }).toEqual({
+      method: "PUT",
+      body: "x: 1",
+      type: "application/yaml",
+    });
     expect([headers.get("if-none-match"), headers.get("x-koor-if-version")]).toEqual(["*", "0"]);
   });
 
@@ -77,10 +100,24 @@ describe("calls", () => {
 
 describe("failures", () => {
   test("a refusal has the server's words", async () => {
-    const body = { error: "version mismatch", code: 412, reason: "version_mismatch", current: 3, path: "p", hint: "h" };
+    const body = {
+      error: "version mismatch",
+      code: 412,
+      reason: "version_mismatch",
+      current: 3,
+      path: "p",
+      hint: "h",
+    };
     answer = () => Response.json(body, { status: 412 });
     const error = await failure(client.call("state.delete", { params: { key: "k" } }));
-    expect(error).toMatchObject({ message: "version mismatch", reason: "version_mismatch", status: 412, current: 3, path: "p", hint: "h" });
+    expect(error).toMatchObject({
+      message: "version mismatch",
+      reason: "version_mismatch",
+      status: 412,
+      current: 3,
+      path: "p",
+      hint: "h",
+    });
   });
 
   test("a server without reasons is understood by its status", async () => {
@@ -100,7 +137,9 @@ describe("failures", () => {
   test("no connection is no_server", async () => {
     const error = await failure(createClient({ server: "http://127.0.0.1:1" }).call("metrics.health"));
     expect(error).toMatchObject({ reason: "no_server", status: 0 });
-    expect(error.message).toBe("no Koor server at http://127.0.0.1:1: start one with koor-server, or set KOOR_SERVER");
+    expect(error.message).toBe(
+      "no Koor server at http://127.0.0.1:1: start one with koor-server, or set KOOR_SERVER",
+    );
   });
 
   test("an answer that breaks off is never taken for a whole one", async () => {
@@ -109,12 +148,16 @@ describe("failures", () => {
       port: 0,
       socket: {
         data(socket) {
-          socket.write("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n[1,2");
+          socket.write(
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n[1,2",
+          );
           socket.end();
         },
       },
     });
-    const error = await failure(createClient({ server: `127.0.0.1:${half.port}` }).call("state.get", { params: { key: "k" } }));
+    const error = await failure(
+      createClient({ server: `127.0.0.1:${half.port}` }).call("state.get", { params: { key: "k" } }),
+    );
     expect(error.reason).toBe("no_answer");
     half.stop(true);
   });
@@ -129,7 +172,9 @@ describe("failures", () => {
 
   test("a token that no header can carry is refused before anything is sent, unseen", () => {
     for (const token of ["a b", "a\nb", "ä"]) {
-      expect(() => createClient({ server: "x", token })).toThrow("the token holds a character that no header can carry");
+      expect(() => createClient({ server: "x", token })).toThrow(
+        "the token holds a character that no header can carry",
+      );
     }
   });
 });

@@ -51,10 +51,16 @@ export function openEventServer(): EventServer {
   let bun: Server<SocketData> | undefined;
   let port = 0;
 
-  const matches = (pattern: string, topic: string) => pattern === "" || pattern === "*" || new Bun.Glob(pattern).match(topic);
-  const refuse = (status: number, reason: string) => Response.json({ error: `refused: ${reason}`, code: status, reason }, { status });
+  const matches = (pattern: string, topic: string) =>
+    pattern === "" || pattern === "*" || new Bun.Glob(pattern).match(topic);
+  const refuse = (status: number, reason: string) =>
+    Response.json({ error: `refused: ${reason}`, code: status, reason }, { status });
 
-  function upgrade(request: Request, server: Server<SocketData>, query: URLSearchParams): Response | undefined {
+  function upgrade(
+    request: Request,
+    server: Server<SocketData>,
+    query: URLSearchParams,
+  ): Response | undefined {
     asked.push("ws");
     const refused = self.handshake?.(request);
     if (refused) return refused;
@@ -67,7 +73,9 @@ export function openEventServer(): EventServer {
   function history(query: URLSearchParams): Response {
     const after = query.get("after");
     const limit = Number(query.get("limit") ?? query.get("last") ?? 50);
-    const found = rows.filter(({ id, topic }) => id > Number(after ?? 0) && matches(query.get("topic") ?? "", topic));
+    const found = rows.filter(
+      ({ id, topic }) => id > Number(after ?? 0) && matches(query.get("topic") ?? "", topic),
+    );
     const page = after === null ? found.toReversed().slice(0, limit) : found.slice(0, limit);
     const headers = { "Content-Type": "application/json", ...(self.namesEpoch && { "Koor-Epoch": epoch }) };
     return new Response(`[${page.map(({ frame }) => frame).join(",")}]`, { headers });
@@ -121,7 +129,8 @@ export function openEventServer(): EventServer {
             if (hello) socket.send(JSON.stringify({ hello: { epoch, last_id: last } }));
             const oldest = rows[0]?.id ?? last + 1;
             if (oldest > after + 1) socket.send(JSON.stringify({ gap: { from: after + 1, to: oldest - 1 } }));
-            for (const { id, topic, frame } of rows) if (id > after && matches(pattern, topic)) socket.send(frame);
+            for (const { id, topic, frame } of rows)
+              if (id > after && matches(pattern, topic)) socket.send(frame);
           },
           message() {},
           close(socket) {

@@ -13,11 +13,16 @@ test("hello and gap are told from events", () => {
 });
 
 test("frames of later versions are passed over", () => {
-  for (const raw of ["", "no json", "null", "7", "[]", '{"something":"new"}']) expect(readFrame(raw)).toBeUndefined();
+  for (const raw of ["", "no json", "null", "7", "[]", '{"something":"new"}'])
+    expect(readFrame(raw)).toBeUndefined();
 });
 
 test("an array's items keep their texts", () => {
-  expect(splitArray('[ {"n":12345678901234567890,"a":[1,2]} ,"x,]\\"", {} ]')).toEqual(['{"n":12345678901234567890,"a":[1,2]}', '"x,]\\""', "{}"]);
+  expect(splitArray('[ {"n":12345678901234567890,"a":[1,2]} ,"x,]\\"", {} ]')).toEqual([
+    '{"n":12345678901234567890,"a":[1,2]}',
+    '"x,]\\""',
+    "{}",
+  ]);
   expect(splitArray("[]")).toEqual([]);
   expect(splitArray(" [ ] ")).toEqual([]);
 });

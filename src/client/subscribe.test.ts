@@ -14,7 +14,14 @@ afterEach(() => {
   server.close();
 });
 
-const times = { backoffMs: 5, backoffMaxMs: 40, pollMs: 10, pollForMs: 60_000, handshakeMs: 300, pingMs: 10_000 };
+const times = {
+  backoffMs: 5,
+  backoffMaxMs: 40,
+  pollMs: 10,
+  pollForMs: 60_000,
+  handshakeMs: 300,
+  pingMs: 10_000,
+};
 
 /** A subscription that collects in the background. */
 function follow(options: Partial<SubscribeOptions> = {}) {
@@ -31,7 +38,12 @@ function follow(options: Partial<SubscribeOptions> = {}) {
       frames.push(frame);
     }
   })();
-  return { frames, states, done, ids: () => frames.map((frame) => (frame.kind === "event" ? frame.event.id : `${frame.from}-${frame.to}`)) };
+  return {
+    frames,
+    states,
+    done,
+    ids: () => frames.map((frame) => (frame.kind === "event" ? frame.event.id : `${frame.from}-${frame.to}`)),
+  };
 }
 
 /** Looks until it is so; the test's own time limit ends what never becomes so. */
@@ -40,7 +52,10 @@ async function until(condition: () => boolean): Promise<void> {
 }
 
 async function failure(done: Promise<void>): Promise<ClientError> {
-  const error: unknown = await done.then(() => undefined, (thrown: unknown) => thrown);
+  const error: unknown = await done.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
   expect(error).toBeInstanceOf(ClientError);
   return error as ClientError;
 }
@@ -66,24 +81,25 @@ describe("over a WebSocket", () => {
     expect(ids()).toEqual([2, 3, 4]);
   });
 
-  test.each([["cut without a word", undefined], ["closed by the server", 1001], ["closed as a slow reader", 4008]])(
-    "a connection that is %s is taken up again without loss or repetition",
-    async (_, code) => {
-      const { ids, states } = follow();
-      await until(() => server.sockets === 1 && states.length > 0);
-      for (let round = 0; round < 5; round++) {
-        server.publish("t");
-        await until(() => ids().length === round * 3 + 1);
-        server.cut(code);
-        await until(() => server.sockets === 0);
-        server.publish("t");
-        server.publish("t");
-        await until(() => ids().length === round * 3 + 3);
-      }
-      expect(ids()).toEqual(Array.from({ length: 15 }, (_, at) => at + 1));
-      expect(new Set(states)).toEqual(new Set(["live", "waiting"]));
-    },
-  );
+  test.each([
+    ["cut without a word", undefined],
+    ["closed by the server", 1001],
+    ["closed as a slow reader", 4008],
+  ])("a connection that is %s is taken up again without loss or repetition", async (_, code) => {
+    const { ids, states } = follow();
+    await until(() => server.sockets === 1 && states.length > 0);
+    for (let round = 0; round < 5; round++) {
+      server.publish("t");
+      await until(() => ids().length === round * 3 + 1);
+      server.cut(code);
+      await until(() => server.sockets === 0);
+      server.publish("t");
+      server.publish("t");
+      await until(() => ids().length === round * 3 + 3);
+    }
+    expect(ids()).toEqual(Array.from({ length: 15 }, (_, at) => at + 1));
+    expect(new Set(states)).toEqual(new Set(["live", "waiting"]));
+  });
 
   test("what is published between the hello and the first event is not lost when the connection breaks there", async () => {
     server.publish("before");
@@ -170,8 +186,12 @@ describe("over a WebSocket", () => {
         data(socket, data) {
           const [, key = ""] = /sec-websocket-key: (\S+)/i.exec(data.toString()) ?? [];
           if (key === "") return;
-          const accept = new Bun.CryptoHasher("sha1").update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest("base64");
-          socket.write(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`);
+          const accept = new Bun.CryptoHasher("sha1")
+            .update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
+            .digest("base64");
+          socket.write(
+            `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`,
+          );
           const hello = '{"hello":{"epoch":"e","last_id":0}}';
           socket.write(new Uint8Array([0x81, hello.length, ...new TextEncoder().encode(hello)]));
         },
@@ -198,7 +218,10 @@ describe("the first connection", () => {
     await until(() => states.includes("live"));
   });
 
-  test.each([[401, "unauthorized"], [403, "forbidden"]])("that is refused with %d is not tried again", async (status, reason) => {
+  test.each([
+    [401, "unauthorized"],
+    [403, "forbidden"],
+  ])("that is refused with %d is not tried again", async (status, reason) => {
     server.handshake = server.front = () => Response.json({ error: "no", code: status, reason }, { status });
     expect((await failure(follow().done)).reason).toBe(reason as "unauthorized");
     expect(server.asked).toEqual(["ws", "/api/events/subscribe"]);
@@ -275,7 +298,8 @@ describe("where WebSockets do not pass", () => {
   });
 
   test("a malformed pattern is the server's 400", async () => {
-    server.front = () => Response.json({ error: "pattern is malformed", code: 400, reason: "bad_request" }, { status: 400 });
+    server.front = () =>
+      Response.json({ error: "pattern is malformed", code: 400, reason: "bad_request" }, { status: 400 });
     expect((await failure(follow({ pattern: "[" }).done)).message).toBe("pattern is malformed");
   });
 

@@ -66,6 +66,7 @@ export function dashboardRoutes({ front, sessions }: DashboardOptions): Record<s
     const { files: named } = await files();
     const file = named.get((request.params as { file?: string }).file ?? "");
     if (!file) return noRoute(request);
+    refuseUnless(["GET", "HEAD"], request);
     return send(request, file.body, {
       "Content-Type": file.type,
       // Their names change with what is in them.
@@ -114,7 +115,7 @@ function guard(front: Front, methods: readonly string[] | undefined, handler: Ro
   return async (request, server) => {
     try {
       front.admit(request);
-      if (methods && !methods.includes(request.method)) throw notAllowed(request.method, methods.join(", "));
+      if (methods) refuseUnless(methods, request);
       return await handler(request, server);
     } catch (error) {
       return refuse(request, error);
@@ -122,8 +123,10 @@ function guard(front: Front, methods: readonly string[] | undefined, handler: Ro
   };
 }
 
-function notAllowed(method: string, allow: string): KoorError {
-  return new KoorError("method_not_allowed", `${method} is not allowed here`, {
+function refuseUnless(methods: readonly string[], { method }: Request): void {
+  if (methods.includes(method)) return;
+  const allow = methods.join(", ");
+  throw new KoorError("method_not_allowed", `${method} is not allowed here`, {
     allow,
     hint: `Allowed: ${allow}`,
   });

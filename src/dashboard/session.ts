@@ -53,7 +53,7 @@ export function createSessions(options: SessionOptions): Sessions {
 
   return {
     async open(token) {
-      // Before the token is looked at: otherwise the delay would tell nothing that its absence did not.
+      // The right one is turned away too, or guesses could go on past the bound.
       if (wrong >= maxWrong) {
         throw new KoorError("rate_limited", "too many wrong tokens; try again in a moment", { retryAfter: 1 });
       }

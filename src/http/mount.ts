@@ -7,6 +7,7 @@ import type { Caller, Input, Operation, StoredAnswer } from "../contract/operati
 import type { Ledger } from "../metrics/ledger.ts";
 import { readBody } from "./body.ts";
 import type { Front } from "./front.ts";
+import { openApiDocument } from "./openapi.ts";
 import { contentTypeOf, keyDepth, parseBody, readCondition, readParams, readQuery } from "./request.ts";
 import { type Sent, sendError, sendJson, sendStored } from "./response.ts";
 import type { SocketData, Sockets } from "./sockets.ts";
@@ -44,7 +45,7 @@ export function mountApi(options: MountOptions): Record<string, RouteHandler> {
       byPath.set(operation.path, methods);
     }
   }
-  const routes: Record<string, RouteHandler> = {};
+  const routes: Record<string, RouteHandler> = { "/api/openapi.json": openApiRoute(options.front) };
   for (const [path, methods] of byPath) {
     for (const route of routePaths(path)) routes[route] = byMethod(methods);
   }
@@ -137,11 +138,26 @@ function mountOperation(
     try {
       if (operation.response === "socket") {
         const { input } = await readInput(request);
-        return await sockets.upgrade(request, server, input.query);
+        return await sockets.upgrade(request, server, input.query, ledger);
       }
       const { response, bytes, bytesIn } = await answer(request);
       if (!operation.unmetered) ledger.rest(bytes + bytesIn);
       return request.method === "HEAD" ? withoutBody(response, bytes) : response;
+    } catch (error) {
+      return refuse(request, error);
+    }
+  };
+}
+
+/** `GET /api/openapi.json`, worked out when it is first asked for. */
+function openApiRoute(front: Front): RouteHandler {
+  let document: object | undefined;
+  return async (request) => {
+    try {
+      front.admit(request);
+      front.authorize(request);
+      document ??= openApiDocument();
+      return sendJson(document).response;
     } catch (error) {
       return refuse(request, error);
     }

@@ -2,9 +2,6 @@ import { z } from "zod";
 import { api, apiVersion } from "../contract/api.ts";
 import { type Reason, reasons } from "../contract/errors.ts";
 import type { Operation } from "../contract/operation.ts";
-import type { Front } from "./front.ts";
-import { type RouteHandler, refuse } from "./mount.ts";
-import { sendJson } from "./response.ts";
 
 /** The OpenAPI 3.1 document, worked out from the contract and from nothing else. */
 
@@ -53,21 +50,6 @@ export function openApiDocument(): Json {
       },
       schemas: { Error: errorSchema },
     },
-  };
-}
-
-/** `GET /api/openapi.json`, made once when it is first asked for. */
-export function openApiRoute(front: Front): RouteHandler {
-  let document: Json | undefined;
-  return async (request) => {
-    try {
-      front.admit(request);
-      front.authorize(request);
-      document ??= openApiDocument();
-      return sendJson(document).response;
-    } catch (error) {
-      return refuse(request, error);
-    }
   };
 }
 

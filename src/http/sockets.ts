@@ -36,20 +36,25 @@ export interface SocketData {
   after: number;
   topic: Glob;
   hello: string | undefined;
+  ledger: Ledger;
   subscription: Subscription | undefined;
 }
 
 export interface SocketsOptions {
   feed: Feed;
   heads: () => Promise<{ epoch: string; first: number; last: number }>;
-  ledger: Ledger;
   /** Milliseconds since 1970. */
   now: () => number;
 }
 
 export interface Sockets {
   /** Answers a handshake; `undefined` when the socket is open. @throws KoorError before any upgrade */
-  upgrade(request: Request, server: BunServer, query: SubscribeQuery): Promise<Response | undefined>;
+  upgrade(
+    request: Request,
+    server: BunServer,
+    query: SubscribeQuery,
+    ledger: Ledger,
+  ): Promise<Response | undefined>;
   handler: WebSocketHandler<SocketData>;
   /** Tells every subscriber that the server goes. */
   close(): void;
@@ -58,7 +63,7 @@ export interface Sockets {
 type Socket = ServerWebSocket<SocketData>;
 
 /** Events over WebSockets: each socket is a sink of the feed, which keeps its position. */
-export function createSockets({ feed, heads, ledger, now }: SocketsOptions): Sockets {
+export function createSockets({ feed, heads, now }: SocketsOptions): Sockets {
   const open = new Set<Socket>();
 
   const timer = setInterval(() => {
@@ -75,13 +80,13 @@ export function createSockets({ feed, heads, ledger, now }: SocketsOptions): Soc
   /** Whether the socket took it and wants more. Bun keeps what it answers -1 to, and has dropped what it answers 0 to. */
   function send(socket: Socket, frame: string): boolean {
     const sent = socket.send(frame);
-    if (sent > 0) ledger.streamed(sent);
+    if (sent > 0) socket.data.ledger.streamed(sent);
     if (sent === 0) socket.terminate();
     return sent > 0;
   }
 
   return {
-    async upgrade(request, server, query) {
+    async upgrade(request, server, query, ledger) {
       const topic = patternOf("pattern", query.pattern ?? "");
       if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
         throw new KoorError("bad_request", "this route speaks WebSocket only", {
@@ -96,7 +101,9 @@ export function createSockets({ feed, heads, ledger, now }: SocketsOptions): Soc
         });
       }
       const hello = query.hello ? JSON.stringify({ hello: { epoch, last_id: last } }) : undefined;
-      const upgraded = server.upgrade(request, { data: { after, topic, hello, subscription: undefined } });
+      const upgraded = server.upgrade(request, {
+        data: { after, topic, hello, ledger, subscription: undefined },
+      });
       if (upgraded) return undefined;
       throw new KoorError("bad_request", "the WebSocket handshake is broken");
     },

@@ -44,7 +44,7 @@ function makeTool(operation: Operation, mcp: McpTool, handler: Handler): Tool {
           contentType: "",
           condition: {},
           caller,
-        } as Input<Operation>);
+        });
         return mcp.answer(answer as never);
       } catch (error) {
         throw error instanceof KoorError ? inArguments(error, mcp) : error;

@@ -1,0 +1,95 @@
+import { expect, test } from "bun:test";
+import { z } from "zod";
+import { commandOf, refuseTwins } from "../../scripts/generate/commands.ts";
+import { json, operation, valueBody } from "../contract/operation.ts";
+
+/** The way from a usage line to a command. That the committed tables are fresh is `generate.ts --check`. */
+
+const base = {
+  method: "POST",
+  path: "/x/{id}",
+  summary: "Do it",
+  response: z.object({}),
+  params: z.object({ id: z.string() }),
+} as const;
+const body = json(
+  z.object({
+    name: z.string(),
+    tags: z.array(z.string()).nullish(),
+    data: z.unknown().optional(),
+    size: z.int().optional(),
+  }),
+  {
+    raw: ["data"],
+  },
+);
+
+test("words, positions and flags find their fields, with the form that each has", () => {
+  const command = commandOf(
+    "x.do",
+    operation({
+      ...base,
+      body,
+      query: z.object({ deep_look: z.string().optional() }),
+      cli: "x do ID/NAME --tags A,B --data JSON --size N --deep-look YES",
+    }),
+  );
+  expect(command).toMatchObject({
+    name: "x do",
+    positionals: [
+      {
+        name: "ID/NAME",
+        fields: [
+          ["params", "id", "text"],
+          ["body", "name", "text"],
+        ],
+      },
+    ],
+    flags: {
+      tags: { target: ["body", "tags", "list"], value: "A,B" },
+      data: { target: ["body", "data", "json"] },
+      size: { target: ["body", "size", "number"] },
+      "deep-look": { target: ["query", "deep_look", "text"] },
+    },
+  });
+  expect(command.reads).toBeUndefined();
+});
+
+test("@body and conditions are told, and what reads", () => {
+  expect(
+    commandOf("x.put", operation({ ...base, body: valueBody, conditional: true, cli: "x set ID @body" })),
+  ).toMatchObject({
+    body: { kind: "bytes", maxBytes: valueBody.maxBytes },
+    conditional: true,
+  });
+  expect(
+    commandOf("x.get", operation({ ...base, method: "GET", response: "bytes", cli: "x get ID" })).reads,
+  ).toBe("bytes");
+});
+
+test.each([
+  ["x do ID --nothing N", "no parameter, query or body field is named nothing"],
+  ["x do WHAT", "no parameter, query or body field is named what"],
+  ["x do NAME", "the params field id is required"],
+  ["x do ID", "the body field name is required"],
+  ["x do ID NAME --tags", "--tags has no name for its value"],
+  ["x do it now ID NAME", "a command is one or two words"],
+  ["x do ID NAME [--tags]", "what is [--tags]?"],
+])("%s is refused: %s", (cli, fault) => {
+  expect(() => commandOf("x.do", operation({ ...base, body, cli }))).toThrow(
+    `operation x.do, cli "${cli}": ${fault}`,
+  );
+});
+
+test("a flag that every such command has is not an operation's to take", () => {
+  const query = z.object({ output: z.string().optional() });
+  expect(() =>
+    commandOf("x.get", operation({ ...base, method: "GET", query, cli: "x get ID --output X" })),
+  ).toThrow("--output means something else");
+});
+
+test("two operations cannot be one command", () => {
+  expect(() => refuseTwins([{ name: "a b" }, { name: "a" }, { name: "a b" }])).toThrow(
+    'two operations are the command "a b"',
+  );
+});
