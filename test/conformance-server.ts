@@ -1,4 +1,8 @@
-import { CLIENT_CAPABILITIES_META_KEY, MissingRequiredClientCapabilityError, inputRequired } from "@modelcontextprotocol/server";
+import {
+  CLIENT_CAPABILITIES_META_KEY,
+  MissingRequiredClientCapabilityError,
+  inputRequired,
+} from "@modelcontextprotocol/server";
 import type { ExtraTool } from "../src/mcp/handler.ts";
 import { type TestServer, startServer } from "./harness.ts";
 
@@ -14,7 +18,9 @@ function tool(name: string, description: string, run: ExtraTool["run"]): ExtraTo
 const text = (text: string) => ({ content: [{ type: "text" as const, text }] });
 
 export const conformanceTools: readonly ExtraTool[] = [
-  tool("test_simple_text", "Answers with a text", async () => text("This is a simple text response for testing.")),
+  tool("test_simple_text", "Answers with a text", async () =>
+    text("This is a simple text response for testing."),
+  ),
   tool("test_error_handling", "Always fails", async () => ({
     ...text("This tool intentionally returns an error for testing"),
     isError: true,

@@ -46,8 +46,15 @@ afterAll(() => server.dispose());
 async function run(scenario: string, revision: string) {
   const target = ["--url", `${server.url}/mcp`, "--scenario", scenario, "--spec-version", revision];
   const command = [process.execPath, suite, "server", ...target];
-  const child = Bun.spawn(command, { cwd: server.directory, env: { ...process.env, NO_COLOR: "1" }, stderr: "pipe" });
-  const [output, errors] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
+  const child = Bun.spawn(command, {
+    cwd: server.directory,
+    env: { ...process.env, NO_COLOR: "1" },
+    stderr: "pipe",
+  });
+  const [output, errors] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+  ]);
   // The suite colours its words whatever it is told.
   const plain = Bun.stripANSI(output + errors);
   const [, passed] = /^Passed: (\d+)\/\1, 0 failed, 0 warnings$/m.exec(plain) ?? [];

@@ -21,7 +21,11 @@ async function shell(script: string): Promise<{ exit: number; stdout: string; st
     stdout: "pipe",
     stderr: "pipe",
   });
-  const [stdout, stderr, exit] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
+  const [stdout, stderr, exit] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+    child.exited,
+  ]);
   return { exit, stdout: stdout.trim(), stderr };
 }
 

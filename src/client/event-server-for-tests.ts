@@ -51,11 +51,6 @@ export function openEventServer(): EventServer {
   let bun: Server<SocketData> | undefined;
   let port = 0;
 
-  const matches = (pattern: string, topic: string) =>
-    pattern === "" || pattern === "*" || new Bun.Glob(pattern).match(topic);
-  const refuse = (status: number, reason: string) =>
-    Response.json({ error: `refused: ${reason}`, code: status, reason }, { status });
-
   function upgrade(
     request: Request,
     server: Server<SocketData>,
@@ -68,17 +63,6 @@ export function openEventServer(): EventServer {
     if (after > last || (query.has("epoch") && query.get("epoch") !== epoch)) return refuse(410, "gone");
     const data = { after, pattern: query.get("pattern") ?? "", hello: query.has("hello") };
     return server.upgrade(request, { data }) ? undefined : refuse(400, "bad_request");
-  }
-
-  function history(query: URLSearchParams): Response {
-    const after = query.get("after");
-    const limit = Number(query.get("limit") ?? query.get("last") ?? 50);
-    const found = rows.filter(
-      ({ id, topic }) => id > Number(after ?? 0) && matches(query.get("topic") ?? "", topic),
-    );
-    const page = after === null ? found.toReversed().slice(0, limit) : found.slice(0, limit);
-    const headers = { "Content-Type": "application/json", ...(self.namesEpoch && { "Koor-Epoch": epoch }) };
-    return new Response(`[${page.map(({ frame }) => frame).join(",")}]`, { headers });
   }
 
   const self: EventServer = {
@@ -99,7 +83,10 @@ export function openEventServer(): EventServer {
       for (const socket of open) if (matches(socket.data.pattern, topic)) socket.send(frame);
     },
     cut(code) {
-      for (const socket of open) code === undefined ? socket.terminate() : socket.close(code);
+      for (const socket of open) {
+        if (code === undefined) socket.terminate();
+        else socket.close(code);
+      }
     },
     trim(upTo) {
       rows = rows.filter(({ id }) => id > upTo);
@@ -120,17 +107,14 @@ export function openEventServer(): EventServer {
           asked.push(pathname);
           const refused = self.front?.(request);
           if (refused) return refused;
-          return pathname === "/api/events/history" ? history(searchParams) : refuse(400, "bad_request");
+          return pathname === "/api/events/history"
+            ? history(rows, searchParams, self.namesEpoch ? epoch : undefined)
+            : refuse(400, "bad_request");
         },
         websocket: {
           open(socket) {
             open.add(socket);
-            const { after, pattern, hello } = socket.data;
-            if (hello) socket.send(JSON.stringify({ hello: { epoch, last_id: last } }));
-            const oldest = rows[0]?.id ?? last + 1;
-            if (oldest > after + 1) socket.send(JSON.stringify({ gap: { from: after + 1, to: oldest - 1 } }));
-            for (const { id, topic, frame } of rows)
-              if (id > after && matches(pattern, topic)) socket.send(frame);
+            greet(socket, rows, epoch, last);
           },
           message() {},
           close(socket) {
@@ -148,4 +132,34 @@ export function openEventServer(): EventServer {
   };
   self.start();
   return self;
+}
+
+function matches(pattern: string, topic: string): boolean {
+  return pattern === "" || pattern === "*" || new Bun.Glob(pattern).match(topic);
+}
+
+function refuse(status: number, reason: string): Response {
+  return Response.json({ error: `refused: ${reason}`, code: status, reason }, { status });
+}
+
+function history(rows: readonly Row[], query: URLSearchParams, epoch: string | undefined): Response {
+  const after = query.get("after");
+  const limit = Number(query.get("limit") ?? query.get("last") ?? 50);
+  const found = rows.filter(
+    ({ id, topic }) => id > Number(after ?? 0) && matches(query.get("topic") ?? "", topic),
+  );
+  const page = after === null ? found.toReversed().slice(0, limit) : found.slice(0, limit);
+  const headers = { "Content-Type": "application/json", ...(epoch && { "Koor-Epoch": epoch }) };
+  return new Response(`[${page.map(({ frame }) => frame).join(",")}]`, { headers });
+}
+
+/** What a new socket gets: a hello if it wants one, a gap if there is one, and what it missed. */
+function greet(socket: Socket, rows: readonly Row[], epoch: string, last: number): void {
+  const { after, pattern, hello } = socket.data;
+  if (hello) socket.send(JSON.stringify({ hello: { epoch, last_id: last } }));
+  const oldest = rows[0]?.id ?? last + 1;
+  if (oldest > after + 1) socket.send(JSON.stringify({ gap: { from: after + 1, to: oldest - 1 } }));
+  for (const { id, topic, frame } of rows) {
+    if (id > after && matches(pattern, topic)) socket.send(frame);
+  }
 }

@@ -8,7 +8,7 @@ import { KoorError } from "./errors.ts";
  * @throws KoorError `bad_request`, whose `path` names the field and whose text begins with it
  */
 export function check<T extends z.ZodType>(schema: T, value: unknown, whole: string): z.output<T> {
-  const result = schema.safeParse(value);
+  const result = schema.safeParse(value, { reportInput: true });
   if (result.success) return result.data;
   const issue = result.error.issues[0] as z.core.$ZodIssue;
   const path = issue.path.length > 0 ? issue.path.map(String).join(".") : whole;

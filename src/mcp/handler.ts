@@ -30,7 +30,13 @@ export interface McpHandler {
 const maxDepth = 64;
 
 /** JSON-RPC's own codes, and the one for refusals by HTTP that it has no code for. */
-const codes = { parse: -32700, invalidRequest: -32600, methodNotFound: -32601, internal: -32603, http: -32000 } as const;
+const codes = {
+  parse: -32700,
+  invalidRequest: -32600,
+  methodNotFound: -32601,
+  internal: -32603,
+  http: -32000,
+} as const;
 
 const log = getLogger(["koor", "mcp"]);
 
@@ -54,7 +60,9 @@ export function mcpHandler(options: McpOptions): McpHandler {
   async function answer(request: Request, caller: Caller): Promise<Response> {
     if (closed) return refuse(503, codes.http, "the server is stopping", { "Retry-After": "1" });
     if (request.method !== "POST") {
-      return refuse(405, codes.http, `${request.method} is not allowed here: MCP clients POST`, { Allow: "POST" });
+      return refuse(405, codes.http, `${request.method} is not allowed here: MCP clients POST`, {
+        Allow: "POST",
+      });
     }
     if (!isJson(request.headers.get("content-type"))) {
       return refuse(415, codes.http, "Content-Type must be application/json");
@@ -134,7 +142,11 @@ function passesModel(body: unknown): boolean {
 }
 
 /** Counts an answer that is whole. Streams are of the test build's tools only, and uncounted. */
-async function metered(response: Response, bytesIn: number, meter: (bytes: number) => void): Promise<Response> {
+async function metered(
+  response: Response,
+  bytesIn: number,
+  meter: (bytes: number) => void,
+): Promise<Response> {
   if (!isJson(response.headers.get("content-type"))) return response;
   const bytes = await response.arrayBuffer();
   meter(bytesIn + bytes.byteLength);
@@ -145,7 +157,13 @@ function isJson(contentType: string | null): boolean {
   return contentType?.split(";")[0]?.trim().toLowerCase() === "application/json";
 }
 
-function refuse(status: number, code: number, message: string, headers: Record<string, string> = {}, id: unknown = null) {
+function refuse(
+  status: number,
+  code: number,
+  message: string,
+  headers: Record<string, string> = {},
+  id: unknown = null,
+) {
   const known = typeof id === "string" || typeof id === "number" ? id : null;
   return Response.json({ jsonrpc: "2.0", error: { code, message }, id: known }, { status, headers });
 }

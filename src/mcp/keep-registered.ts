@@ -14,7 +14,9 @@ export function keepRegistered(register: Tool, instances: Services["instances"])
       if (caller.instanceId === undefined) return register.call(args, caller);
       const said = api.instances.register.mcp.input.partial();
       const given = Object.entries(args).filter(([, value]) => value !== "");
-      const { body } = api.instances.register.mcp.request(check(said, Object.fromEntries(given), "arguments"));
+      const { body } = api.instances.register.mcp.request(
+        check(said, Object.fromEntries(given), "arguments"),
+      );
       const { name: _, capabilities, ...rest } = body as Record<string, unknown> & { capabilities: string[] };
       const news = { ...rest, ...(capabilities.length > 0 && { capabilities }) };
       const input = { params: { id: caller.instanceId }, query: {}, contentType: "", condition: {}, caller };

@@ -40,7 +40,8 @@ function makeTool(operation: Operation, mcp: McpTool, handler: Handler): Tool {
         const answer = await handler({
           params: check(operation.params ?? nothing, request.params ?? {}, "params"),
           query: check(operation.query ?? nothing, request.query ?? {}, "query"),
-          body: operation.body?.kind === "json" ? check(operation.body.schema, request.body, "body") : undefined,
+          body:
+            operation.body?.kind === "json" ? check(operation.body.schema, request.body, "body") : undefined,
           contentType: "",
           condition: {},
           caller,
@@ -86,5 +87,8 @@ function inArguments(error: KoorError, mcp: McpTool): KoorError {
   if (path === undefined || !error.message.startsWith(`${path} `)) return error;
   const argument = Object.keys(mcp.input.shape).find((name) => name.endsWith(`_${path}`));
   if (argument === undefined) return error;
-  return new KoorError(error.reason, argument + error.message.slice(path.length), { ...error.details, path: argument });
+  return new KoorError(error.reason, argument + error.message.slice(path.length), {
+    ...error.details,
+    path: argument,
+  });
 }

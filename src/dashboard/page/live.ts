@@ -31,6 +31,8 @@ export const instances = signal<readonly Instance[] | undefined>(undefined);
 export const stateKeys = signal<readonly StateKey[] | undefined>(undefined);
 /** Newest first; undefined until the first of them are there. */
 export const events = signal<readonly Row[] | undefined>(undefined);
+/** The newest event that was there before this page looked; those above came while it did. */
+export const liveAfter = signal(0);
 /** When the numbers were last right, in milliseconds since 1970. */
 export const refreshedAt = signal(0);
 export const now = signal(Date.now());
@@ -74,23 +76,20 @@ export function loggedOut(): void {
 }
 
 let refreshing = false;
-let refreshAgain = false;
+let refreshWanted = false;
 
 /** Asks for the numbers, one time after the other. Failures wait for the next time: the connection says what is wrong. */
 function refresh(): void {
-  if (session.value === "needed") return;
-  if (refreshing) {
-    refreshAgain = true;
-    return;
-  }
+  refreshWanted = true;
+  if (refreshing || session.value === "needed") return;
   refreshing = true;
+  refreshWanted = false;
   readNumbers(running.signal)
     .catch(noticeLogout)
     .finally(() => {
       refreshing = false;
-      if (refreshAgain) refresh();
+      if (refreshWanted) refresh();
     });
-  refreshAgain = false;
 }
 
 async function readNumbers(signal: AbortSignal): Promise<void> {
@@ -146,10 +145,12 @@ async function followOnce(signal: AbortSignal): Promise<void> {
     .filter((frame) => frame?.kind === "event")
     .map(toRow)
     .reverse();
+  gathered = [];
+  liveAfter.value = past.at(-1)?.id ?? 0;
   events.value = addRows([], past);
   const frames = subscribe({
     server,
-    after: past.at(-1)?.id ?? 0,
+    after: liveAfter.value,
     signal,
     patient: true,
     times: { backoffMaxMs: reconnectWithin },
