@@ -16,7 +16,7 @@ import { standardFlags } from "./standard-flags.ts";
  * what only some need (help, pretty, subscribing, settings that are written), when it is needed.
  *
  * Measured with hyperfine (200 runs each, 2 cores, compiled with bytecode, against one small server): `koor-cli status`
- * takes 1.5 times as long as `curl -s http://localhost:PORT/health`, and 1.2 times as long as `koor-cli --version`. So
+ * takes 1.3 to 1.6 times as long as `curl -s http://localhost:PORT/health`, and 1.2 times as long as `koor-cli --version`. So
  * most of it is the runtime's own start; CommonJS and ESM are equal.
  *
  * @param argv what stands after the program's name

@@ -8,6 +8,8 @@ export interface EventServer {
   url: string;
   /** Appends an event, and sends it to whoever listens. @param data JSON text */
   publish(topic: string, data?: string): void;
+  /** Sends everything again to whoever listens, which no server should. */
+  repeat(): void;
   /** Cuts every WebSocket without a word, or with a close frame. */
   cut(code?: number): void;
   /** Removes the events up to this id. */
@@ -81,6 +83,9 @@ export function openEventServer(): EventServer {
       const frame = `{"id":${last},"topic":${JSON.stringify(topic)},"data":${data},"source":"","created_at":"2026-11-01T12:00:00.000Z"}`;
       rows.push({ id: last, topic, frame });
       for (const socket of open) if (matches(socket.data.pattern, topic)) socket.send(frame);
+    },
+    repeat() {
+      for (const socket of open) for (const { frame } of rows) socket.send(frame);
     },
     cut(code) {
       for (const socket of open) {

@@ -60,6 +60,9 @@ async function failure(done: Promise<void>): Promise<ClientError> {
   return error as ClientError;
 }
 
+const malformed = (path: string) =>
+  Response.json({ error: "pattern is malformed", code: 400, reason: "bad_request", path }, { status: 400 });
+
 const noUpgrade = () => new Response("upgrades do not pass this proxy", { status: 400 });
 
 describe("over a WebSocket", () => {
@@ -155,6 +158,17 @@ describe("over a WebSocket", () => {
     await until(() => server.sockets === 0);
   });
 
+  test("what a server repeats is not told twice", async () => {
+    const { ids, states } = follow();
+    await until(() => states.includes("live"));
+    server.publish("t");
+    await until(() => ids().length === 1);
+    server.repeat();
+    server.publish("t");
+    await until(() => ids().length > 1);
+    expect(ids()).toEqual([1, 2]);
+  });
+
   test("an abort ends it without an error", async () => {
     const { done, states } = follow();
     await until(() => states.includes("live"));
@@ -224,6 +238,12 @@ describe("the first connection", () => {
   ])("that is refused with %d is not tried again", async (status, reason) => {
     server.handshake = server.front = () => Response.json({ error: "no", code: status, reason }, { status });
     expect((await failure(follow().done)).reason).toBe(reason as "unauthorized");
+    expect(server.asked).toEqual(["ws", "/api/events/subscribe"]);
+  });
+
+  test("with a malformed pattern is not tried again", async () => {
+    server.handshake = server.front = () => malformed("pattern");
+    expect((await failure(follow({ pattern: "[" }).done)).message).toBe("pattern is malformed");
     expect(server.asked).toEqual(["ws", "/api/events/subscribe"]);
   });
 
@@ -297,9 +317,8 @@ describe("where WebSockets do not pass", () => {
     expect((await failure(second.done)).reason).toBe("gone");
   });
 
-  test("a malformed pattern is the server's 400", async () => {
-    server.front = () =>
-      Response.json({ error: "pattern is malformed", code: 400, reason: "bad_request" }, { status: 400 });
+  test("a malformed pattern is told at once, although no event comes", async () => {
+    server.front = ({ url }) => (url.includes("topic=%5B") ? malformed("topic") : undefined);
     expect((await failure(follow({ pattern: "[" }).done)).message).toBe("pattern is malformed");
   });
 

@@ -167,6 +167,8 @@ async function* followByPolling(
   { pollMs, forMs, signal }: { pollMs: number; forMs: number; signal: AbortSignal },
 ): AsyncGenerator<Followed, SocketEnd> {
   const until = Date.now() + forMs;
+  // A malformed pattern is told now, not when the first event comes.
+  await (await client.send("events.history", { query: { last: 1, topic: pattern }, signal })).body?.cancel();
   do {
     for await (const frame of pollOnce(client, position, pattern, signal)) yield frame;
     yield connected;
@@ -189,8 +191,9 @@ async function askWhy(
     const response = await client.send("events.subscribe", { query, signal });
     await response.body?.cancel();
   } catch (error) {
-    // That it wants a WebSocket is what a server should say here. If more is wrong, polling will find it.
-    if (!(error instanceof ClientError) || isPassing(error) || final.has(error.status)) throw error;
+    // That it wants a WebSocket is what a server should say here; a field that is wrong stays wrong.
+    if (!(error instanceof ClientError) || isPassing(error) || final.has(error.status) || error.path)
+      throw error;
   }
 }
 

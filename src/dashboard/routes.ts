@@ -56,7 +56,7 @@ export function dashboardRoutes({ front, sessions }: DashboardOptions): Record<s
     const { html } = await files();
     // The page knows from its first moment on whether to ask for the token.
     const session = sessions ? (sessions.has(request) ? "open" : "needed") : "none";
-    return send(request, html.replace('data-session="none"', `data-session="${session}"`), {
+    return send(html.replace('data-session="none"', `data-session="${session}"`), {
       "Content-Type": "text/html; charset=utf-8",
       "Cache-Control": "no-store",
     });
@@ -67,7 +67,7 @@ export function dashboardRoutes({ front, sessions }: DashboardOptions): Record<s
     const file = named.get((request.params as { file?: string }).file ?? "");
     if (!file) return noRoute(request);
     refuseUnless(["GET", "HEAD"], request);
-    return send(request, file.body, {
+    return send(file.body, {
       "Content-Type": file.type,
       // Their names change with what is in them.
       "Cache-Control": "public, max-age=31536000, immutable",
@@ -132,10 +132,6 @@ function refuseUnless(methods: readonly string[], { method }: Request): void {
   });
 }
 
-function send(
-  request: Request,
-  body: string | Uint8Array<ArrayBuffer>,
-  headers: Record<string, string>,
-): Response {
-  return new Response(request.method === "HEAD" ? null : body, { headers: { ...pageHeaders, ...headers } });
+function send(body: string | Uint8Array<ArrayBuffer>, headers: Record<string, string>): Response {
+  return new Response(body, { headers: { ...pageHeaders, ...headers } });
 }

@@ -55,7 +55,9 @@ export function createSessions(options: SessionOptions): Sessions {
     async open(token) {
       // The right one is turned away too, or guesses could go on past the bound.
       if (wrong >= maxWrong) {
-        throw new KoorError("rate_limited", "too many wrong tokens; try again in a moment", { retryAfter: 1 });
+        throw new KoorError("rate_limited", "too many wrong tokens; try again in a moment", {
+          retryAfter: 1,
+        });
       }
       if (!isToken(token)) {
         wrong += 1;

@@ -10,7 +10,9 @@ export function Health() {
   return (
     <Panel id="health" title="Health">
       <dl class="facts">
-        <Fact name="Status">{connection.value === "waiting" ? "no answer" : (health.value?.status ?? "…")}</Fact>
+        <Fact name="Status">
+          {connection.value === "waiting" ? "no answer" : (health.value?.status ?? "…")}
+        </Fact>
         <Fact name="Version">{health.value?.version ?? "…"}</Fact>
         <Fact name="Uptime">{health.value?.uptime ?? "…"}</Fact>
         <Fact name="API">{counts ? apiAddress(counts.api_bind, location.hostname) : "…"}</Fact>

@@ -1,5 +1,5 @@
 import { type Instance, instances } from "./live.ts";
-import { Age, Empty, Loading, Panel } from "./panel.tsx";
+import { Age, Empty, Loading, Panel, cli } from "./panel.tsx";
 import { showNumber } from "./show.ts";
 
 /** Rows of the list; what is silent is last, and so is what is left out. */
@@ -14,9 +14,13 @@ export function Instances() {
   return (
     <Panel id="instances" title="Instances" scrolls count={all && count(all.length, active)}>
       {!all && <Loading />}
-      {all?.length === 0 && <Empty command="koor-cli register NAME">Nobody is here yet. Register an agent:</Empty>}
+      {all?.length === 0 && (
+        <Empty command={cli("register NAME")}>Nobody is here yet. Register an agent:</Empty>
+      )}
       {all && all.length > 0 && <Table rows={sorted(all).slice(0, maxRows)} />}
-      {all && all.length > maxRows && <p class="more">The first {maxRows} of them; all: koor-cli instances list</p>}
+      {all && all.length > maxRows && (
+        <p class="more">The first {maxRows} of them; all: koor-cli instances list</p>
+      )}
     </Panel>
   );
 }
@@ -37,11 +41,21 @@ function Table({ rows }: { rows: readonly Instance[] }) {
     <table class="rows" role="table">
       <thead role="rowgroup">
         <tr role="row">
-          <th role="columnheader" scope="col" class="name">Name</th>
-          <th role="columnheader" scope="col" class="intent">Intent</th>
-          <th role="columnheader" scope="col" class="workspace">Workspace</th>
-          <th role="columnheader" scope="col" class="stack">Stack</th>
-          <th role="columnheader" scope="col" class="seen">Status, last seen</th>
+          <th role="columnheader" scope="col" class="name">
+            Name
+          </th>
+          <th role="columnheader" scope="col" class="intent">
+            Intent
+          </th>
+          <th role="columnheader" scope="col" class="workspace">
+            Workspace
+          </th>
+          <th role="columnheader" scope="col" class="stack">
+            Stack
+          </th>
+          <th role="columnheader" scope="col" class="seen">
+            Status, last seen
+          </th>
         </tr>
       </thead>
       <tbody role="rowgroup">
@@ -56,10 +70,18 @@ function Table({ rows }: { rows: readonly Instance[] }) {
 function Row({ id, name, intent, workspace, stack, status, last_seen: seen }: Instance) {
   return (
     <tr role="row" data-instance={id} data-status={status} title={id}>
-      <th role="rowheader" scope="row" class="name">{name}</th>
-      <td role="cell" class="intent">{intent}</td>
-      <td role="cell" class="workspace">{workspace}</td>
-      <td role="cell" class="stack">{stack}</td>
+      <th role="rowheader" scope="row" class="name">
+        {name}
+      </th>
+      <td role="cell" class="intent" title={intent}>
+        <span>{intent}</span>
+      </td>
+      <td role="cell" class="workspace">
+        {workspace}
+      </td>
+      <td role="cell" class="stack">
+        {stack}
+      </td>
       <td role="cell" class="seen">
         <span class="status">{status}</span> <Age at={seen} />
       </td>

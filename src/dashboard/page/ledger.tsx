@@ -1,4 +1,4 @@
-import { type Metrics, metrics } from "./live.ts";
+import { type Metrics, metrics, session } from "./live.ts";
 import { Empty, Panel } from "./panel.tsx";
 import { apiAddress, showNumber, showShort } from "./show.ts";
 
@@ -7,7 +7,11 @@ export function Ledger() {
   const read = metrics.value;
   const none = read?.token_tax.total_calls === 0;
   return (
-    <Panel id="ledger" title="Token ledger" count={read && !none ? `${keptOut(read).toFixed(0)} % kept out of models’ contexts` : undefined}>
+    <Panel
+      id="ledger"
+      title="Token ledger"
+      count={read && !none ? `${keptOut(read).toFixed(0)} % kept out of models’ contexts` : undefined}
+    >
       {read && (none ? <NoCalls api={read.api_bind} /> : <Books {...read} />)}
     </Panel>
   );
@@ -19,10 +23,11 @@ function keptOut({ token_ledger: { mcp_tokens: mcp, rest_tokens: rest } }: Metri
 }
 
 function NoCalls({ api }: { api: string }) {
-  const address = apiAddress(api, location.hostname);
+  const address = `http://${apiAddress(api, location.hostname)}/mcp`;
+  const token = session.value === "open" ? ' --header "Authorization: Bearer TOKEN"' : "";
   return (
-    <Empty command={`claude mcp add --transport http koor http://${address}/mcp`}>
-      No calls yet. Connect an agent:
+    <Empty command={`claude mcp add --transport http koor ${address}${token}`}>
+      No calls since the server started. Connect an agent:
     </Empty>
   );
 }
@@ -78,7 +83,8 @@ function Line({ name, by, kind, tokens, bytes, calls, method }: LineProps) {
         {name} <small>{by}</small>
       </dt>
       <dd>
-        <b>{showShort(tokens)}</b> tokens <small>in {calls === 1 ? "1 call" : `${showNumber(calls)} calls`}</small>
+        <b>{showShort(tokens)}</b> tokens{" "}
+        <small>in {calls === 1 ? "1 call" : `${showNumber(calls)} calls`}</small>
       </dd>
     </div>
   );

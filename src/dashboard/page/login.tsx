@@ -24,7 +24,12 @@ export function Login() {
         <h1>
           <Mark /> Koor
         </h1>
-        <p id="login-why">This server has a token. It is what the server was started with: <code>KOOR_AUTH_TOKEN</code> or <code>--auth-token</code>.</p>
+        <p id="login-why">
+          This server has a token. It is what the server was started with: <code>KOOR_AUTH_TOKEN</code> or{" "}
+          <code>--auth-token</code>.
+        </p>
+        {/* Password managers file the token under this name. */}
+        <input type="text" autocomplete="username" value="koor" hidden readOnly />
         <label for="token">Token</label>
         <input
           id="token"
@@ -39,7 +44,9 @@ export function Login() {
         <button type="submit" disabled={busy}>
           {busy ? "One moment…" : "Log in"}
         </button>
-        <p role="alert" class="fault">{fault}</p>
+        <p role="alert" class="fault">
+          {fault}
+        </p>
       </form>
     </main>
   );
@@ -62,7 +69,11 @@ export function logOut(): void {
 
 /** Not operations of the API: they exist on the dashboard's port only. */
 function send(path: string, body: unknown): Promise<Response> {
-  const init = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
+  const init = {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(body),
+  };
   return fetch(path, init).catch((cause: unknown) => {
     throw connectionFailure(cause, location.origin);
   });

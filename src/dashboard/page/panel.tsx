@@ -45,13 +45,17 @@ export function Age({ at }: { at: string }) {
 
 /** What to type where there is nothing to see yet. */
 export function Empty({ children, command }: { children: ComponentChildren; command: string }) {
-  const api = apiAddress(metrics.value?.api_bind ?? "", location.hostname);
   return (
     <div class="empty">
       <p>{children}</p>
-      <code>{showCommand(command, api)}</code>
+      <code>{command}</code>
     </div>
   );
+}
+
+/** A command of koor-cli that works as it stands. */
+export function cli(command: string): string {
+  return showCommand(`koor-cli ${command}`, apiAddress(metrics.value?.api_bind ?? "", location.hostname));
 }
 
 export function Loading() {

@@ -34,7 +34,9 @@ export interface GapRow {
 export function toRow(frame: Frame): Row {
   if (frame.kind === "gap") return { kind: "gap", id: frame.to, from: frame.from };
   const { id, topic, source, created_at } = frame.event;
-  const data = dataOf(frame);
+  const all = dataOf(frame);
+  const cut = all.length > keptChars;
+  const data = cut ? copied(all.slice(0, keptChars)) : all;
   return {
     kind: "event",
     id,
@@ -42,9 +44,14 @@ export function toRow(frame: Frame): Row {
     source,
     createdAt: created_at,
     line: data.slice(0, lineChars),
-    data: data.slice(0, keptChars),
-    cut: data.length > keptChars,
+    data,
+    cut,
   };
+}
+
+/** A slice keeps the whole text that it is of in memory; this does not. */
+function copied(slice: string): string {
+  return JSON.parse(JSON.stringify(slice)) as string;
 }
 
 /**

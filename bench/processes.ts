@@ -1,0 +1,147 @@
+import type { Subprocess } from "bun";
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { join } from "node:path";
+
+/** Processes and directories of a bench; `stopAll` ends and removes every one of them. */
+
+export const root = join(import.meta.dir, "..");
+const bun = process.execPath;
+
+/** How long a server may take to listen, in milliseconds. */
+const startLimit = 10_000;
+
+const running = new Set<Subprocess>();
+const directories = new Set<string>();
+
+export interface Program {
+  command: string[];
+  /** For the report. */
+  name: string;
+}
+
+/** The compiled server or CLI; from source where it was not built. */
+export function program(name: "koor-server" | "koor-cli"): Program {
+  const built = join(root, "dist", name);
+  if (existsSync(built)) return { command: [built], name: `dist/${name}` };
+  const source = name === "koor-server" ? "src/main.ts" : "src/cli/main.ts";
+  return { command: [bun, join(root, source)], name: `bun ${source} (not built)` };
+}
+
+/** In the checkout, not in /tmp: that is memory on many systems, where an fsync costs nothing. */
+export function temporaryDirectory(): string {
+  const parent = join(root, "node_modules/.cache/koor-bench");
+  mkdirSync(parent, { recursive: true });
+  const directory = mkdtempSync(join(parent, "run-"));
+  directories.add(directory);
+  return directory;
+}
+
+export interface Served {
+  url: string;
+  pid: number;
+  directory: string;
+  stop(): Promise<void>;
+}
+
+/** Starts Koor's server on a free port, in a directory of its own unless one is given. */
+export async function startKoor(directory = temporaryDirectory()): Promise<Served> {
+  return start([...program("koor-server").command, "--bind", "127.0.0.1:0", "--dashboard-bind", "", "--data-dir", directory], directory);
+}
+
+/** Starts a server of bench/, which logs `listening on URL` as Koor does. */
+export async function startScript(file: string, directory: string): Promise<Served> {
+  return start([bun, join(import.meta.dir, file), directory], directory);
+}
+
+async function start(command: string[], directory: string): Promise<Served> {
+  const child = spawn(command, directory);
+  // One that never says where it listens is ended, which ends the wait.
+  const timer = setTimeout(() => child.kill("SIGKILL"), startLimit);
+  const url = await firstUrl(child.stderr as ReadableStream<Uint8Array>, command);
+  clearTimeout(timer);
+  return { url, pid: child.pid, directory, stop: () => stop(child) };
+}
+
+/** In a directory of the bench's, where no settings.json is, and without the environment's KOOR_*. */
+function spawn(command: string[], cwd: string): Subprocess {
+  const child = Bun.spawn(command, { cwd, env: plainEnvironment(), stdin: "ignore", stdout: "ignore", stderr: "pipe" });
+  running.add(child);
+  return child;
+}
+
+export function plainEnvironment(): Record<string, string | undefined> {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("KOOR_")));
+}
+
+async function firstUrl(stderr: ReadableStream<Uint8Array>, command: string[]): Promise<string> {
+  const decoder = new TextDecoder();
+  const reader = stderr.getReader();
+  let text = "";
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) throw new Error(`${command.join(" ")} ended before it listened: ${text}`);
+    text += decoder.decode(value, { stream: true });
+    const [, url] = /listening on ['"]?(http:\/\/[^\s'",]+)/.exec(text) ?? [];
+    if (url === undefined) continue;
+    void drain(reader);
+    return url;
+  }
+}
+
+/** A full pipe would stop a server that logs. */
+async function drain(reader: { read(): Promise<{ done: boolean }> }): Promise<void> {
+  while (!(await reader.read()).done);
+}
+
+async function stop(child: Subprocess): Promise<void> {
+  child.kill("SIGTERM");
+  const timer = setTimeout(() => child.kill("SIGKILL"), 10_000);
+  await child.exited;
+  clearTimeout(timer);
+  running.delete(child);
+}
+
+/** Runs a script of bench/ to its end in a process of its own; what it prints is JSON. */
+export async function runScript<T>(file: string, args: readonly string[]): Promise<T> {
+  return JSON.parse(await runCommand([bun, join(import.meta.dir, file), ...args])) as T;
+}
+
+/** Runs a command to its end. @throws Error with its stderr when it fails */
+export async function runCommand(command: string[], options: { cwd?: string; env?: Record<string, string> } = {}): Promise<string> {
+  const child = Bun.spawn(command, {
+    cwd: options.cwd ?? root,
+    env: { ...plainEnvironment(), ...options.env },
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  running.add(child);
+  const [out, fault, code] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
+  running.delete(child);
+  if (code !== 0) throw new Error(`${command.join(" ")} exited with ${code}: ${fault || out}`);
+  return out;
+}
+
+export async function stopAll(): Promise<void> {
+  await Promise.all([...running].map(stop));
+  for (const directory of directories) rmSync(directory, { recursive: true, force: true });
+  directories.clear();
+}
+
+export function removeDirectory(directory: string): void {
+  rmSync(directory, { recursive: true, force: true });
+  directories.delete(directory);
+}
+
+/** A port that was free a moment ago. */
+export function freePort(): number {
+  const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
+  const { port } = listener;
+  listener.stop(true);
+  return port;
+}
+
+/** Resident memory in MiB, as `ps` tells it. */
+export async function residentMiB(pid: number): Promise<number> {
+  return Number(await runCommand(["ps", "-o", "rss=", "-p", String(pid)])) / 1024;
+}

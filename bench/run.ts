@@ -1,0 +1,56 @@
+// npm run bench -- [name]: all benches, or one. All of them together write docs/benchmarks.md; one alone only prints.
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { measureCliTime } from "./cli-time.ts";
+import { measureGetRate } from "./get-rate.ts";
+import { measureIdle } from "./idle.ts";
+import { measureLargeWrites } from "./large-writes.ts";
+import { program, root, stopAll } from "./processes.ts";
+import { measurePutRate } from "./put-rate.ts";
+import { type Section, documentText, sectionText } from "./report.ts";
+import { measureTokens } from "./tokens.ts";
+
+/** Named as their files. */
+const benches: Record<string, () => Promise<Section>> = {
+  "get-rate": measureGetRate,
+  "put-rate": measurePutRate,
+  "large-writes": measureLargeWrites,
+  "cli-time": measureCliTime,
+  idle: measureIdle,
+  tokens: measureTokens,
+};
+
+async function main(wanted: string | undefined): Promise<void> {
+  if (wanted !== undefined && !benches[wanted]) {
+    throw new Error(`no bench ${wanted}; there are ${Object.keys(benches).join(", ")}`);
+  }
+  for (const tool of ["wrk", "hyperfine"]) {
+    if (!Bun.which(tool)) console.error(`bench: ${tool} is not installed (apt install ${tool}); using a loop of our own`);
+  }
+  const sections: Section[] = [];
+  for (const name of wanted === undefined ? Object.keys(benches) : [wanted]) {
+    console.error(`bench: ${name} ...`);
+    const section = await benches[name]!();
+    console.log(`${sectionText(section)}\n`);
+    sections.push(section);
+  }
+  const missed = sections.flatMap((section) => section.goals.filter((goal) => !goal.met));
+  for (const { text, measured } of missed) console.error(`bench: missed: ${text}: ${measured}`);
+  if (wanted !== undefined) return;
+  mkdirSync(join(root, "docs"), { recursive: true });
+  writeFileSync(join(root, "docs/benchmarks.md"), documentText(sections, program("koor-server").name));
+  console.error("bench: wrote docs/benchmarks.md");
+}
+
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.on(signal, () => void stopAll().finally(() => process.exit(1)));
+}
+
+try {
+  await main(process.argv[2]);
+} catch (error) {
+  console.error(`bench: ${(error as Error).stack}`);
+  process.exitCode = 1;
+} finally {
+  await stopAll();
+}

@@ -1,0 +1,44 @@
+import { type Page, chromium } from "playwright-core";
+
+const flags = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+
+/** How long the page may take to show something, in milliseconds: a slow machine's, not a goal. */
+const showWithin = 20_000;
+
+/** @returns undefined where there is no Chromium */
+export function findChromium(): string | undefined {
+  const names = ["chromium", "chromium-browser", "google-chrome"];
+  return process.env["KOOR_CHROMIUM"] ?? names.map((name) => Bun.which(name)).find((path) => path !== null) ?? undefined;
+}
+
+/** Opens a page in a headless Chromium, and closes both when the work is done. */
+export async function withPage<T>(
+  executablePath: string,
+  url: string,
+  work: (page: Page) => Promise<T>,
+): Promise<T> {
+  const browser = await chromium.launch({ executablePath, headless: true, args: flags });
+  try {
+    const page = await browser.newPage();
+    page.setDefaultTimeout(showWithin);
+    await page.goto(url);
+    return await work(page);
+  } finally {
+    await browser.close();
+  }
+}
+
+/** Waits until a panel of the dashboard shows a text, and reads the row it stands in. */
+export async function readRow(page: Page, panel: string, text: string): Promise<string> {
+  const row = page.locator(`#${panel}`).locator("tr, li").filter({ hasText: text }).first();
+  await row.waitFor({ state: "visible" });
+  return (await row.innerText()).replaceAll(/\s+/g, " ").trim();
+}
