@@ -21,7 +21,13 @@ export const eventOperations = {
     method: "POST",
     path: "/api/events/publish",
     summary: "Publish an event",
-    body: json(z.object({ topic, data: z.unknown().optional() }), { raw: ["data"] }),
+    body: json(
+      z.object({
+        topic,
+        data: z.unknown().optional().meta({ description: "Any JSON; it is kept as it is written." }),
+      }),
+      { raw: ["data"] },
+    ),
     response: event,
     errors: ["too_large", "out_of_space"],
     cli: "events publish TOPIC --data JSON",
@@ -34,7 +40,7 @@ export const eventOperations = {
       topic: pattern,
       from: time,
       to: time,
-      source: filter,
+      source: filter.meta({ description: "Only events that the instance of this name published." }),
       last: limit.meta({ description: "How many, newest first; 50 unless said, at most 1000." }),
       after: wholeNumber(0).optional().meta({ description: "Only events after this id, oldest first." }),
       limit,

@@ -88,16 +88,16 @@ export function createSockets({ feed, heads, now }: SocketsOptions): Sockets {
   return {
     async upgrade(request, server, query, ledger) {
       const topic = patternOf("pattern", query.pattern ?? "");
-      if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
-        throw new KoorError("bad_request", "this route speaks WebSocket only", {
-          hint: "Use koor-cli events subscribe, or read GET /api/events/history?after=ID.",
-        });
-      }
       const { epoch, last } = await heads();
       const { after = last } = query;
       if (after > last || (query.epoch && query.epoch !== epoch)) {
         throw new KoorError("gone", `position ${after} is not of this log, which ends at ${last}`, {
           hint: "The data was restored or replaced. Read the current state, then subscribe without `after`.",
+        });
+      }
+      if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
+        throw new KoorError("bad_request", "this route speaks WebSocket only", {
+          hint: "Use koor-cli events subscribe, or read GET /api/events/history?after=ID.",
         });
       }
       const hello = query.hello ? JSON.stringify({ hello: { epoch, last_id: last } }) : undefined;

@@ -5,10 +5,13 @@ import { json, operation } from "../contract/operation.ts";
 
 const name = requiredText(limits.nameBytes);
 const label = optionalText(limits.nameBytes);
-const intent = optionalText(limits.noteBytes);
+const intent = optionalText(limits.noteBytes).meta({ description: "What the agent works on now." });
+const workspace = label.meta({ description: "The project or directory it works in." });
+const stack = label.meta({ description: "Its main language or framework." });
 const capabilities = z
   .array(requiredText(limits.nameBytes), "must be an array of texts")
-  .max(limits.capabilities, `has more than ${limits.capabilities} entries`);
+  .max(limits.capabilities, `has more than ${limits.capabilities} entries`)
+  .meta({ description: "What it can do, for others to find it by." });
 
 export const status = z.enum(["pending", "active", "stale"]);
 
@@ -43,9 +46,9 @@ export const instanceOperations = {
     body: json(
       z.object({
         name,
-        workspace: label,
+        workspace,
         intent,
-        stack: label,
+        stack,
         capabilities: capabilities.nullish().transform((list) => list ?? []),
       }),
     ),
