@@ -1,5 +1,5 @@
 import { stringify } from "../contract/raw-json.ts";
-import type { Log } from "../feed/feed.ts";
+import type { Log } from "../feed/log.ts";
 import type { Store } from "../store/store.ts";
 import { showEvent } from "./service.ts";
 

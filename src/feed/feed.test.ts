@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { type Glob, compileGlobs } from "../core/glob.ts";
-import { type Feed, type Log, createFeed } from "./feed.ts";
+import { type Feed, createFeed } from "./feed.ts";
+import type { Log } from "./log.ts";
 
 /** A log whose reads and hints come when the test says, and whose oldest entries can go. */
 function scriptedLog() {

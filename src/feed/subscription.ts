@@ -1,4 +1,4 @@
-import type { Log, SubscribeOptions, Subscription } from "./feed.ts";
+import type { Log, SubscribeOptions, Subscription } from "./log.ts";
 import { type Tail, pageEntries } from "./tail.ts";
 
 /** What all subscriptions of a feed read from. */

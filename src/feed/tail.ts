@@ -1,4 +1,4 @@
-import type { Entry } from "./feed.ts";
+import type { Entry } from "./log.ts";
 
 /** The newest entries are kept for those who keep up: at most this many, and this much text. */
 export const tailEntries = 1024;

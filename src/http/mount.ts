@@ -1,4 +1,4 @@
-import type { BunRequest, Server } from "bun";
+import type { BunRequest } from "bun";
 import { getLogger } from "@logtape/logtape";
 import { type Services, api } from "../contract/api.ts";
 import { check } from "../contract/check.ts";
@@ -10,7 +10,8 @@ import type { Front } from "./front.ts";
 import { openApiDocument } from "./openapi.ts";
 import { contentTypeOf, keyDepth, parseBody, readCondition, readParams, readQuery } from "./request.ts";
 import { type Sent, sendError, sendJson, sendStored } from "./response.ts";
-import type { SocketData, Sockets } from "./sockets.ts";
+import type { RouteHandler } from "./route.ts";
+import type { Sockets } from "./sockets.ts";
 
 /**
  * From operations to routes: the way of every request, the same for all of them. Headers are judged first, then
@@ -25,9 +26,6 @@ export interface MountOptions {
   /** Whose token this is. @throws KoorError `unknown_instance` */
   identify: (instanceToken: string) => Promise<Caller>;
 }
-
-export type BunServer = Server<SocketData>;
-export type RouteHandler = (request: BunRequest, server: BunServer) => Promise<Response | undefined>;
 
 type Handler = (input: Input<Operation>) => Promise<unknown>;
 

@@ -1,10 +1,9 @@
 import type { ServerWebSocket, WebSocketHandler } from "bun";
 import { KoorError } from "../contract/errors.ts";
-import type { Glob } from "../core/glob.ts";
 import { patternOf } from "../events/pattern.ts";
-import type { Feed, Subscription } from "../feed/feed.ts";
+import type { Feed } from "../feed/feed.ts";
 import type { Ledger } from "../metrics/ledger.ts";
-import type { BunServer } from "./mount.ts";
+import type { BunServer, SocketData } from "./route.ts";
 
 /** Close codes of ours; 4000 to 4999 are free for applications (RFC 6455, 7.4.2). The reason says the position. */
 export const closeCodes = {
@@ -29,15 +28,6 @@ export interface SubscribeQuery {
   after?: number;
   epoch?: string;
   hello?: "1";
-}
-
-/** What a socket carries from its handshake on. */
-export interface SocketData {
-  after: number;
-  topic: Glob;
-  hello: string | undefined;
-  ledger: Ledger;
-  subscription: Subscription | undefined;
 }
 
 export interface SocketsOptions {

@@ -1,0 +1,16 @@
+import type { BunRequest, Server } from "bun";
+import type { Glob } from "../core/glob.ts";
+import type { Subscription } from "../feed/log.ts";
+import type { Ledger } from "../metrics/ledger.ts";
+
+/** What a socket carries from its handshake on. */
+export interface SocketData {
+  after: number;
+  topic: Glob;
+  hello: string | undefined;
+  ledger: Ledger;
+  subscription: Subscription | undefined;
+}
+
+export type BunServer = Server<SocketData>;
+export type RouteHandler = (request: BunRequest, server: BunServer) => Promise<Response | undefined>;
