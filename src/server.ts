@@ -89,7 +89,7 @@ export async function openServer(config: Config, options: ServerOptions = {}): P
   const mcp = mcpHandler({
     services,
     toolSet: config.mcpTools,
-    endpoints: () => ({ api: urlOf(api) ?? "", dashboard: urlOf(dashboard) ?? "" }),
+    endpoints: (host) => ({ api: apiFor(api, host), dashboard: urlOf(dashboard) ?? "" }),
     version,
     meter: ledger.mcp,
     ...(options.extraTools && { extraTools: options.extraTools }),
@@ -159,6 +159,15 @@ async function finished(servers: readonly BunServer[]): Promise<void> {
 
 function bindOf(server: BunServer | undefined): string {
   return server ? showAddress({ host: server.hostname as string, port: server.port as number }) : "";
+}
+
+/**
+ * The address to tell a caller. Of a server on every interface only the caller knows one that leads here; its port may
+ * be another than ours, too, where a container's is mapped.
+ */
+function apiFor(server: BunServer | undefined, host: string | undefined): string {
+  const anywhere = /^(0\.0\.0\.0|::)$/.test(server?.hostname ?? "");
+  return anywhere && host ? `http://${host}` : (urlOf(server) ?? "");
 }
 
 function urlOf(server: BunServer | undefined): string | undefined {

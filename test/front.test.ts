@@ -276,6 +276,24 @@ describe("anything at all", () => {
     await fresh.dispose();
   });
 
+  test("a server on every interface tells an MCP client the address by which it got there", async () => {
+    const open = await startServer(["--bind", "0.0.0.0:0", "--insecure"]);
+    const call = {
+      jsonrpc: "2.0",
+      id: 1,
+      method: "tools/call",
+      params: { name: "get_endpoints", arguments: {} },
+    };
+    const answer = await fetch(`http://127.0.0.1:${new URL(open.url).port}/mcp`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json", Host: "192.168.7.7:1234" },
+      body: JSON.stringify(call),
+    });
+    const { result } = (await answer.json()) as any;
+    expect(JSON.parse(result.content[0].text).api).toBe("http://192.168.7.7:1234");
+    await open.dispose();
+  });
+
   test("dots in paths that are no keys lead nowhere", async () => {
     for (const path of [
       "/api/../health",

@@ -81,6 +81,8 @@ export const valueBody = { kind: "bytes", maxBytes: limits.valueBytes } as const
 export interface Caller {
   instanceId?: string;
   name: string;
+  /** The `Host` by which an MCP client reached this server: what a server bound to every address can tell it to use. */
+  host?: string;
 }
 
 /** Conditions of a write, as the request's headers gave them. All that are given must hold. */

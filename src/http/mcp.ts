@@ -12,7 +12,7 @@ export function mountMcp(mcp: McpHandler, options: Pick<MountOptions, "front" | 
     try {
       front.admit(request);
       front.authorize(request);
-      const caller = await callerOf(request, options);
+      const caller = { ...(await callerOf(request, options)), host: request.headers.get("host") ?? "" };
       const { bytes, release } = await readBody(request, limits.bodyBytes);
       try {
         const body = request.method === "POST" ? (bytes as Uint8Array<ArrayBuffer>) : null;

@@ -24,8 +24,8 @@ export function getEndpoints(endpoints: Endpoints): Tool {
       inputSchema: { type: "object", properties: {} },
       annotations: { readOnlyHint: true },
     },
-    async call() {
-      const { api, dashboard } = endpoints();
+    async call(_, { host }) {
+      const { api, dashboard } = endpoints(host);
       return { api, ...routes, ...(dashboard !== "" && { dashboard }) };
     },
   };

@@ -18,5 +18,8 @@ export interface Tool {
   call(args: Record<string, unknown>, caller: Caller): Promise<unknown>;
 }
 
-/** Where this server is reached: `http://localhost:9800`; the dashboard's is empty when there is none. */
-export type Endpoints = () => { api: string; dashboard: string };
+/**
+ * Where this server is reached: `http://localhost:9800`; the dashboard's is empty when there is none.
+ * @param host by which the caller reached it
+ */
+export type Endpoints = (host?: string) => { api: string; dashboard: string };
