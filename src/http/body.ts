@@ -21,37 +21,48 @@ export async function readBody(request: Request, maxBytes: number): Promise<Read
   if (length !== undefined && length > maxBytes) throw tooLarge(maxBytes);
   if (length === 0 || (length === undefined && request.body === null))
     return { bytes: new Uint8Array(), release() {} };
-  // Without a length the most it can become is reserved: a chunked body has no other bound.
-  const release = reserve(length ?? maxBytes);
+  const room = takeRoom();
   try {
     // With a length the server reads no further than that; without one the chunks are counted.
-    const bytes =
-      length === undefined ? await collect(request, maxBytes) : new Uint8Array(await request.arrayBuffer());
-    return { bytes, release };
+    if (length === undefined) return { bytes: await collect(request, maxBytes, room), release: room.release };
+    room.take(length);
+    return { bytes: new Uint8Array(await request.arrayBuffer()), release: room.release };
   } catch (error) {
-    release();
+    room.release();
     throw error;
   }
 }
 
-function reserve(bytes: number): () => void {
-  if (underWay > 0 && underWay + bytes > bodiesUnderWayBytes) {
-    throw new KoorError("unavailable", "too many large bodies are under way", { retryAfter: 1 });
-  }
-  underWay += bytes;
-  let held = true;
-  return () => {
-    if (held) underWay -= bytes;
-    held = false;
+interface Room {
+  /** @throws KoorError `unavailable` when that much is not free; the first body of all always is let in */
+  take(bytes: number): void;
+  release(): void;
+}
+
+function takeRoom(): Room {
+  let held = 0;
+  return {
+    take(bytes) {
+      if (underWay > held && underWay + bytes > bodiesUnderWayBytes) {
+        throw new KoorError("unavailable", "too many large bodies are under way", { retryAfter: 1 });
+      }
+      underWay += bytes;
+      held += bytes;
+    },
+    release() {
+      underWay -= held;
+      held = 0;
+    },
   };
 }
 
-async function collect(request: Request, maxBytes: number): Promise<Uint8Array> {
+async function collect(request: Request, maxBytes: number, room: Room): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of request.body as ReadableStream<Uint8Array>) {
     size += chunk.length;
     if (size > maxBytes) throw tooLarge(maxBytes);
+    room.take(chunk.length);
     chunks.push(chunk);
   }
   const bytes = new Uint8Array(size);
