@@ -108,6 +108,8 @@ export async function openServer(config: Config, options: ServerOptions = {}): P
       // Counted by ourselves: Bun's own 413 comes without a body, before any handler runs.
       maxRequestBodySize: 1024 * 1024 * 1024,
       development: false,
+      // Bun shares ports unless told not to: a second server would take every other request, silently.
+      reusePort: false,
     });
 
   try {

@@ -294,6 +294,14 @@ describe("anything at all", () => {
     await open.dispose();
   });
 
+  test("a second server on the same port is refused, and takes no requests away", async () => {
+    const first = await startServer();
+    const bind = new URL(first.url).host;
+    await expect(startServer(["--bind", bind])).rejects.toMatchObject({ code: "EADDRINUSE" });
+    for (let time = 0; time < 20; time++) expect((await first.ask("/health")).status).toBe(200);
+    await first.dispose();
+  });
+
   test("dots in paths that are no keys lead nowhere", async () => {
     for (const path of [
       "/api/../health",

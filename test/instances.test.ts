@@ -196,5 +196,9 @@ describe("identity", () => {
     });
     expect(status).toBe(401);
     expect(body).toMatchObject({ reason: "unknown_instance", error: "unknown instance token" });
+    // What the hint says to run works, also for whoever still sends the old token.
+    const headers = { "Koor-Instance-Token": "nonsense" };
+    expect((await post("/api/instances/register", { name: "again" }, headers)).status).toBe(200);
+    expect((await server.ask("/health", { headers })).status).toBe(200);
   });
 });

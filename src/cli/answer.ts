@@ -36,8 +36,8 @@ export async function deliver(
   const body = pretty ? await indent(came) : came;
   if (output === undefined || output === "-") {
     await io.out(body);
-    // Only for a person's prompt: into pipes and files the body goes as it is.
-    if (io.terminal && body.at(-1) !== 10) await io.out("\n");
+    // A stored value goes into pipes and files as it is; answers are lines, which `while read` and `>>` count on.
+    if ((io.terminal || !stored) && body.at(-1) !== 10) await io.out("\n");
     return;
   }
   try {

@@ -34,18 +34,34 @@ export function findCommand(words: readonly string[]): Found {
     );
   }
   const unknown = words.slice(0, members.length > 0 ? 2 : 1).join(" ");
-  throw new UsageError(
-    `unknown command "${unknown}": did you mean "${guess(words)}"? koor-cli help names them all`,
-  );
+  const meant = guess(words);
+  const advice = meant === undefined ? "" : `did you mean "${meant}"? `;
+  throw new UsageError(`unknown command "${unknown}": ${advice}koor-cli help names them all`);
 }
 
-/** People leave out the group, and mistype one of the words. */
-function guess(words: readonly string[]): string {
+/** What other tools call what is called otherwise here. */
+const synonyms: Readonly<Record<string, string>> = {
+  put: "set",
+  write: "set",
+  read: "get",
+  cat: "get",
+  show: "get",
+  ls: "list",
+  rm: "delete",
+  remove: "delete",
+  version: "--version",
+};
+
+/** People leave out the group, use another tool's word, and mistype one of the words. */
+function guess(words: readonly string[]): string | undefined {
   const [first = "", second = ""] = words;
+  const renamed = words.length === 1 ? synonyms[first] : `${first} ${synonyms[second]}`;
+  if (renamed === "--version" || commandNames.includes(renamed ?? "")) return renamed;
   const byVerb = commandNames.find((name) => name.endsWith(` ${first}`));
   if (byVerb) return byVerb;
-  const one = nearest(first, commandNames) as string;
-  const two = nearest(`${first} ${second}`, commandNames) as string;
+  const one = nearest(first, commandNames);
+  const two = nearest(`${first} ${second}`, commandNames);
+  if (one === undefined || two === undefined) return one ?? two;
   return distanceBetween(first, one) < distanceBetween(`${first} ${second}`, two) ? one : two;
 }
 
@@ -54,7 +70,9 @@ export function refuseUnknownFlags(given: Iterable<string>, known: readonly stri
   for (const flag of given) {
     if (known.includes(flag)) continue;
     const near = nearest(flag, known);
-    const advice = near === undefined ? "it takes none" : `did you mean --${near}?`;
+    const server = flag === "server" || flag === "token" ? `set KOOR_${flag.toUpperCase()}` : undefined;
+    const takes = known.length === 0 ? "it takes none" : `it takes --${known.join(", --")}`;
+    const advice = server ?? (near === undefined ? takes : `did you mean --${near}?`);
     throw new UsageError(
       `${name}: unknown flag --${flag}: ${advice} (koor-cli ${name.split(" ")[0]} --help)`,
     );

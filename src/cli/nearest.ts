@@ -1,7 +1,10 @@
-/** The candidate that a mistyped word most likely meant. */
+/**
+ * The candidate that a mistyped word most likely meant; none when even the nearest is another word. Agents do what a
+ * suggestion says, so a wild guess is worse than none: a third of the letters may be wrong.
+ */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
   let best: string | undefined;
-  let least = Infinity;
+  let least = Math.floor(word.length / 3) + 1;
   for (const candidate of candidates) {
     const distance = distanceBetween(word, candidate);
     if (distance < least) [best, least] = [candidate, distance];

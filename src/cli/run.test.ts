@@ -279,6 +279,10 @@ describe("failures", () => {
     expect(await nearest("stat get k")).toBe("state get");
     expect(await nearest("state gte k")).toBe("state get");
     expect(await nearest("statsu")).toBe("status");
+    expect(await nearest("state put k")).toBe("state set");
+    expect(await nearest("state rm k")).toBe("state delete");
+    expect(await nearest("version")).toBe("--version");
+    expect(await nearest("frobnicate")).toBeUndefined();
     expect(await nearest("config st x y")).toBe("config set");
     expect(await nearest("subscribe x")).toBe("events subscribe");
     expect(await cli("bogus")).toMatchObject({ exit: 1, stdout: "" });

@@ -55,6 +55,8 @@ export interface Operation {
   conditional?: boolean;
   /** Needs no token, on a server that has one. */
   open?: boolean;
+  /** Does not look at a `Koor-Instance-Token`: whoever registers anew may still carry an old one. */
+  anonymous?: boolean;
   /** Left out of the token ledger: asking about the books is not a line in the books. */
   unmetered?: boolean;
   cli?: string;

@@ -6,11 +6,12 @@ import type { Committed, Outcome } from "./commit.ts";
  * A commit's outcome, or the refusal as a caller is to see it.
  *
  * @param absent what to say when an operation's record does not exist: `key not found: plan`
+ * @param hint and what to do then
  * @throws KoorError `not_found`; `version_mismatch` with the current version (0: there is none)
  */
-export function expectCommitted(outcome: Outcome, absent = "not found"): Committed {
+export function expectCommitted(outcome: Outcome, absent = "not found", hint?: string): Committed {
   if (outcome.ok) return outcome;
-  if (outcome.failure === "absent") throw new KoorError("not_found", absent);
+  if (outcome.failure === "absent") throw new KoorError("not_found", absent, { hint });
   const current = outcome.current && !outcome.current.deleted ? outcome.current.version : 0;
   throw new KoorError(
     "version_mismatch",

@@ -92,7 +92,7 @@ function mountOperation(
   ): Promise<{ input: Input<Operation>; bytesIn: number; release(): void }> {
     front.admit(request);
     if (!operation.open) front.authorize(request);
-    const caller = await callerOf(request, options);
+    const caller = operation.anonymous ? nobody : await callerOf(request, options);
     const params = operation.params
       ? check(operation.params, readParams(operation, request, request.params), "path")
       : {};

@@ -53,10 +53,12 @@ export const instanceOperations = {
       }),
     ),
     response: instance.extend({ token: z.string() }),
+    anonymous: true,
     cli: "register NAME --workspace W --intent TEXT --stack S --capabilities A,B",
     mcp: {
       name: "register_instance",
-      description: "Join Koor, once, before you work. Returns your instance_id and token.",
+      description:
+        "Join Koor, once, before you work; then get_endpoints. Returns your instance_id and token.",
       input: z.object({
         name: z.string(),
         workspace: z.string().optional(),

@@ -306,6 +306,6 @@ function absent(id: string): KoorError {
 
 function unknownInstance(): KoorError {
   return new KoorError("unknown_instance", "unknown instance token", {
-    hint: "Register first, then send the token it gives you: koor-cli register NAME",
+    hint: "This server does not know it, or no more. Register, and use the token that gives: koor-cli register NAME",
   });
 }

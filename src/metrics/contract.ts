@@ -27,6 +27,7 @@ export const metricsOperations = {
     summary: "Whether the server answers",
     response: z.object({ status: z.literal("ok"), uptime: z.string(), version: z.string() }),
     open: true,
+    anonymous: true,
     unmetered: true,
     cli: "status",
   }),

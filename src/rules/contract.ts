@@ -126,6 +126,7 @@ export const ruleOperations = {
     ),
     response: verdict,
     errors: ["already_exists", "over_budget"],
+    cli: "rules propose @body",
   }),
   accept: operation({
     method: "POST",

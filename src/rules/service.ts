@@ -97,7 +97,7 @@ export function ruleService({ store, engine, now }: RuleOptions): Handlers<typeo
       const rules = sets.get(project) ?? [];
       if (!rules.some((rule) => rule.rule_id === rule_id && rule.status === "proposed")) {
         throw new KoorError("not_found", `no proposed rule ${rule_id} in project ${project}`, {
-          hint: `List the rules: koor-cli rules list ${project}`,
+          hint: "List the rules: koor-cli rules list PROJECT",
         });
       }
       return new Map([

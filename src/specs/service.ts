@@ -7,6 +7,9 @@ import type { Store } from "../store/store.ts";
 import { readStored, writtenRecord } from "../store/values.ts";
 import type { specOperations } from "./contract.ts";
 
+// A name from a request never stands in a command: agents run those.
+const listHint = "List them: koor-cli specs list PROJECT";
+
 /** The spec registry: what a project has agreed on, by project and name. */
 export function specService(store: Store): Handlers<typeof specOperations> {
   return {
@@ -33,7 +36,14 @@ export function specService(store: Store): Handlers<typeof specOperations> {
     },
 
     async get({ params, condition }) {
-      return readStored(store, "specs", joinKey(params.project, params.name), condition, absent(params));
+      return readStored(
+        store,
+        "specs",
+        joinKey(params.project, params.name),
+        condition,
+        absent(params),
+        listHint,
+      );
     },
 
     async put({ params, body, condition, caller }) {
@@ -69,7 +79,7 @@ export function specService(store: Store): Handlers<typeof specOperations> {
           },
         ],
       });
-      expectCommitted(outcome, absent(params));
+      expectCommitted(outcome, absent(params), listHint);
       return { deleted: label(params) };
     },
   };

@@ -7,6 +7,8 @@ import { readStored, writtenRecord } from "../store/values.ts";
 import type { Store } from "../store/store.ts";
 import type { stateOperations } from "./contract.ts";
 
+const listHint = "List the keys: koor-cli state list";
+
 /** Shared state: values by key, each with its versions. */
 export function stateService(store: Store): Handlers<typeof stateOperations> {
   return {
@@ -16,7 +18,7 @@ export function stateService(store: Store): Handlers<typeof stateOperations> {
     },
 
     async get({ params, condition }) {
-      return readStored(store, "state", params.key, condition, `key not found: ${params.key}`);
+      return readStored(store, "state", params.key, condition, `key not found: ${params.key}`, listHint);
     },
 
     async put({ params, body, contentType, condition, caller }) {
@@ -54,7 +56,7 @@ export function stateService(store: Store): Handlers<typeof stateOperations> {
           },
         ],
       });
-      expectCommitted(outcome, `key not found: ${key}`);
+      expectCommitted(outcome, `key not found: ${key}`, listHint);
       return { deleted: key };
     },
   };

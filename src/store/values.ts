@@ -8,7 +8,7 @@ import type { Store } from "./store.ts";
  * What nouns of stored values (state, specs) have in common: reading one, and what a write came to.
  *
  * With `If-None-Match` the head is looked at first, so that a caller who has the value costs no read of it.
- * @throws KoorError `not_found` with the text `absent`
+ * @throws KoorError `not_found` with the text `absent`, and what to do as `hint`
  */
 export async function readStored(
   store: Store,
@@ -16,6 +16,7 @@ export async function readStored(
   key: string,
   condition: Condition,
   absent: string,
+  hint: string,
 ): Promise<StoredAnswer> {
   if (condition.noneMatch !== undefined) {
     const head = await store.head(collection, key);
@@ -24,7 +25,7 @@ export async function readStored(
     }
   }
   const record = await store.get(collection, key);
-  if (!record) throw new KoorError("not_found", absent);
+  if (!record) throw new KoorError("not_found", absent, { hint });
   return {
     bytes: record.value,
     content_type: record.contentType,
