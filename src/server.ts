@@ -103,7 +103,7 @@ export async function openServer(config: Config, options: ServerOptions = {}): P
       hostname: address.host,
       port: address.port,
       routes,
-      fetch: noRoute,
+      fetch: (request) => noRoute(request, front),
       websocket: sockets.handler,
       // Counted by ourselves: Bun's own 413 comes without a body, before any handler runs.
       maxRequestBodySize: 1024 * 1024 * 1024,

@@ -123,6 +123,21 @@ describe("changing", () => {
     expect(await get(id)).toMatchObject({ intent: "intent", stack: "stack", workspace: "workspace" });
   });
 
+  test("fifty first uses of a token at once all pass, and so do fifty changes", async () => {
+    const { id, token } = await register("eager");
+    const headers = { "Koor-Instance-Token": token };
+    const statuses = async (requests: Promise<{ status: number }>[]) =>
+      new Set((await Promise.all(requests)).map(({ status }) => status));
+    expect(await statuses(Array.from({ length: 50 }, () => server.ask("/api/state", { headers })))).toEqual(
+      new Set([200]),
+    );
+    expect((await get(id)).status).toBe("active");
+    const changes = Array.from({ length: 50 }, (_, index) =>
+      post(`/api/instances/${id}/capabilities`, { capabilities: [`${index}`] }),
+    );
+    expect(await statuses(changes)).toEqual(new Set([200]));
+  });
+
   test("a deregistered instance is gone, and its token is worth nothing", async () => {
     const { id, token } = await register("leaver");
     expect((await server.json(`/api/instances/${id}`, { method: "DELETE" })).body).toEqual({ deleted: id });

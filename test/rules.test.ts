@@ -180,6 +180,14 @@ describe("rules over REST", () => {
     expect((await send("POST", "/api/rules/import", {})).status).toBe(400);
   });
 
+  test("proposals by many at once are all there in the end", async () => {
+    const proposals = Array.from({ length: 30 }, (_, index) =>
+      send("POST", "/api/rules/propose", { project: "crowd", rule_id: `r${index}`, pattern: "x" }),
+    );
+    expect(new Set((await Promise.all(proposals)).map(({ status }) => status))).toEqual(new Set([200]));
+    expect(await rulesOf("crowd")).toHaveLength(30);
+  });
+
   test("a set is written under a condition as values are", async () => {
     await setRules("c", [{ rule_id: "a", pattern: "x" }]);
     const headers = { "X-Koor-If-Version": "7" };

@@ -148,7 +148,8 @@ describe("state over REST", () => {
     expect((await put("a%00b", "x")).status).toBe(400);
     expect((await getRaw(server.url, "/api/state/%ff")).body).toMatchObject({ code: 400, path: "key" });
     expect((await getRaw(server.url, "/api/state/%zz")).status).toBe(400);
-    expect((await put("%EF%BF%BD", "x")).body.key).toBe("\u{FFFD}");
+    // What Bun makes of bytes that are no UTF-8, so two such keys would be one.
+    expect((await put("%EF%BF%BD", "x")).body).toMatchObject({ code: 400, path: "key" });
     expect((await put("s/".repeat(63) + "s", "x")).body.key).toBe("s/".repeat(63) + "s");
     expect((await put("s%2F".repeat(255) + "s", "x")).body.key).toBe("s/".repeat(255) + "s");
     const deep = await getRaw(server.url, `/api/state/${"s/".repeat(64)}s`);

@@ -66,7 +66,7 @@ export function dashboardRoutes({ front, sessions }: DashboardOptions): Record<s
   const showFile: RouteHandler = async (request) => {
     const { files: named } = await files();
     const file = named.get((request.params as { file?: string }).file ?? "");
-    if (!file) return noRoute(request);
+    if (!file) return noRoute(request, front);
     refuseUnless(["GET", "HEAD"], request);
     return send(file.body, {
       "Content-Type": file.type,

@@ -2,6 +2,8 @@ import { KoorError } from "../contract/errors.ts";
 
 /** Bodies under way at once, in bytes. Six values of the largest size; the rest is told to come back. */
 export const bodiesUnderWayBytes = 64 * 1024 * 1024;
+/** Bodies that take no room. */
+const smallBody = 64 * 1024;
 
 let underWay = 0;
 
@@ -21,12 +23,14 @@ export async function readBody(request: Request, maxBytes: number): Promise<Read
   if (length !== undefined && length > maxBytes) throw tooLarge(maxBytes);
   if (length === 0 || (length === undefined && request.body === null))
     return { bytes: new Uint8Array(), release() {} };
+  // With a length the server reads no further than that. Small ones pass whatever else is under way: they are bounded
+  // by the number of connections, and a few clients that stall with large ones must not shut everybody out.
+  if (length !== undefined && length <= smallBody) {
+    return { bytes: new Uint8Array(await request.arrayBuffer()), release() {} };
+  }
   const room = takeRoom();
   try {
-    // With a length the server reads no further than that; without one the chunks are counted.
-    if (length === undefined) return { bytes: await collect(request, maxBytes, room), release: room.release };
-    room.take(length);
-    return { bytes: new Uint8Array(await request.arrayBuffer()), release: room.release };
+    return { bytes: await collect(request, maxBytes, room), release: room.release };
   } catch (error) {
     room.release();
     throw error;

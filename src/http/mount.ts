@@ -45,7 +45,7 @@ export function mountApi(options: MountOptions): Record<string, RouteHandler> {
   }
   const routes: Record<string, RouteHandler> = { "/api/openapi.json": openApiRoute(options.front) };
   for (const [path, methods] of byPath) {
-    for (const route of routePaths(path)) routes[route] = byMethod(methods);
+    for (const route of routePaths(path)) routes[route] = byMethod(methods, options.front);
   }
   return routes;
 }
@@ -62,19 +62,19 @@ function routePaths(path: string): string[] {
   return paths;
 }
 
-function byMethod(methods: ReadonlyMap<string, RouteHandler>): RouteHandler {
+function byMethod(methods: ReadonlyMap<string, RouteHandler>, front: Front): RouteHandler {
   const allowed = [...methods.keys()]
     .flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : [method]))
     .join(", ");
   return async (request, server) => {
     const handler = methods.get(request.method === "HEAD" ? "GET" : request.method);
     if (handler) return handler(request, server);
-    return sendError(
-      new KoorError("method_not_allowed", `${request.method} is not allowed here`, {
+    return refuseVisitor(request, front, () => {
+      throw new KoorError("method_not_allowed", `${request.method} is not allowed here`, {
         allow: allowed,
         hint: `Allowed: ${allowed}`,
-      }),
-    ).response;
+      });
+    });
   };
 }
 
@@ -94,7 +94,7 @@ function mountOperation(
     if (!operation.open) front.authorize(request);
     const caller = operation.anonymous ? nobody : await callerOf(request, options);
     const params = operation.params
-      ? check(operation.params, readParams(operation, request, request.params), "path")
+      ? check(operation.params, readParams(operation, request.params), "path")
       : {};
     const query =
       operation.query && request.url.includes("?")
@@ -191,19 +191,30 @@ function withoutBody(response: Response, bytes: number): Response {
  * The answer where no route matched: a known path with an empty parameter is told what is missing (Bun's routes
  * do not match those), everything else that there is no such route. Never performs anything.
  */
-export function noRoute(request: Request): Response {
-  const path = pathOf(request.url);
-  for (const operations of Object.values(api)) {
-    for (const operation of Object.values(operations as Record<string, Operation>)) {
-      const fault = emptyParameter(operation.path, path);
-      if (fault) return sendError(fault).response;
+export function noRoute(request: Request, front: Front): Response {
+  return refuseVisitor(request, front, () => {
+    const path = pathOf(request.url);
+    for (const operations of Object.values(api)) {
+      for (const operation of Object.values(operations as Record<string, Operation>)) {
+        const fault = emptyParameter(operation.path, path);
+        if (fault) throw fault;
+      }
     }
-  }
-  return sendError(
-    new KoorError("not_found", `no route for ${request.method} ${path.slice(0, 256)}`, {
+    throw new KoorError("not_found", `no route for ${request.method} ${path.slice(0, 256)}`, {
       hint: "GET /api/openapi.json lists every route.",
-    }),
-  ).response;
+    });
+  });
+}
+
+/** Says what is wrong only to those who may ask here at all: which routes there are is nobody else's business. */
+function refuseVisitor(request: Request, front: Front, why: () => never): Response {
+  try {
+    front.admit(request);
+    front.authorize(request);
+    return why();
+  } catch (error) {
+    return refuse(request, error);
+  }
 }
 
 function emptyParameter(template: string, path: string): KoorError | undefined {

@@ -13,11 +13,7 @@ export type PathParams = Record<string, string>;
  * here. `.` and `..` are refused, since clients, proxies and Bun's own `request.url` rewrite such paths, and so
  * would reach another key than they name.
  */
-export function readParams(
-  operation: Operation,
-  request: Request,
-  given: PathParams,
-): Record<string, string> {
+export function readParams(operation: Operation, given: PathParams): Record<string, string> {
   const params: Record<string, string> = {};
   for (const [, name = "", rest] of operation.path.matchAll(/\{(\w+)(\.\.\.)?\}/g)) {
     const segments = rest ? segmentsOf(given, name) : [given[name] ?? ""];
@@ -34,8 +30,12 @@ export function readParams(
           hint: "Percent-encode such slashes as %2F; koor-cli does so by itself.",
         });
       }
-      // Bun puts U+FFFD for what it cannot decode; the same character can also be meant.
-      if (segment.includes("\u{FFFD}")) refuseBrokenEncoding(request.url, name);
+      // Bun puts U+FFFD for bytes that are no UTF-8, in `request.url` too: two keys would become one.
+      if (segment.includes("\u{FFFD}")) {
+        throw new KoorError("bad_request", `${name} is not valid percent-encoded UTF-8, or holds U+FFFD`, {
+          path: name,
+        });
+      }
     }
     params[name] = segments.join("/");
   }
@@ -53,14 +53,6 @@ function segmentsOf(given: PathParams, name: string): string[] {
   for (let depth = 0; given[`${name}${depth}`] !== undefined; depth++)
     segments.push(given[`${name}${depth}`] as string);
   return segments;
-}
-
-function refuseBrokenEncoding(url: string, name: string): void {
-  try {
-    decodeURIComponent(url.replace(/[?#].*$/s, ""));
-  } catch {
-    throw new KoorError("bad_request", `${name} is not valid percent-encoded UTF-8`, { path: name });
-  }
 }
 
 /** The query as a plain object; of a name that is given twice the first counts, unknown names are nobody's business. */

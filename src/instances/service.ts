@@ -4,6 +4,7 @@ import { showTime } from "../contract/fields.ts";
 import type { Caller, Handlers } from "../contract/operation.ts";
 import type { AuditLabel, Op, StoredRecord } from "../core/commit.ts";
 import { expectCommitted } from "../core/guard.ts";
+import { oneAtATime } from "../core/one-at-a-time.ts";
 import type { Store } from "../store/store.ts";
 import type { instanceOperations } from "./contract.ts";
 
@@ -25,6 +26,9 @@ interface Profile {
   stale: boolean;
   token_hash: string;
 }
+
+/** `null`: nothing to change. */
+type Edit = (profile: Profile) => Profile | null;
 
 export interface InstanceOptions {
   store: Store;
@@ -50,6 +54,7 @@ export interface InstanceService extends Handlers<typeof instanceOperations> {
 export function instanceService({ store, now, newId }: InstanceOptions): InstanceService {
   /** Signs of life that are not flushed yet: id -> milliseconds. */
   const seen = new Map<string, number>();
+  const inTurn = oneAtATime();
 
   function show(record: StoredRecord) {
     const { name, workspace, intent, stack, capabilities, registered_at } = decode(record);
@@ -72,8 +77,8 @@ export function instanceService({ store, now, newId }: InstanceOptions): Instanc
     return record;
   }
 
-  /** Reads, changes and writes, and does so again when somebody else was quicker. `null`: nothing to change. */
-  async function change(id: string, action: string, by: string, edit: (profile: Profile) => Profile | null) {
+  /** Reads, changes and writes, and does so again when another server was quicker. `null`: nothing to change. */
+  async function changeNow(id: string, action: string, by: string, edit: Edit) {
     for (let attempt = 0; attempt < attempts; attempt++) {
       const record = await read(id);
       const edited = edit(decode(record));
@@ -88,6 +93,9 @@ export function instanceService({ store, now, newId }: InstanceOptions): Instanc
       hint: "Try the same request again.",
     });
   }
+
+  const change = (id: string, action: string, by: string, edit: Edit) =>
+    inTurn(id, () => changeNow(id, action, by, edit));
 
   const alive = (id: string) => seen.set(id, now());
 
@@ -139,8 +147,8 @@ export function instanceService({ store, now, newId }: InstanceOptions): Instanc
       if (!record) throw unknownInstance();
       const profile = decode(record);
       alive(id);
-      if (!profile.activated) await change(id, "instance.activate", profile.name, activated);
-      else if (profile.stale) await change(id, "instance.recover", profile.name, recovered);
+      if (!profile.activated) await change(id, "instance.activate", profile.name, activated).catch(departed);
+      else if (profile.stale) await change(id, "instance.recover", profile.name, recovered).catch(departed);
       return { instanceId: id, name: profile.name };
     },
 
@@ -199,33 +207,33 @@ export function instanceService({ store, now, newId }: InstanceOptions): Instanc
     async update({ params, body, caller }) {
       const changes = Object.fromEntries(Object.entries(body).filter(([, value]) => value !== undefined));
       return show(
-        await change(params.id, "instance.update", caller.name, (profile) =>
-          recovered({ ...profile, ...changes }),
-        ),
+        await change(params.id, "instance.update", caller.name, (profile) => ({
+          ...profile,
+          ...changes,
+          stale: false,
+        })),
       );
     },
 
     async heartbeat({ params, caller }) {
-      await change(params.id, "instance.recover", caller.name, (profile) =>
-        profile.stale ? recovered(profile) : null,
-      );
+      await change(params.id, "instance.recover", caller.name, recovered);
       alive(params.id);
       return { id: params.id, status: "ok" as const };
     },
 
     async activate({ params, caller }) {
-      await change(params.id, "instance.activate", caller.name, (profile) =>
-        profile.activated && !profile.stale ? null : activated(profile),
-      );
+      await change(params.id, "instance.activate", caller.name, activated);
       alive(params.id);
       return { id: params.id, status: "active" as const };
     },
 
     async capabilities({ params, body, caller }) {
       const { capabilities } = body;
-      await change(params.id, "instance.capabilities", caller.name, (profile) =>
-        recovered({ ...profile, capabilities }),
-      );
+      await change(params.id, "instance.capabilities", caller.name, (profile) => ({
+        ...profile,
+        capabilities,
+        stale: false,
+      }));
       return { id: params.id, capabilities };
     },
 
@@ -280,12 +288,17 @@ function statusOf(profile: Profile): "pending" | "active" | "stale" {
   return profile.activated ? "active" : "pending";
 }
 
-function activated(profile: Profile): Profile {
-  return { ...profile, activated: true, stale: false };
+function activated(profile: Profile): Profile | null {
+  return profile.activated && !profile.stale ? null : { ...profile, activated: true, stale: false };
 }
 
-function recovered(profile: Profile): Profile {
-  return { ...profile, stale: false };
+function recovered(profile: Profile): Profile | null {
+  return profile.stale ? { ...profile, stale: false } : null;
+}
+
+/** Of an instance that was deregistered while its token was looked at. */
+function departed(error: unknown): never {
+  throw error instanceof KoorError && error.reason === "not_found" ? unknownInstance() : error;
 }
 
 /** Tokens are random, so a plain hash keeps them: there is nothing to guess that a slow hash would slow down. */

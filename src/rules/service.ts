@@ -3,6 +3,7 @@ import { showTime } from "../contract/fields.ts";
 import type { Caller, Condition, Handlers } from "../contract/operation.ts";
 import type { Op, StoredRecord } from "../core/commit.ts";
 import { expectCommitted, isConditional } from "../core/guard.ts";
+import { oneAtATime } from "../core/one-at-a-time.ts";
 import type { Store } from "../store/store.ts";
 import { type NewRule, type Rule, projectRules, type ruleOperations, source as sources } from "./contract.ts";
 import { BudgetExceeded, type RuleEngine, RuleEngineBusy, RuleEngineClosed, withMessage } from "./engine.ts";
@@ -25,8 +26,8 @@ export interface RuleOptions {
  * version, and a reader never sees half of an old set and half of a new one.
  */
 export function ruleService({ store, engine, now }: RuleOptions): Handlers<typeof ruleOperations> {
-  /** Reads the sets, changes them and writes them together, again when somebody else was quicker. */
-  async function change(
+  /** Reads the sets, changes them and writes them together, again when another server was quicker. */
+  async function changeNow(
     projects: readonly string[],
     action: string,
     caller: Caller,
@@ -65,6 +66,10 @@ export function ruleService({ store, engine, now }: RuleOptions): Handlers<typeo
       hint: "Try the same request again.",
     });
   }
+
+  /** A change can span projects, so all of them go in one line. */
+  const inTurn = oneAtATime();
+  const change = (...all: Parameters<typeof changeNow>) => inTurn("rules", () => changeNow(...all));
 
   async function rulesOf(project: string): Promise<readonly Rule[]> {
     return decode(await store.get("rules", project));
