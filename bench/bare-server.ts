@@ -5,7 +5,7 @@ import { join } from "node:path";
 
 const db = new Database(join(process.argv[2] as string, "data.db"), { readonly: true });
 const statement = db.prepare(
-  `select r.content_type, v.value from records r join versions v on v.id = r.version_id
+  `select r.content_type, (select v.value from versions v where v.id = r.version_id) as value from records r
      where r.collection = 'state' and r.key = ? and r.deleted = 0`,
 );
 
@@ -14,7 +14,10 @@ const server = Bun.serve({
   port: 0,
   routes: {
     "/api/state/:key": (request) => {
-      const row = statement.get(request.params.key) as { content_type: string; value: Uint8Array<ArrayBuffer> } | null;
+      const row = statement.get(request.params.key) as {
+        content_type: string;
+        value: Uint8Array<ArrayBuffer>;
+      } | null;
       if (!row) return new Response(null, { status: 404 });
       return new Response(row.value, { headers: { "Content-Type": row.content_type } });
     },

@@ -17,7 +17,8 @@ export async function measureCliTime(): Promise<Section> {
 
   const times: Record<keyof typeof commands, number[]> = { cli: [], curl: [] };
   for (let round = 0; round < rounds; round++) {
-    for (const name of ["cli", "curl"] as const) times[name].push(await timeOf(commands[name], koor.directory, env));
+    for (const name of ["cli", "curl"] as const)
+      times[name].push(await timeOf(commands[name], koor.directory, env));
   }
   await koor.stop();
 
@@ -45,7 +46,10 @@ async function timeOf(command: string[], cwd: string, env: Record<string, string
   if (!Bun.which("hyperfine")) return median(Array.from({ length: runs }, () => once(command, cwd, env)));
   const file = join(temporaryDirectory(), "hyperfine.json");
   const quoted = command.map((word) => `'${word}'`).join(" ");
-  await runCommand(["hyperfine", "-N", "--warmup", "5", "--runs", String(runs), "--export-json", file, quoted], { cwd, env });
+  await runCommand(
+    ["hyperfine", "-N", "--warmup", "5", "--runs", String(runs), "--export-json", file, quoted],
+    { cwd, env },
+  );
   const { results } = JSON.parse(readFileSync(file, "utf8")) as { results: { median: number }[] };
   return results[0]!.median * 1000;
 }

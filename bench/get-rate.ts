@@ -41,6 +41,12 @@ export async function measureGetRate(): Promise<Section> {
         ]),
       },
     ],
-    goals: [{ text: "at least 0.75 of the bare route, no errors", measured: shown, met: ratio >= 0.75 && errors === 0 }],
+    goals: [
+      {
+        text: "at least 0.75 of the bare route, no errors",
+        measured: shown,
+        met: ratio >= 0.75 && errors === 0,
+      },
+    ],
   };
 }

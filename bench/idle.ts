@@ -33,7 +33,7 @@ export async function measureIdle(): Promise<Section> {
     title: "The server at rest",
     how:
       `${program("koor-server").name}: resident memory ${idleMs / 1000} s after its start; from the start of the process to the first ` +
-      `connection that its port takes (asked every 0.5 ms), ${starts} starts each.`,
+      `connection that its port takes (asked about every ms), ${starts} starts each.`,
     tables: [
       {
         columns: ["", "median", "worst"],

@@ -14,7 +14,11 @@ const passed = () => (performance.now() - startedAt) / 1000;
 async function write(client: number): Promise<void> {
   while (passed() < Number(seconds)) {
     const headers = { "Content-Type": "text/plain" };
-    const response = await fetch(`${url}/api/state/large/${client}`, { method: "PUT", headers, body: text }).catch(() => undefined);
+    const response = await fetch(`${url}/api/state/large/${client}`, {
+      method: "PUT",
+      headers,
+      body: text,
+    }).catch(() => undefined);
     await response?.arrayBuffer();
     if (response?.ok) written += 1;
     else errors += 1;

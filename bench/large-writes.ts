@@ -11,12 +11,20 @@ const everyMs = 10;
 /** Whether somebody who stores large values makes everybody else wait. */
 export async function measureLargeWrites(): Promise<Section> {
   const koor = await startKoor();
-  await fetch(`${koor.url}/api/state/small`, { method: "PUT", body: JSON.stringify({ text: "x".repeat(2037) }) });
+  await fetch(`${koor.url}/api/state/small`, {
+    method: "PUT",
+    body: JSON.stringify({ text: "x".repeat(2037) }),
+  });
   const paths = ["/api/state/small", "/health"];
   const probe = () => runScript<Probed[]>("probe.ts", [koor.url, String(everyMs), String(seconds), ...paths]);
   await probe();
   const quiet = await probe();
-  const writing = runScript<Written>("large-writer.ts", [koor.url, String(writers), String(megabytes), String(seconds + 2)]);
+  const writing = runScript<Written>("large-writer.ts", [
+    koor.url,
+    String(writers),
+    String(megabytes),
+    String(seconds + 2),
+  ]);
   await Bun.sleep(1000);
   const busy = await probe();
   const written = await writing;
@@ -24,7 +32,10 @@ export async function measureLargeWrites(): Promise<Section> {
   removeDirectory(koor.directory);
 
   const rows = paths.flatMap((path, at) =>
-    [{ probed: quiet[at]!, when: "nobody writes" }, { probed: busy[at]!, when: `${writers} clients write` }].map(({ probed, when }) => [
+    [
+      { probed: quiet[at]!, when: "nobody writes" },
+      { probed: busy[at]!, when: `${writers} clients write` },
+    ].map(({ probed, when }) => [
       path,
       when,
       percentile(probed.times, 0.5),

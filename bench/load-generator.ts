@@ -45,7 +45,7 @@ function receive(socket: Socket<Exchange>, chunk: Buffer): void {
     exchange.header += chunk.toString("latin1");
     const end = exchange.header.indexOf("\r\n\r\n");
     if (end === -1) return;
-    if (!/^HTTP\/1\.1 2/.test(exchange.header)) errors += 1;
+    if (!exchange.header.startsWith("HTTP/1.1 2")) errors += 1;
     const length = Number(/content-length: (\d+)/i.exec(exchange.header)?.[1] ?? 0);
     exchange.missing = length - (exchange.header.length - end - 4);
   }

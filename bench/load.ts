@@ -22,11 +22,10 @@ export interface LoadResult {
 export async function runLoad(load: Load): Promise<LoadResult> {
   const { url, connections, seconds, put } = load;
   const what = put ? [String(put.bytes), String(put.keys)] : [];
-  if (!Bun.which("wrk")) return runScript("load-generator.ts", [url, String(connections), String(seconds), ...what]);
+  if (!Bun.which("wrk"))
+    return runScript("load-generator.ts", [url, String(connections), String(seconds), ...what]);
   const script = join(import.meta.dir, "wrk.lua");
-  const out = await runCommand([
-    ...["wrk", "--threads", "1", "--connections", String(connections), "--duration", `${seconds}s`],
-    ...["--timeout", "10s", "--script", script, url, "--", ...what],
-  ]);
+  const pace = `--threads 1 --connections ${connections} --duration ${seconds}s --timeout 10s`.split(" ");
+  const out = await runCommand(["wrk", ...pace, "--script", script, url, "--", ...what]);
   return JSON.parse(out.slice(out.indexOf("{"))) as LoadResult;
 }

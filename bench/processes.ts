@@ -55,7 +55,8 @@ export async function startTimed(port: number, directory: string): Promise<numbe
   const child = spawn(koorCommand(address, directory), directory);
   void drain((child.stderr as ReadableStream<Uint8Array>).getReader());
   while (!(await accepts(port))) {
-    if (child.exitCode !== null || performance.now() - startedAt > startLimit) throw new Error("koor-server does not start");
+    if (child.exitCode !== null || performance.now() - startedAt > startLimit)
+      throw new Error("koor-server does not start");
     await Bun.sleep(0.5);
   }
   const took = performance.now() - startedAt;
@@ -93,7 +94,13 @@ async function start(command: string[], directory: string): Promise<Served> {
 
 /** In a directory of the bench's, where no settings.json is, and without the environment's KOOR_*. */
 function spawn(command: string[], cwd: string): Subprocess {
-  const child = Bun.spawn(command, { cwd, env: plainEnvironment(), stdin: "ignore", stdout: "ignore", stderr: "pipe" });
+  const child = Bun.spawn(command, {
+    cwd,
+    env: plainEnvironment(),
+    stdin: "ignore",
+    stdout: "ignore",
+    stderr: "pipe",
+  });
   running.add(child);
   return child;
 }
@@ -136,7 +143,10 @@ export async function runScript<T>(file: string, args: readonly string[]): Promi
 }
 
 /** Runs a command to its end. @throws Error with its stderr when it fails */
-export async function runCommand(command: string[], options: { cwd?: string; env?: Record<string, string> } = {}): Promise<string> {
+export async function runCommand(
+  command: string[],
+  options: { cwd?: string; env?: Record<string, string> } = {},
+): Promise<string> {
   const child = Bun.spawn(command, {
     cwd: options.cwd ?? root,
     env: { ...plainEnvironment(), ...options.env },
@@ -145,7 +155,11 @@ export async function runCommand(command: string[], options: { cwd?: string; env
     stderr: "pipe",
   });
   running.add(child);
-  const [out, fault, code] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
+  const [out, fault, code] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+    child.exited,
+  ]);
   running.delete(child);
   if (code !== 0) throw new Error(`${command.join(" ")} exited with ${code}: ${fault || out}`);
   return out;

@@ -23,7 +23,9 @@ export async function measurePutRate(): Promise<Section> {
     const results: Record<keyof typeof servers, LoadResult[]> = { koor: [], ungrouped: [] };
     for (let round = 0; round < rounds; round++) {
       for (const name of ["koor", "ungrouped"] as const) {
-        results[name].push(await runLoad({ url: `${servers[name].url}/api/state/bench`, connections, seconds, put }));
+        results[name].push(
+          await runLoad({ url: `${servers[name].url}/api/state/bench`, connections, seconds, put }),
+        );
       }
     }
     const rates = (name: keyof typeof servers) => results[name].map((result) => result.perSecond);
@@ -31,8 +33,17 @@ export async function measurePutRate(): Promise<Section> {
     const { ratio, shown } = ratioOf(rates("koor"), rates("ungrouped"));
     const failed = results.koor.reduce((sum, result) => sum + result.errors, 0);
     errors += failed;
-    rows.push([connections, median(rates("koor")), median(rates("ungrouped")), shown, p99("koor"), p99("ungrouped"), failed]);
-    if (connections === 32) goals.push({ text: "at least 4 times at 32 connections", measured: shown, met: ratio >= 4 });
+    rows.push([
+      connections,
+      median(rates("koor")),
+      median(rates("ungrouped")),
+      shown,
+      p99("koor"),
+      p99("ungrouped"),
+      failed,
+    ]);
+    if (connections === 32)
+      goals.push({ text: "at least 4 times at 32 connections", measured: shown, met: ratio >= 4 });
   }
   goals.push({ text: "no errors", measured: String(errors), met: errors === 0 });
   await koor.stop();
@@ -45,7 +56,18 @@ export async function measurePutRate(): Promise<Section> {
       "transaction a write (bench/ungrouped-server.ts: the same mount, service, `decide`, version, record, audit and heads rows, " +
       `and worker; only the gathering is missing), on the same disk. ${rounds} rounds of ${seconds} s each.`,
     tables: [
-      { columns: ["Connections", "PUTs a second", "one commit a write", "ratio", "p99 ms", "p99 ms, one a write", "errors"], rows },
+      {
+        columns: [
+          "Connections",
+          "PUTs a second",
+          "one commit a write",
+          "ratio",
+          "p99 ms",
+          "p99 ms, one a write",
+          "errors",
+        ],
+        rows,
+      },
     ],
     goals,
   };

@@ -1,6 +1,9 @@
 import { execFileSync } from "node:child_process";
-import { cpus, release, totalmem, type as systemName } from "node:os";
+import { cpus, loadavg, release, totalmem, type as systemName } from "node:os";
 import { existsSync, readFileSync } from "node:fs";
+
+/** What else the machine did: a run on a busy one says less. */
+const loadBefore = loadavg()[0] ?? 0;
 
 /** What one bench found: tables and sentences, as they are printed and published. */
 export interface Section {
@@ -48,7 +51,10 @@ export function show(value: number): string {
 export function ratioOf(a: readonly number[], b: readonly number[]): { ratio: number; shown: string } {
   const ratio = median(a) / median(b);
   const rounds = a.map((value, index) => value / b[index]!);
-  return { ratio, shown: `${ratio.toFixed(2)} (${Math.min(...rounds).toFixed(2)}-${Math.max(...rounds).toFixed(2)})` };
+  return {
+    ratio,
+    shown: `${ratio.toFixed(2)} (${Math.min(...rounds).toFixed(2)}-${Math.max(...rounds).toFixed(2)})`,
+  };
 }
 
 export function sectionText(section: Section): string {
@@ -57,7 +63,9 @@ export function sectionText(section: Section): string {
     if (table.title) parts.push(`**${table.title}**`);
     parts.push(tableText(table));
   }
-  const goals = section.goals.map(({ text, measured, met }) => `- ${text}: ${measured}, ${met ? "met" : "**missed**"}`);
+  const goals = section.goals.map(
+    ({ text, measured, met }) => `- ${text}: ${measured}, ${met ? "met" : "**missed**"}`,
+  );
   if (goals.length > 0) parts.push(goals.join("\n"));
   if (section.limits) parts.push(`Not shown: ${section.limits.join(" ")}`);
   return parts.join("\n\n");
@@ -65,7 +73,9 @@ export function sectionText(section: Section): string {
 
 function tableText({ columns, rows }: Table): string {
   const cells = rows.map((row) => row.map((cell) => (typeof cell === "number" ? show(cell) : cell)));
-  const widths = columns.map((column, at) => Math.max(3, column.length, ...cells.map((row) => row[at]?.length ?? 0)));
+  const widths = columns.map((column, at) =>
+    Math.max(3, column.length, ...cells.map((row) => row[at]?.length ?? 0)),
+  );
   const numeric = columns.map((_, at) => rows.every((row) => typeof row[at] === "number"));
   const line = (row: readonly string[]) =>
     `| ${row.map((cell, at) => (numeric[at] ? cell.padStart(widths[at]!) : cell.padEnd(widths[at]!))).join(" | ")} |`;
@@ -88,7 +98,7 @@ export function documentText(sections: readonly Section[], program: string): str
 function machine(program: string): string {
   const [cpu] = cpus();
   return [
-    `- Machine: ${cpus().length} cores (${cpu?.model.trim() || "model not told"}), ${show(totalmem() / 2 ** 30)} GiB of memory; server and load generator share the cores`,
+    `- Machine: ${cpus().length} cores (${cpu?.model.trim() || "model not told"}), ${show(totalmem() / 2 ** 30)} GiB of memory; server and load generator share the cores; load average before the run ${show(loadBefore)}`,
     `- System: ${distribution()}, ${systemName()} ${release()}, ${process.arch}`,
     `- Bun ${Bun.version}; server: ${program}; load: ${toolVersion("wrk", ["-v"]) ?? "bench/load-generator.ts (wrk is not installed)"}; processes: ${toolVersion("hyperfine", ["--version"]) ?? "own loop (hyperfine is not installed)"}`,
     `- Date: ${new Date().toISOString().slice(0, 10)}`,

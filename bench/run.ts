@@ -25,7 +25,8 @@ async function main(wanted: string | undefined): Promise<void> {
     throw new Error(`no bench ${wanted}; there are ${Object.keys(benches).join(", ")}`);
   }
   for (const tool of ["wrk", "hyperfine"]) {
-    if (!Bun.which(tool)) console.error(`bench: ${tool} is not installed (apt install ${tool}); using a loop of our own`);
+    if (!Bun.which(tool))
+      console.error(`bench: ${tool} is not installed (apt install ${tool}); using a loop of our own`);
   }
   const sections: Section[] = [];
   for (const name of wanted === undefined ? Object.keys(benches) : [wanted]) {

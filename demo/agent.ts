@@ -11,8 +11,8 @@ export interface Agent {
   /** Of its registration: empty before it. */
   instanceId: string;
   token: string;
-  /** Calls a tool and reads its answer, as the model would. */
-  call(tool: string, args?: Record<string, unknown>): Promise<any>;
+  /** Calls a tool and reads its answer, as the model would. `T` is what the tool is known to answer. */
+  call<T>(tool: string, args?: Record<string, unknown>): Promise<T>;
   close(): Promise<void>;
 }
 
@@ -31,8 +31,7 @@ export async function connectAgent(
       ? { versionNegotiation: { mode: { pin: revision } } }
       : { supportedProtocolVersions: [revision] };
   const client = new Client({ name, version: "1.0.0" }, options);
-  // The library's types are not written for exactOptionalPropertyTypes.
-  await client.connect(new StreamableHTTPClientTransport(new URL("/mcp", url)) as never);
+  await client.connect(new StreamableHTTPClientTransport(new URL("/mcp", url)));
   const { tools } = await client.listTools();
   const shown = tools.map(({ name, description, inputSchema }) => ({ name, description, inputSchema }));
   book.add("mcp", `${name}: the definitions of ${tools.length} tools`, JSON.stringify(shown));
@@ -43,12 +42,12 @@ export async function connectAgent(
     tools: tools.map((tool) => tool.name),
     instanceId: "",
     token: "",
-    async call(tool, args = {}) {
+    async call<T>(tool: string, args = {}) {
       const answer = await client.callTool({ name: tool, arguments: args });
       const text = textOf(answer);
       book.add("mcp", `${name}: ${tool}`, `${tool}${JSON.stringify(args)}${text}`);
       if (answer.isError) throw new Error(`${tool}: ${text}`);
-      return JSON.parse(text);
+      return JSON.parse(text) as T;
     },
     close: () => client.close(),
   };

@@ -16,7 +16,11 @@ const showWithin = 20_000;
 /** @returns undefined where there is no Chromium */
 export function findChromium(): string | undefined {
   const names = ["chromium", "chromium-browser", "google-chrome"];
-  return process.env["KOOR_CHROMIUM"] ?? names.map((name) => Bun.which(name)).find((path) => path !== null) ?? undefined;
+  return (
+    process.env["KOOR_CHROMIUM"] ??
+    names.map((name) => Bun.which(name)).find((path) => path !== null) ??
+    undefined
+  );
 }
 
 /** Opens a page in a headless Chromium, and closes both when the work is done. */

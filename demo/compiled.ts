@@ -16,7 +16,7 @@ export type Variables = Record<string, string>;
 export interface Exit {
   code: number;
   /** Undefined unless a signal ended it. */
-  signal: string | undefined;
+  signal: string | number | undefined;
   stdout: string;
   stderr: string;
 }
@@ -83,7 +83,7 @@ export async function startServer(
   const free = ["--bind", "localhost:0", "--dashboard-bind", "localhost:0"];
   const program = start([serverProgram, ...free, ...flags], folder, env);
   const ended = program.exited.then(({ code }) => code);
-  for (const end = Date.now() + startWithin; Date.now() < end; ) {
+  for (const end = Date.now() + startWithin; Date.now() < end;) {
     const [, url, dashboardUrl] = /listening on '([^']+)', dashboard '([^']+)'/.exec(program.stderr()) ?? [];
     if (url && dashboardUrl) return { ...program, url, dashboardUrl, folder };
     const code = await Promise.race([ended, Bun.sleep(5)]);

@@ -35,7 +35,10 @@ async function tell(story: Story): Promise<void> {
   await step(
     "Two agents register over MCP",
     () => register(story),
-    (agents) => agents.map(({ name, revision, tools }) => `${name.padEnd(9)} speaks ${revision}, sees ${tools.join(", ")}`),
+    (agents) =>
+      agents.map(
+        ({ name, revision, tools }) => `${name.padEnd(9)} speaks ${revision}, sees ${tools.join(", ")}`,
+      ),
   );
   await step(
     "They discover each other",
@@ -69,7 +72,9 @@ async function tell(story: Story): Promise<void> {
     `frontend has ${sourceFile} checked against the project's rules`,
     () => validate(story),
     ({ violations }) =>
-      violations.map(({ line, rule_id, severity, match }) => `${sourceFile}:${line} ${severity} ${rule_id}: ${match}`),
+      violations.map(
+        ({ line, rule_id, severity, match }) => `${sourceFile}:${line} ${severity} ${rule_id}: ${match}`,
+      ),
   );
   await showDashboard(story);
   await step(
@@ -117,7 +122,9 @@ function showTokens(book: TokenBook): void {
   for (const [way, meaning] of ways) say(`   ${number(book.total(way)).padStart(8)}  ${meaning}`);
   const inside = book.total("mcp") + book.total("shell");
   const all = inside + book.total("outside");
-  say(`\n   ${number(inside)} of ${number(all)} tokens passed a model: ${((inside / all) * 100).toFixed(1)}%.`);
+  say(
+    `\n   ${number(inside)} of ${number(all)} tokens passed a model: ${((inside / all) * 100).toFixed(1)}%.`,
+  );
   say("   A model that reads the document itself pays for it once more; koor-cli --output keeps it on disk.");
 }
 

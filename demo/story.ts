@@ -72,6 +72,11 @@ export async function begin(): Promise<Story> {
   return { server, home, workspace: temporaryFolder(), agents: [], book: openTokenBook() };
 }
 
+interface Registered {
+  instance_id: string;
+  token: string;
+}
+
 /** 2. Two agents connect, each by its own revision of MCP, and register. */
 export async function register(story: Story): Promise<[backend: Agent, frontend: Agent]> {
   const { server, book } = story;
@@ -84,18 +89,22 @@ export async function register(story: Story): Promise<[backend: Agent, frontend:
     [frontend, "build the page against the contract", "preact,css"],
   ] as const) {
     const args = { name: agent.name, workspace: "koor", intent, stack: "bun", capabilities };
-    const { instance_id: id, token } = await agent.call("register_instance", args);
+    const { instance_id: id, token } = await agent.call<Registered>("register_instance", args);
     Object.assign(agent, { instanceId: id, token });
   }
   return [backend, frontend];
+}
+
+interface Discovered {
+  instances: { name: string }[];
 }
 
 /** 3. Each finds the other. */
 export async function discover({ agents }: Story): Promise<{ seenBy: string; names: string[] }[]> {
   const seen: { seenBy: string; names: string[] }[] = [];
   for (const agent of agents) {
-    const { instances } = await agent.call("discover_instances", { workspace: "koor" });
-    seen.push({ seenBy: agent.name, names: instances.map(({ name }: { name: string }) => name).toSorted() });
+    const { instances } = await agent.call<Discovered>("discover_instances", { workspace: "koor" });
+    seen.push({ seenBy: agent.name, names: instances.map(({ name }) => name).toSorted() });
   }
   return seen;
 }
@@ -131,7 +140,9 @@ export async function announce(
   story: Story,
   version: number,
 ): Promise<{ published: KoorEvent; received: KoorEvent }> {
-  const socket = new WebSocket(`${story.server.url.replace("http", "ws")}/api/events/subscribe?pattern=api.*`);
+  const socket = new WebSocket(
+    `${story.server.url.replace("http", "ws")}/api/events/subscribe?pattern=api.*`,
+  );
   const frame = Promise.withResolvers<string>();
   const opened = Promise.withResolvers<void>();
   socket.onopen = () => opened.resolve();
@@ -173,7 +184,11 @@ async function get({ server, agents, book }: Story, etag: string): Promise<Fetch
     etag: response.headers.get("etag") ?? "",
     text: await response.text(),
   };
-  book.add("shell", `frontend: GET, ${fetched.status}`, `GET ${path} If-None-Match: ${etag} ${fetched.status}`);
+  book.add(
+    "shell",
+    `frontend: GET, ${fetched.status}`,
+    `GET ${path} If-None-Match: ${etag} ${fetched.status}`,
+  );
   book.add("outside", `frontend: the answer, ${fetched.status}`, fetched.text);
   return fetched;
 }
@@ -248,6 +263,7 @@ export async function restart(story: Story): Promise<Restarted> {
 async function readEverything({ url }: ServerProcess): Promise<Everything> {
   const read = async (path: string) => {
     const response = await fetch(url + path);
+    if (!response.ok) throw new Error(`GET ${path}: ${response.status} ${await response.text()}`);
     return { text: await response.text(), etag: response.headers.get("etag") ?? "" };
   };
   return {

@@ -27,7 +27,6 @@ export function openTokenBook(): TokenBook {
   return {
     add: (way, what, text) => void entries.push({ way, what, tokens: countTokens(text) }),
     entries: () => entries,
-    total: (way) =>
-      entries.filter((entry) => entry.way === way).reduce((sum, { tokens }) => sum + tokens, 0),
+    total: (way) => entries.filter((entry) => entry.way === way).reduce((sum, { tokens }) => sum + tokens, 0),
   };
 }

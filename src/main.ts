@@ -38,16 +38,30 @@ function fail(error: unknown): never {
   process.exit(1);
 }
 
-/** What most often keeps a server from starting, with what to do. */
+/** What most often keeps a server from starting, by the error's code, with what to do. */
+const faults: readonly { codes: readonly string[]; advice: string }[] = [
+  {
+    codes: ["EADDRINUSE"],
+    advice:
+      "Stop the other server, or choose another address with --bind HOST:PORT and --dashboard-bind HOST:PORT.",
+  },
+  {
+    codes: ["EACCES", "EPERM", "EROFS", "EEXIST", "ENOTDIR", "SQLITE_CANTOPEN", "SQLITE_READONLY"],
+    advice:
+      "The data directory must be one that can be written to: choose another with --data-dir DIRECTORY.",
+  },
+  {
+    codes: ["SQLITE_NOTADB", "SQLITE_CORRUPT"],
+    advice:
+      "data.db in the data directory is damaged, or not Koor's. Move it away, or choose another --data-dir.",
+  },
+  { codes: ["SQLITE_FULL", "ENOSPC"], advice: "Free some space on the disk of the data directory." },
+];
+
 function startFault(error: unknown): string {
-  const { code, message, stack } = error as Error & { code?: string };
-  if (code === "EADDRINUSE") {
-    return "the address is in use. Stop the other server, or choose another with --bind HOST:PORT and --dashboard-bind HOST:PORT.";
-  }
-  if (code === "EACCES" || code === "SQLITE_CANTOPEN" || code === "EROFS") {
-    return `the data directory cannot be written to (${message}). Choose another with --data-dir DIRECTORY.`;
-  }
-  return process.env["KOOR_LOG_LEVEL"] === "debug" ? (stack ?? message) : message;
+  const { code = "", message } = error as Error & { code?: string };
+  const known = faults.find(({ codes }) => codes.some((start) => code.startsWith(start)));
+  return known ? `${message}. ${known.advice}` : message;
 }
 
 main(process.argv.slice(2)).catch(fail);

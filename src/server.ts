@@ -1,5 +1,6 @@
 import { getLogger } from "@logtape/logtape";
 import { randomUUID } from "node:crypto";
+import { resolve } from "node:path";
 import { type Config, showAddress } from "./config.ts";
 import type { Services } from "./contract/api.ts";
 import { dashboardRoutes } from "./dashboard/routes.ts";
@@ -127,10 +128,11 @@ export async function openServer(config: Config, options: ServerOptions = {}): P
     { name: "liveness", everyMs: minute, run: instances.markStale },
     { name: "signs of life", everyMs: flushEvery, run: instances.flush },
   ]);
-  log.info("listening on {url}, dashboard {dashboard}, data in {directory}", {
-    url: urlOf(api),
+  log.info("listening on {api}, dashboard {dashboard}, MCP {mcp}, data in {directory}", {
+    api: urlOf(api),
+    mcp: `${urlOf(api)}/mcp`,
     dashboard: urlOf(dashboard) ?? "off",
-    directory: config.dataDir,
+    directory: resolve(config.dataDir),
   });
 
   return {

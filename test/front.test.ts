@@ -13,6 +13,7 @@ const operations = Object.entries(api).flatMap(([noun, group]) =>
 );
 const guarded = operations.filter(({ operation }) => !operation.open);
 const otherDoors = [
+  { name: "metrics", method: "GET", path: "/metrics" },
   { name: "openapi", method: "GET", path: "/api/openapi.json" },
   { name: "mcp", method: "POST", path: "/mcp" },
 ];
@@ -289,7 +290,7 @@ describe("anything at all", () => {
       headers: { "Content-Type": "application/json", Host: "192.168.7.7:1234" },
       body: JSON.stringify(call),
     });
-    const { result } = (await answer.json()) as any;
+    const { result } = await answer.json();
     expect(JSON.parse(result.content[0].text).api).toBe("http://192.168.7.7:1234");
     await open.dispose();
   });
@@ -300,6 +301,17 @@ describe("anything at all", () => {
     await expect(startServer(["--bind", bind])).rejects.toMatchObject({ code: "EADDRINUSE" });
     for (let time = 0; time < 20; time++) expect((await first.ask("/health")).status).toBe(200);
     await first.dispose();
+  });
+
+  test("Prometheus reads the same numbers", async () => {
+    const answer = await server.ask("/metrics");
+    expect(answer.headers.get("content-type")).toStartWith("text/plain; version=0.0.4");
+    const text = await answer.text();
+    const { body } = await server.json("/api/metrics");
+    expect(text).toContain(`# TYPE koor_state_keys gauge\nkoor_state_keys ${body.state_keys}\n`);
+    expect(text).toContain(`koor_rest_calls_total ${body.token_tax.rest_calls}\n`);
+    for (const line of text.trimEnd().split("\n"))
+      expect(line).toMatch(/^(# (HELP|TYPE) koor_\w+ .+|koor_\w+ \d+)$/);
   });
 
   test("dots in paths that are no keys lead nowhere", async () => {

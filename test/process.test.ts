@@ -102,7 +102,11 @@ describe("what the server says", () => {
       flags: ["--log-level", "debug"],
       env: { KOOR_AUTH_TOKEN: token },
     });
-    const ask = (path: string, bearer: string, init: RequestInit = {}) =>
+    const ask = (
+      path: string,
+      bearer: string,
+      init: { method?: string; body?: string; headers?: Variables } = {},
+    ) =>
       fetch(server.url + path, { ...init, headers: { ...init.headers, Authorization: `Bearer ${bearer}` } });
     const registered = await ask("/api/instances/register", token, { method: "POST", body: '{"name":"a"}' });
     const instance = (await registered.json()) as { token: string };
@@ -194,7 +198,9 @@ describe("configuration", () => {
     expect(line).toContain("--bind 192.0.2.1:0 can be reached from other machines");
     expect(line).toContain("KOOR_AUTH_TOKEN");
     expect(line).toContain("--insecure");
-    expect(onlyLine(await refused(["--dashboard-bind", "0.0.0.0:0"]))).toContain("--dashboard-bind 0.0.0.0:0");
+    expect(onlyLine(await refused(["--dashboard-bind", "0.0.0.0:0"]))).toContain(
+      "--dashboard-bind 0.0.0.0:0",
+    );
     for (const exit of [refused([...flags, "--insecure"]), refused(flags, { KOOR_AUTH_TOKEN: "secret" })]) {
       expect(onlyLine(await exit)).not.toContain("can be reached from other machines");
     }
@@ -209,6 +215,18 @@ describe("configuration", () => {
     } finally {
       listener.stop(true);
     }
+  });
+
+  // Bun shares a port among processes unless told not to: each connection would meet one server or the other.
+  test("two servers never share a port, nor do the API and the dashboard of one", async () => {
+    const first = await serve();
+    const { host } = new URL(first.url);
+    const inUse = /ended with 1: koor-server: .*in use.*--bind/;
+    await expect(serve(folder(), { flags: ["--bind", host] })).rejects.toThrow(inUse);
+    await expect(serve(folder(), { flags: ["--dashboard-bind", host] })).rejects.toThrow(inUse);
+    await stop(first);
+    const both = ["--bind", host, "--dashboard-bind", host];
+    await expect(serve(folder(), { flags: both })).rejects.toThrow(inUse);
   });
 
   function withSettings(text: string): string {
@@ -239,7 +257,9 @@ describe("the data directory", () => {
     const acknowledged = new Map<string, string>();
     for (let round = 0; round < 10; round++) {
       const server = await serve(at);
-      const writers = Array.from({ length: 6 }, (_, writer) => write(server, `${round}/${writer}`, acknowledged));
+      const writers = Array.from({ length: 6 }, (_, writer) =>
+        write(server, `${round}/${writer}`, acknowledged),
+      );
       // At a different moment of the work each time.
       await Bun.sleep(60 + 17 * round);
       server.kill("SIGKILL");
@@ -259,7 +279,11 @@ describe("the data directory", () => {
   }, 120_000);
 
   /** One write after the other until the server is gone; remembers what was acknowledged. */
-  async function write(server: ServerProcess, prefix: string, acknowledged: Map<string, string>): Promise<void> {
+  async function write(
+    server: ServerProcess,
+    prefix: string,
+    acknowledged: Map<string, string>,
+  ): Promise<void> {
     for (let n = 0; ; n++) {
       const [key, value] = [`${prefix}/${n}`, `${prefix}/${n} `.repeat(50)];
       const status = await put(server, key, value).catch(() => 0);
@@ -322,6 +346,17 @@ describe("SIGTERM (STOP-1)", () => {
     expect(closed.code).toBe(1001);
     expect(closed.reason).toContain("after=1");
   });
+
+  test("a request that never comes to its end holds it up for the grace of some seconds, no longer", async () => {
+    const server = await serve();
+    const head = "PUT /api/state/late HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n";
+    const dropped = sendRaw(server.url, `${head}half`);
+    await Bun.sleep(100);
+    const from = performance.now();
+    expect((await stop(server)).code).toBe(0);
+    expect(performance.now() - from).toBeLessThan(15_000);
+    expect(await dropped).not.toContain(" 200 ");
+  }, 30_000);
 
   test("idle connections do not hold it up", async () => {
     const server = await serve();
@@ -394,7 +429,11 @@ describe("what comes over the wire", () => {
     expect(JSON.parse(await curl("-T", "plan.txt", key)).version).toBe(2);
     expect(await curl(key)).toBe("two\n");
     expect(await curl("-I", key)).toContain("HTTP/1.1 200");
-    const event = await curl("-d", '{"topic":"plan.done","data":{"n":12345678901234567890}}', `${server.url}/api/events/publish`);
+    const event = await curl(
+      "-d",
+      '{"topic":"plan.done","data":{"n":12345678901234567890}}',
+      `${server.url}/api/events/publish`,
+    );
     expect(event).toContain('"id":1,"topic":"plan.done","data":{"n":12345678901234567890}');
     expect(JSON.parse(await curl("-X", "DELETE", key))).toEqual({ deleted: "plan/today" });
     expect(await curl(...status, key)).toBe("404");

@@ -17,7 +17,9 @@ export function mountMcp(mcp: McpHandler, options: Pick<MountOptions, "front" | 
       try {
         const body = request.method === "POST" ? (bytes as Uint8Array<ArrayBuffer>) : null;
         const { method, headers, url, signal } = request;
-        return await mcp.fetch(new Request(url, { method, headers, body, signal }), caller);
+        const response = await mcp.fetch(new Request(url, { method, headers, body, signal }), caller);
+        response.headers.set("X-Content-Type-Options", "nosniff");
+        return response;
       } finally {
         release();
       }

@@ -5,11 +5,12 @@ import { check } from "../contract/check.ts";
 import { KoorError } from "../contract/errors.ts";
 import type { Caller, Input, Operation, StoredAnswer } from "../contract/operation.ts";
 import type { Ledger } from "../metrics/ledger.ts";
+import { prometheusText, prometheusType } from "../metrics/prometheus.ts";
 import { readBody } from "./body.ts";
 import type { Front } from "./front.ts";
 import { openApiDocument } from "./openapi.ts";
 import { contentTypeOf, keyDepth, parseBody, readCondition, readParams, readQuery } from "./request.ts";
-import { type Sent, sendError, sendJson, sendStored } from "./response.ts";
+import { type Sent, sendError, sendJson, sendStored, sendText } from "./response.ts";
 import type { RouteHandler } from "./route.ts";
 import type { Sockets } from "./sockets.ts";
 
@@ -43,7 +44,10 @@ export function mountApi(options: MountOptions): Record<string, RouteHandler> {
       byPath.set(operation.path, methods);
     }
   }
-  const routes: Record<string, RouteHandler> = { "/api/openapi.json": openApiRoute(options.front) };
+  const routes: Record<string, RouteHandler> = {
+    "/api/openapi.json": documentRoute(options.front, openApi()),
+    "/metrics": documentRoute(options.front, () => prometheus(options.services)),
+  };
   for (const [path, methods] of byPath) {
     for (const route of routePaths(path)) routes[route] = byMethod(methods, options.front);
   }
@@ -147,19 +151,29 @@ function mountOperation(
   };
 }
 
-/** `GET /api/openapi.json`, worked out when it is first asked for. */
-function openApiRoute(front: Front): RouteHandler {
-  let document: object | undefined;
-  return async (request) => {
+/** A page that is no operation: `GET` of what the contract or the counters say. */
+function documentRoute(front: Front, produce: () => Promise<Response>): RouteHandler {
+  const show: RouteHandler = async (request) => {
     try {
       front.admit(request);
       front.authorize(request);
-      document ??= openApiDocument();
-      return sendJson(document).response;
+      return await produce();
     } catch (error) {
       return refuse(request, error);
     }
   };
+  return byMethod(new Map([["GET", show]]), front);
+}
+
+/** The OpenAPI document, worked out when it is first asked for. */
+function openApi(): () => Promise<Response> {
+  let document: object | undefined;
+  return async () => sendJson((document ??= openApiDocument())).response;
+}
+
+async function prometheus({ metrics }: Services): Promise<Response> {
+  const nothing = { params: {}, query: {}, body: undefined, contentType: "", condition: {}, caller: nobody };
+  return sendText(prometheusText(await metrics.read(nothing)), prometheusType).response;
 }
 
 /** Who asks: the instance whose own token the request carries, else nobody in particular. */

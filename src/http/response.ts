@@ -34,6 +34,14 @@ function tagOf(body: unknown): string | undefined {
   return entityTag(body.version as number, body.hash as string);
 }
 
+/** A text of a type of its own. */
+export function sendText(text: string, type: string): Sent {
+  return {
+    response: new Response(text, { headers: { ...jsonHeaders, "Content-Type": type } }),
+    bytes: text.length,
+  };
+}
+
 /** A stored value, or 304 for a caller who has it. */
 export function sendStored(stored: StoredAnswer): Sent {
   const headers = {
