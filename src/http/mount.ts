@@ -9,7 +9,15 @@ import { prometheusText, prometheusType } from "../metrics/prometheus.ts";
 import { readBody } from "./body.ts";
 import type { Front } from "./front.ts";
 import { openApiDocument } from "./openapi.ts";
-import { contentTypeOf, keyDepth, parseBody, readCondition, readParams, readQuery } from "./request.ts";
+import {
+  contentTypeOf,
+  keyDepth,
+  paramNames,
+  parseBody,
+  readCondition,
+  readParams,
+  readQuery,
+} from "./request.ts";
 import { type Sent, sendError, sendJson, sendStored, sendText } from "./response.ts";
 import type { RouteHandler } from "./route.ts";
 import type { Sockets } from "./sockets.ts";
@@ -89,6 +97,7 @@ function mountOperation(
 ): RouteHandler {
   const { front, ledger, sockets } = options;
   const noQuery: unknown = operation.query ? Object.freeze(check(operation.query, {}, "query")) : undefined;
+  const names = paramNames(operation.path);
   const takesCondition = operation.conditional === true || operation.response === "bytes";
 
   async function readInput(
@@ -97,9 +106,7 @@ function mountOperation(
     front.admit(request);
     if (!operation.open) front.authorize(request);
     const caller = operation.anonymous ? nobody : await callerOf(request, options);
-    const params = operation.params
-      ? check(operation.params, readParams(operation, request.params), "path")
-      : {};
+    const params = operation.params ? check(operation.params, readParams(names, request.params), "path") : {};
     const query =
       operation.query && request.url.includes("?")
         ? check(operation.query, readQuery(request.url), "query")

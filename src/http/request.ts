@@ -1,6 +1,6 @@
 import { check } from "../contract/check.ts";
 import { KoorError } from "../contract/errors.ts";
-import type { Body, Condition, Operation } from "../contract/operation.ts";
+import type { Body, Condition } from "../contract/operation.ts";
 import { rawMembers } from "../contract/raw-json.ts";
 
 /** From a request to what a service takes: parameters, query, body and conditions, all checked. */
@@ -8,14 +8,28 @@ import { rawMembers } from "../contract/raw-json.ts";
 /** Path parameters as Bun gives them: each segment decoded once, dots and all. */
 export type PathParams = Record<string, string>;
 
+export interface ParamName {
+  name: string;
+  /** It takes the rest of the path, slashes included. */
+  rest: boolean;
+}
+
+/** The parameters that a path names. */
+export function paramNames(path: string): ParamName[] {
+  return [...path.matchAll(/\{(\w+)(\.\.\.)?\}/g)].map(([, name = "", rest]) => ({
+    name,
+    rest: rest !== undefined,
+  }));
+}
+
 /**
- * The operation's parameters. A `{key...}` was declared once per depth, as `key0`, `key1`, ...: joined by slashes
+ * An operation's parameters. A `{key...}` was declared once per depth, as `key0`, `key1`, ...: joined by slashes
  * here. `.` and `..` are refused, since clients, proxies and Bun's own `request.url` rewrite such paths, and so
  * would reach another key than they name.
  */
-export function readParams(operation: Operation, given: PathParams): Record<string, string> {
+export function readParams(names: readonly ParamName[], given: PathParams): Record<string, string> {
   const params: Record<string, string> = {};
-  for (const [, name = "", rest] of operation.path.matchAll(/\{(\w+)(\.\.\.)?\}/g)) {
+  for (const { name, rest } of names) {
     const segments = rest ? segmentsOf(given, name) : [given[name] ?? ""];
     for (const segment of segments) {
       if (segment === "." || segment === "..") {

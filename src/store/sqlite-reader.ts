@@ -24,18 +24,39 @@ const scanRows = 2000;
 export class SqliteReader {
   readonly #db: Database;
   readonly #sql: ReturnType<typeof prepare>;
+  #inSnapshot = false;
 
   constructor(db: Database) {
     this.#db = db;
     this.#sql = prepare(db);
   }
 
+  /**
+   * Lets the reads of one turn of the event loop share a snapshot: taking and leaving SQLite's locks costs more than a
+   * read itself (2.5 us and 0.5 us for a head). It ends before an answer to a write is given, so that whoever
+   * has the answer reads what was written, and with the turn, so that it holds back no checkpoint.
+   */
+  #begin(): void {
+    if (this.#inSnapshot) return;
+    this.#sql.begin.run();
+    this.#inSnapshot = true;
+    setImmediate(() => this.endSnapshot());
+  }
+
+  endSnapshot(): void {
+    if (!this.#inSnapshot) return;
+    this.#inSnapshot = false;
+    this.#sql.commit.run();
+  }
+
   head(collection: Collection, key: string): RecordHead | undefined {
+    this.#begin();
     const row = this.#sql.head.get(collection, key) as RecordRow | null;
     return row ? readHead(row) : undefined;
   }
 
   get(collection: Collection, key: string): StoredRecord | undefined {
+    this.#begin();
     const row = this.#sql.get.get(collection, key) as ValueRow | null;
     return row ? { ...readHead(row), value: row.value } : undefined;
   }
@@ -59,6 +80,7 @@ export class SqliteReader {
   }
 
   heads(): StoreHeads {
+    this.#begin();
     const row = this.#sql.heads.get() as { epoch: string; heads: string; first: number | null };
     const heads = JSON.parse(row.heads) as Heads;
     return { ...heads, epoch: row.epoch, firstEvent: row.first ?? heads.events + 1 };
@@ -98,6 +120,7 @@ export class SqliteReader {
   }
 
   close(): void {
+    this.endSnapshot();
     closeDatabase(this.#db, this.#sql);
   }
 }
@@ -108,6 +131,8 @@ function prepare(db: Database) {
   // The value by a subselect: the join of the two tables took four times as long (6.0 and 1.5 us a row).
   const current = `${recordColumns}, (select value from versions where id = version_id) as value`;
   return {
+    begin: db.prepare("begin"),
+    commit: db.prepare("commit"),
     head: db.prepare(`select ${recordColumns} from records where collection = ? and key = ?`),
     get: db.prepare(`select ${current} from records where collection = ? and key = ? and deleted = 0`),
     version: db.prepare(

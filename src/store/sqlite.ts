@@ -38,7 +38,7 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
     migrate(setup, options.newEpoch ?? randomUUID);
     const reader = new SqliteReader(openDatabase(file, "read"));
     setup.close();
-    const writer = startWriter();
+    const writer = startWriter(() => reader.endSnapshot());
     await writer.ask({ kind: "open", file, synchronous: options.synchronous ?? "FULL" });
     return assemble(reader, writer, now, unlock);
   } catch (error) {
@@ -99,11 +99,13 @@ interface Writer {
 }
 
 /** Answers come in the order of the questions, so a queue of promises is all the book-keeping. */
-function startWriter(): Writer {
+function startWriter(onReply: () => void): Writer {
   const worker = new Worker(new URL("./sqlite-writer.worker.ts", import.meta.url).href);
   const asked: { resolve: (value: never) => void; reject: (error: unknown) => void }[] = [];
   let fault: Error | undefined;
   worker.onmessage = ({ data }: MessageEvent<WriterReply>) => {
+    // Before anybody hears of it: reads that follow must see what was written.
+    onReply();
     const waiting = asked.shift();
     if (data.ok) waiting?.resolve(data.result as never);
     else waiting?.reject(translateError(Object.assign(new Error(data.message), { code: data.code })));
