@@ -8,12 +8,6 @@ const everywhere = { "X-Content-Type-Options": "nosniff", "Cross-Origin-Resource
 
 const jsonHeaders = { ...everywhere, "Content-Type": "application/json", "Cache-Control": "no-store" };
 
-/**
- * A stored value is whatever somebody wrote: a page among them must not run as a page of this server.
- * `no-cache` keeps it but asks each time, which the entity tag makes cheap.
- */
-const storedHeaders = { ...everywhere, "Content-Security-Policy": "sandbox", "Cache-Control": "no-cache" };
-
 export interface Sent {
   response: Response;
   /** Of the body, for the token ledger. */
@@ -44,16 +38,19 @@ export function sendText(text: string, type: string): Sent {
 
 /** A stored value, or 304 for a caller who has it. */
 export function sendStored(stored: StoredAnswer): Sent {
+  // Spelled out: making the answer is a third of a small read's time, and copying headers a tenth of that.
   const headers = {
-    ...storedHeaders,
+    "Content-Type": stored.content_type,
     ETag: entityTag(stored.version, stored.hash),
     "X-Koor-Version": String(stored.version),
     "X-Koor-Hash": stored.hash,
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    // A stored value is whatever somebody wrote: a page among them must not run as a page of this server.
+    "Content-Security-Policy": "sandbox",
   };
   if (stored.bytes === null) return { response: new Response(null, { status: 304, headers }), bytes: 0 };
-  const response = new Response(stored.bytes as Uint8Array<ArrayBuffer>, {
-    headers: { ...headers, "Content-Type": stored.content_type },
-  });
+  const response = new Response(stored.bytes as Uint8Array<ArrayBuffer>, { headers });
   return { response, bytes: stored.bytes.length };
 }
 
