@@ -46,6 +46,10 @@ const faults: readonly { codes: readonly string[]; advice: string }[] = [
       "Stop the other server, or choose another address with --bind HOST:PORT and --dashboard-bind HOST:PORT.",
   },
   {
+    codes: ["EADDRNOTAVAIL", "EINVAL", "ENOTFOUND"],
+    advice: "The address is none of this machine: see --bind HOST:PORT and --dashboard-bind HOST:PORT.",
+  },
+  {
     codes: ["EACCES", "EPERM", "EROFS", "EEXIST", "ENOTDIR", "SQLITE_CANTOPEN", "SQLITE_READONLY"],
     advice:
       "The data directory must be one that can be written to: choose another with --data-dir DIRECTORY.",
