@@ -1,4 +1,4 @@
-import { type Page, chromium } from "playwright-core";
+import { type Browser, type Page, chromium } from "playwright-core";
 
 const flags = [
   "--no-sandbox",
@@ -23,13 +23,18 @@ export function findChromium(): string | undefined {
   );
 }
 
+/** A headless Chromium that talks to nobody but the pages it is shown. */
+export function launchChromium(executablePath: string): Promise<Browser> {
+  return chromium.launch({ executablePath, headless: true, args: flags });
+}
+
 /** Opens a page in a headless Chromium, and closes both when the work is done. */
 export async function withPage<T>(
   executablePath: string,
   url: string,
   work: (page: Page) => Promise<T>,
 ): Promise<T> {
-  const browser = await chromium.launch({ executablePath, headless: true, args: flags });
+  const browser = await launchChromium(executablePath);
   try {
     const page = await browser.newPage();
     page.setDefaultTimeout(showWithin);

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { type Browser, type BrowserContextOptions, type Page, chromium } from "playwright-core";
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import { launchChromium } from "../demo/browser.ts";
 import { chromium as findChromium } from "../scripts/setup.mjs";
 import { type TestServer, openSocket, sendRaw, startServer } from "./harness.ts";
 
@@ -12,18 +13,7 @@ let server: TestServer;
 const pages: Page[] = [];
 
 beforeAll(async () => {
-  browser = await chromium.launch({
-    executablePath: findChromium(),
-    args: [
-      "--no-sandbox",
-      "--disable-gpu",
-      "--disable-quic",
-      "--no-first-run",
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync",
-    ],
-  });
+  browser = await launchChromium(findChromium());
 });
 afterAll(() => browser?.close());
 afterEach(async () => {

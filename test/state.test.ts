@@ -96,6 +96,10 @@ describe("state over REST", () => {
     expect(head.headers.get("x-koor-version")).toBe("1");
     expect(await head.text()).toBe("");
     expect((await server.ask("/api/state/nothing", { method: "HEAD" })).status).toBe(404);
+    await put("h%C3%B6he", "1");
+    const list = await (await server.ask("/api/state?prefix=h%C3%B6")).bytes();
+    const listHead = await server.ask("/api/state?prefix=h%C3%B6", { method: "HEAD" });
+    expect(listHead.headers.get("content-length")).toBe(String(list.length));
   });
 
   test("a body without a type, or with the one that curl -d sends, is JSON", async () => {

@@ -1,13 +1,12 @@
 import type { McpHandler } from "../mcp/handler.ts";
 import { limits } from "../contract/limits.ts";
 import { readBody } from "./body.ts";
-import type { Front } from "./front.ts";
 import { type MountOptions, callerOf, refuse } from "./mount.ts";
 import type { RouteHandler } from "./route.ts";
 
 /** `/mcp` behind the same front as REST: the MCP library checks neither Host, Origin nor token. */
 export function mountMcp(mcp: McpHandler, options: Pick<MountOptions, "front" | "identify">): RouteHandler {
-  const { front }: { front: Front } = options;
+  const { front } = options;
   return async (request) => {
     try {
       front.admit(request);

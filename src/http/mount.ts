@@ -180,7 +180,7 @@ function openApi(): () => Promise<Response> {
 
 async function prometheus({ metrics }: Services): Promise<Response> {
   const nothing = { params: {}, query: {}, body: undefined, contentType: "", condition: {}, caller: nobody };
-  return sendText(prometheusText(await metrics.read(nothing)), prometheusType).response;
+  return sendText(prometheusText(await metrics.read(nothing)), prometheusType);
 }
 
 /** Who asks: the instance whose own token the request carries, else nobody in particular. */

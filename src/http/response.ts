@@ -19,7 +19,7 @@ export function sendJson(body: unknown): Sent {
   const text = stringify(body);
   const tag = tagOf(body);
   const response = new Response(text, { headers: tag ? { ...jsonHeaders, ETag: tag } : jsonHeaders });
-  return { response, bytes: text.length };
+  return { response, bytes: Buffer.byteLength(text) };
 }
 
 function tagOf(body: unknown): string | undefined {
@@ -29,11 +29,8 @@ function tagOf(body: unknown): string | undefined {
 }
 
 /** A text of a type of its own. */
-export function sendText(text: string, type: string): Sent {
-  return {
-    response: new Response(text, { headers: { ...jsonHeaders, "Content-Type": type } }),
-    bytes: text.length,
-  };
+export function sendText(text: string, type: string): Response {
+  return new Response(text, { headers: { ...jsonHeaders, "Content-Type": type } });
 }
 
 /** A stored value, or 304 for a caller who has it. */
@@ -69,5 +66,5 @@ export function sendError(error: unknown): Sent {
     ...(retryAfter !== undefined && { "Retry-After": String(retryAfter) }),
     ...(allow !== undefined && { Allow: allow }),
   };
-  return { response: new Response(text, { status: known.status, headers }), bytes: text.length };
+  return { response: new Response(text, { status: known.status, headers }), bytes: Buffer.byteLength(text) };
 }
