@@ -49,6 +49,8 @@ function tests(bun) {
     "--no-env-file",
     "test",
     "--isolate",
+    // A bound for what hangs, no measurement: Bun's own 5 s are not enough on a machine that is busy.
+    "--timeout=60000",
     "--reporter=junit",
     `--reporter-outfile=${report}`,
     ...paths,

@@ -1,20 +1,21 @@
 import { getLogger } from "@logtape/logtape";
 import { randomUUID } from "node:crypto";
 import { resolve } from "node:path";
-import { type Config, showAddress } from "./config.ts";
+import type { WebSocketHandler } from "bun";
+import { type Address, type Config, showAddress } from "./config.ts";
 import type { Services } from "./contract/api.ts";
 import { dashboardRoutes } from "./dashboard/routes.ts";
 import { createSessions, dashboardFront } from "./dashboard/session.ts";
 import { eventLog } from "./events/log.ts";
 import { eventService } from "./events/service.ts";
 import { createFeed } from "./feed/feed.ts";
-import { createFront } from "./http/front.ts";
+import { type Front, createFront } from "./http/front.ts";
 import { mountApi, noRoute } from "./http/mount.ts";
-import type { BunServer, RouteHandler } from "./http/route.ts";
+import type { BunServer, RouteHandler, SocketData } from "./http/route.ts";
 import { mountMcp } from "./http/mcp.ts";
 import { createSockets } from "./http/sockets.ts";
 import { instanceService } from "./instances/service.ts";
-import { startJobs } from "./jobs/jobs.ts";
+import { type Job, startJobs } from "./jobs/jobs.ts";
 import { type ExtraTool, mcpHandler } from "./mcp/handler.ts";
 import { createLedger } from "./metrics/ledger.ts";
 import { metricsService } from "./metrics/service.ts";
@@ -23,6 +24,7 @@ import { ruleService } from "./rules/service.ts";
 import { specService } from "./specs/service.ts";
 import { stateService } from "./state/service.ts";
 import { openSqlite } from "./store/sqlite.ts";
+import type { Store } from "./store/store.ts";
 import { version } from "./version.ts";
 
 /** How often events are trimmed and silence is looked for, in milliseconds. */
@@ -47,6 +49,12 @@ export interface RunningServer {
   close(): Promise<void>;
 }
 
+/** What listens, once it does; ports may be given by the system. */
+interface Doors {
+  api?: BunServer;
+  dashboard?: BunServer;
+}
+
 /** Puts the house together and opens its doors. The only place that knows every room. */
 export async function openServer(config: Config, options: ServerOptions = {}): Promise<RunningServer> {
   const now = options.now ?? Date.now;
@@ -56,78 +64,37 @@ export async function openServer(config: Config, options: ServerOptions = {}): P
     now,
     owner: `process ${process.pid} (API on ${showAddress(config.bind)})`,
   });
-  const engine = openRuleEngine();
-  const ledger = createLedger();
-  const feed = createFeed({
-    log: eventLog(store),
-    now,
-    onError: (error) => log.warn("events cannot be read now: {error}", { error }),
-  });
-  const instances = instanceService({ store, now, newId: randomUUID });
-  let api: BunServer | undefined;
-  let dashboard: BunServer | undefined;
-  const services: Services = {
-    metrics: metricsService({
-      store,
-      ledger,
-      version,
-      now,
-      binds: () => ({ api: bindOf(api), dashboard: bindOf(dashboard) }),
-    }),
-    state: stateService(store),
-    specs: specService(store),
-    rules: ruleService({ store, engine, now }),
-    events: eventService(store),
-    instances,
-  };
-  const front = createFront({ config, dashboardPort: () => dashboard?.port });
-  const heads = async () => {
-    const { epoch, firstEvent, events } = await store.heads();
-    return { epoch, first: firstEvent, last: events };
-  };
-  const sockets = createSockets({ feed, heads, now });
-  const mounting = { services, front, ledger, sockets, identify: instances.identify };
+  const doors: Doors = {};
+  const house = furnish(store, config, now, doors);
+  const { services, instances, sockets, feed, engine } = house;
+  const front = createFront({ config, dashboardPort: () => doors.dashboard?.port });
+  const mounting = { services, front, ledger: house.ledger, sockets, identify: instances.identify };
   const mcp = mcpHandler({
     services,
     toolSet: config.mcpTools,
-    endpoints: (host) => ({ api: apiFor(api, host), dashboard: urlOf(dashboard) ?? "" }),
+    endpoints: (host) => ({ api: apiFor(doors.api, host), dashboard: urlOf(doors.dashboard) ?? "" }),
     version,
-    meter: ledger.mcp,
+    meter: house.ledger.mcp,
     ...(options.extraTools && { extraTools: options.extraTools }),
   });
 
   const sessions = config.authToken ? createSessions({ isToken: front.isToken, now }) : undefined;
   // Its calls are a person's, so they are in books of their own, which nobody reads.
   const onDashboard = { ...mounting, front: dashboardFront(front, sessions), ledger: createLedger() };
-  const listen = (address: Config["bind"], routes: Record<string, RouteHandler | Response>) =>
-    Bun.serve({
-      hostname: address.host,
-      port: address.port,
-      routes,
-      fetch: (request) => noRoute(request, front),
-      websocket: sockets.handler,
-      // Counted by ourselves: Bun's own 413 comes without a body, before any handler runs.
-      maxRequestBodySize: 1024 * 1024 * 1024,
-      development: false,
-      // Bun shares ports unless told not to: a second server would take every other request, silently.
-      reusePort: false,
-    });
-
+  const websocket = sockets.handler;
   try {
-    api = listen(config.bind, { ...mountApi(mounting), "/mcp": mountMcp(mcp, mounting) });
+    const routes = { ...mountApi(mounting), "/mcp": mountMcp(mcp, mounting) };
+    doors.api = listen(config.bind, { routes, front, websocket });
     if (config.dashboardBind) {
-      const routes = { ...mountApi(onDashboard), ...dashboardRoutes({ front, sessions }) };
-      dashboard = listen(config.dashboardBind, routes);
+      const pages = { ...mountApi(onDashboard), ...dashboardRoutes({ front, sessions }) };
+      doors.dashboard = listen(config.dashboardBind, { routes: pages, front, websocket });
     }
   } catch (error) {
     await store.close();
     throw error;
   }
-  const jobs = startJobs([
-    { name: "trim events", everyMs: minute, run: () => store.trimEvents(config.eventRetention) },
-    { name: "liveness", everyMs: minute, run: instances.markStale },
-    { name: "signs of life", everyMs: flushEvery, run: instances.flush },
-  ]);
+  const { api, dashboard } = doors;
+  const jobs = startJobs(jobsOf(store, house, config, now));
   log.info("listening on {api}, dashboard {dashboard}, MCP {mcp}, data in {directory}", {
     api: urlOf(api),
     mcp: `${urlOf(api)}/mcp`,
@@ -153,6 +120,74 @@ export async function openServer(config: Config, options: ServerOptions = {}): P
       log.info("stopped");
     },
   };
+}
+
+/** Every noun's service over one store, and what they share. */
+function furnish(store: Store, config: Config, now: () => number, doors: Doors) {
+  const log = getLogger(["koor", "server"]);
+  const engine = openRuleEngine();
+  const ledger = createLedger();
+  const feed = createFeed({
+    log: eventLog(store),
+    now,
+    onError: (error) => log.warn("events cannot be read now: {error}", { error }),
+  });
+  const instances = instanceService({ store, now, newId: randomUUID });
+  const binds = () => ({ api: bindOf(doors.api), dashboard: bindOf(doors.dashboard) });
+  const services: Services = {
+    metrics: metricsService({ store, ledger, version, now, binds }),
+    state: stateService(store),
+    specs: specService(store),
+    rules: ruleService({ store, engine, now }),
+    events: eventService(store),
+    instances,
+  };
+  const heads = async () => {
+    const { epoch, firstEvent, events } = await store.heads();
+    return { epoch, first: firstEvent, last: events };
+  };
+  const sockets = createSockets({ feed, heads, now });
+  return { services, instances, sockets, feed, engine, ledger };
+}
+
+/** What comes round by itself. */
+function jobsOf(
+  store: Store,
+  { instances }: ReturnType<typeof furnish>,
+  config: Config,
+  now: () => number,
+): Job[] {
+  return [
+    { name: "trim events", everyMs: minute, run: () => store.trimEvents(config.eventRetention) },
+    {
+      name: "forget idempotency keys",
+      everyMs: minute,
+      run: () => store.dropExpired("idempotency", now()),
+    },
+    { name: "liveness", everyMs: minute, run: instances.markStale },
+    { name: "signs of life", everyMs: flushEvery, run: instances.flush },
+  ];
+}
+
+interface Listening {
+  routes: Record<string, RouteHandler | Response>;
+  front: Front;
+  websocket: WebSocketHandler<SocketData>;
+}
+
+function listen(address: Address, { routes, front, websocket }: Listening): BunServer {
+  return Bun.serve({
+    hostname: address.host,
+    port: address.port,
+    routes,
+    fetch: (request) => noRoute(request, front),
+    websocket,
+    // Counted by ourselves: Bun's own 413 comes without a body, before any handler runs.
+    maxRequestBodySize: 1024 * 1024 * 1024,
+    development: false,
+    // Bun shares ports unless told not to: a second server would take every other request, silently.
+    reusePort: false,
+  });
 }
 
 /** Resolves when no request is under way, or the grace is over. Idle connections count for nothing: Bun's own wait does. */

@@ -117,6 +117,8 @@ export function openEventServer(): EventServer {
             : refuse(400, "bad_request");
         },
         websocket: {
+          // Bun drops in silence what is over this, and a test's whole log must fit.
+          backpressureLimit: 64 * 1024 * 1024,
           open(socket) {
             open.add(socket);
             greet(socket, rows, epoch, last);

@@ -7,7 +7,7 @@ import { stateOperations } from "../state/contract.ts";
 import type { Handlers } from "./operation.ts";
 
 /** The version of the wire. A test pins the contract's hash to it, so that the wire never changes by accident. */
-export const apiVersion = "1.0.0";
+export const apiVersion = "1.1.0";
 
 /** All that Koor can do, by noun and verb. */
 export const api = {

@@ -97,6 +97,27 @@ export interface Condition {
   version?: number;
 }
 
+/** Makes a request take effect once, however often it is sent: its `Idempotency-Key`. */
+export interface Once {
+  /** Names the caller, the method, the path and the caller's own key, such that no two share a name. */
+  key: string;
+  /** Tells whether it is the same request that comes again. */
+  fingerprint: string;
+}
+
+/** A lease under which a request writes: its `Koor-Fence`. The write fails when it is lost. */
+export interface Fence {
+  lease: string;
+  fence: number;
+}
+
+/** Under which terms a request is to take effect, whatever it does. */
+export interface Terms {
+  caller: Caller;
+  once?: Once | undefined;
+  fence?: Fence | undefined;
+}
+
 type Parsed<T> = T extends z.ZodType ? z.output<T> : Record<string, never>;
 type ParsedBody<T> = T extends { kind: "json"; schema: infer S }
   ? Parsed<S>
@@ -105,14 +126,13 @@ type ParsedBody<T> = T extends { kind: "json"; schema: infer S }
     : undefined;
 
 /** What a service gets for an operation: everything already checked. */
-export interface Input<O extends Operation> {
+export interface Input<O extends Operation> extends Terms {
   params: Parsed<O["params"]>;
   query: Parsed<O["query"]>;
   body: ParsedBody<O["body"]>;
   /** Of a `bytes` body. */
   contentType: string;
   condition: Condition;
-  caller: Caller;
 }
 
 /** A stored value on its way out: the bytes as they came in. `null` bytes: the caller has this state already. */

@@ -1,4 +1,4 @@
-import type { Condition } from "../contract/operation.ts";
+import type { Condition, Once } from "../contract/operation.ts";
 
 /**
  * The words in which services, `decide` and the adapters speak of changes. Data only: a commit can be queued,
@@ -6,17 +6,21 @@ import type { Condition } from "../contract/operation.ts";
  */
 
 /**
- * How each collection is kept. `history`: every version's bytes stay readable until retention trims them;
- * otherwise only the latest. `audited`: each change leaves a row in the audit log, and one without a label is
- * a fault of the program.
+ * How each collection is kept. `history`: every version's bytes stay readable until retention trims them; otherwise
+ * only the latest. `tombstones`: a deleted key's version is remembered, so that it goes on where it was; without, the
+ * key must be one that is never used twice. `audited`: each change leaves a row in the audit log, and one without a
+ * label is a fault of the program.
  */
 export const collections = {
-  state: { history: true, audited: true },
-  specs: { history: true, audited: true },
-  rules: { history: true, audited: true },
-  instances: { history: false, audited: true },
+  state: { history: true, tombstones: true, audited: true },
+  specs: { history: true, tombstones: true, audited: true },
+  rules: { history: true, tombstones: true, audited: true },
+  instances: { history: false, tombstones: false, audited: true },
   /** The SHA-256 of an instance's token -> the instance's id. Changes only together with its instance. */
-  instance_tokens: { history: false, audited: false },
+  instance_tokens: { history: false, tombstones: false, audited: false },
+  leases: { history: false, tombstones: false, audited: true },
+  /** What a request with an `Idempotency-Key` came to, written in its own transaction. */
+  idempotency: { history: false, tombstones: false, audited: false },
 } as const;
 
 export type Collection = keyof typeof collections;
@@ -25,12 +29,18 @@ export type Collection = keyof typeof collections;
 export interface AuditLabel {
   action: string;
   resource: string;
+  /** What else a person would want to know; never a value or a token. */
+  detail?: Readonly<Record<string, string | number | boolean>>;
 }
 
 /** A precondition on a record. All that are given must hold. */
 export interface Guard extends Condition {
   /** The record exists; otherwise the refusal is `absent`, not `mismatch`. */
   exists?: boolean;
+  /** The record exists, and has since the commit of this revision; otherwise the refusal is `lost`. */
+  fence?: number;
+  /** The record is past its end, or gone; otherwise the refusal is `alive`. */
+  ended?: boolean;
   /** No sign of life since this time (milliseconds). */
   untouchedSince?: number;
 }
@@ -44,11 +54,15 @@ export type Op =
       contentType: string;
       /** Also counts as a sign of life of the record. */
       touch?: boolean;
+      /** The record ends by itself this many milliseconds after the commit, by the store's clock. */
+      ttlMs?: number;
       guard?: Guard;
       audit?: AuditLabel;
     }
   | { kind: "delete"; collection: Collection; key: string; guard?: Guard; audit?: AuditLabel }
   | { kind: "guard"; collection: Collection; key: string; guard: Guard }
+  /** Nothing in the collection was written after this revision: what was worked out from all of it still holds. */
+  | { kind: "unchanged"; collection: Collection; since: number }
   /** `data` is JSON text; it is stored and sent as it is. */
   | { kind: "append"; topic: string; data: string; source: string };
 
@@ -57,6 +71,21 @@ export interface Commit {
   ops: readonly Op[];
   /** The name stamped as `updated_by`; empty for nobody in particular. */
   by: string;
+  /**
+   * Makes it take effect once only: what it came to is kept beside it, with a note that the answer needs (JSON text),
+   * and the next one of this key is refused as `repeated`.
+   */
+  once?: Once & { note: string };
+}
+
+/** How long what a request came to is kept, in milliseconds: a day, as Stripe's API has it. */
+export const onceTtlMs = 24 * 60 * 60 * 1000;
+
+/** What is kept of a request that was made once: JSON, in the collection `idempotency`. */
+export interface KeptOnce {
+  fingerprint: string;
+  note: string;
+  results: readonly OpResult[];
 }
 
 /** A record without its value. Deleted ones stay as tombstones, so that a version is never used twice. */
@@ -66,6 +95,8 @@ export interface RecordHead {
   version: number;
   /** The store's revision that wrote this version. */
   revision: number;
+  /** The revision since which the record exists without a break. */
+  createRevision: number;
   contentType: string;
   /** SHA-256 of the value in hex; of a tombstone empty. */
   hash: string;
@@ -75,6 +106,13 @@ export interface RecordHead {
   updatedBy: string;
   /** The last sign of life, as far as it was flushed. */
   touchedAt: number;
+  /** From this time on (milliseconds) the record counts as deleted; 0: it does not end. */
+  expiresAt: number;
+}
+
+/** Whether a record is there at a time: neither deleted nor past its end. */
+export function isLive(head: RecordHead | undefined, now: number): head is RecordHead {
+  return head !== undefined && !head.deleted && (head.expiresAt === 0 || head.expiresAt > now);
 }
 
 export interface StoredRecord extends RecordHead {
@@ -113,8 +151,10 @@ export interface Heads {
   /** The newest audit row's id and its hash. */
   audit: number;
   auditHash: string;
-  /** Live records of each collection, so that counting never scans. */
+  /** Records of each collection that are not deleted, so that counting never scans. */
   live: Readonly<Record<Collection, number>>;
+  /** The last revision that wrote to each collection. */
+  changed: Readonly<Record<Collection, number>>;
 }
 
 export const emptyHeads: Heads = {
@@ -122,14 +162,22 @@ export const emptyHeads: Heads = {
   events: 0,
   audit: 0,
   auditHash: "",
-  live: Object.fromEntries(Object.keys(collections).map((name) => [name, 0])) as Record<Collection, number>,
+  live: zeros(),
+  changed: zeros(),
 };
 
-/** Why a commit changed nothing. `op` is the index of the operation whose guard failed. */
+function zeros(): Record<Collection, number> {
+  return Object.fromEntries(Object.keys(collections).map((name) => [name, 0])) as Record<Collection, number>;
+}
+
+/**
+ * Why a commit changed nothing. `op` is the index of the operation whose guard failed. `repeated`: the commit was made
+ * before, and `current` is the record that says what it came to.
+ */
 export interface Refusal {
   ok: false;
   op: number;
-  failure: "mismatch" | "absent" | "alive";
+  failure: "mismatch" | "absent" | "alive" | "lost" | "repeated";
   /** The record as it is now; a tombstone or nothing counts as version 0. */
   current: RecordHead | undefined;
 }

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { type Commit, type Op, type RecordHead, emptyHeads, entityTag, recordId } from "./commit.ts";
-import { type Before, chainHash, decide } from "./decide.ts";
+import { chainHash } from "./audit.ts";
+import { type Before, decide } from "./decide.ts";
 
 const put = (key: string, guard?: object): Op => ({
   kind: "put",

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { chainHash } from "./audit.ts";
 import {
   type AuditRow,
   type Collection,
@@ -6,6 +7,7 @@ import {
   type EventRow,
   type Guard,
   type Heads,
+  type KeptOnce,
   type Op,
   type OpResult,
   type Outcome,
@@ -13,10 +15,12 @@ import {
   type Refusal,
   collections,
   entityTag,
+  isLive,
+  onceTtlMs,
   recordId,
 } from "./commit.ts";
 
-/** Everything `decide` may know: the heads, and each record that the batch's operations name. */
+/** Everything `decide` may know: the heads, and each record that the batch names (`recordsOf`). */
 export interface Before {
   heads: Heads;
   /** By `recordId`; tombstones included, absent where a key was never written. */
@@ -49,7 +53,7 @@ export interface Decision {
  */
 export function decide(batch: readonly Commit[], before: Before, now: number): Decision {
   const state: Working = {
-    heads: { ...before.heads, live: { ...before.heads.live } },
+    heads: { ...before.heads, live: { ...before.heads.live }, changed: { ...before.heads.changed } },
     records: new Map(before.records),
     versions: [],
     events: [],
@@ -60,8 +64,14 @@ export function decide(batch: readonly Commit[], before: Before, now: number): D
   return { heads, versions, events, audit, outcomes };
 }
 
+/** The records that a commit names, each as often as it does: what an adapter loads for `decide`. */
+export function* recordsOf(commit: Commit): Generator<{ collection: Collection; key: string }> {
+  if (commit.once) yield { collection: "idempotency", key: commit.once.key };
+  for (const op of commit.ops) if ("key" in op) yield op;
+}
+
 interface Working {
-  heads: { -readonly [K in keyof Heads]: Heads[K] } & { live: Record<Collection, number> };
+  heads: { -readonly [K in keyof Heads]: Heads[K] } & Record<"live" | "changed", Record<Collection, number>>;
   records: Map<string, RecordHead>;
   versions: VersionRow[];
   events: EventRow[];
@@ -70,25 +80,45 @@ interface Working {
 
 /** Guards are judged against the state before the commit, so that its operations cannot satisfy each other. */
 function decideOne(commit: Commit, state: Working, now: number): Outcome {
+  const { once } = commit;
+  if (once) {
+    const made = state.records.get(recordId("idempotency", once.key));
+    if (isLive(made, now)) return { ok: false, op: -1, failure: "repeated", current: made };
+  }
   for (const [index, op] of commit.ops.entries()) {
-    if (op.kind === "append" || op.guard === undefined) continue;
-    const current = state.records.get(recordId(op.collection, op.key));
-    const failure = judge(op.guard, current);
-    if (failure) return { ok: false, op: index, failure, current };
+    const refusal = refuse(op, state, now);
+    if (refusal) return { ok: false, op: index, ...refusal };
   }
   state.heads.revision += 1;
   const results = commit.ops.map((op) => perform(op, commit.by, state, now));
+  if (once) keep(once, results, state, now);
   return { ok: true, revision: state.heads.revision, results };
 }
 
+function refuse(op: Op, state: Working, now: number): Pick<Refusal, "failure" | "current"> | undefined {
+  if (op.kind === "unchanged") {
+    return state.heads.changed[op.collection] > op.since
+      ? { failure: "mismatch", current: undefined }
+      : undefined;
+  }
+  if (op.kind === "append" || op.guard === undefined) return undefined;
+  const record = state.records.get(recordId(op.collection, op.key));
+  const current = isLive(record, now) ? record : undefined;
+  const failure = judge(op.guard, current);
+  return failure && { failure, current: record };
+}
+
+/** @param current the record if it is live */
 function judge(guard: Guard, current: RecordHead | undefined): Refusal["failure"] | undefined {
-  const live = current !== undefined && !current.deleted;
-  if (guard.exists && !live) return "absent";
-  if (guard.version !== undefined && guard.version !== (live ? current.version : 0)) return "mismatch";
-  const tag = live ? entityTag(current.version, current.hash) : undefined;
+  if (guard.fence !== undefined && guard.fence !== current?.createRevision) return "lost";
+  if (guard.exists && !current) return "absent";
+  if (guard.ended && current) return "alive";
+  if (guard.version !== undefined && guard.version !== (current?.version ?? 0)) return "mismatch";
+  const tag = current && entityTag(current.version, current.hash);
   if (guard.match !== undefined && !names(guard.match, tag)) return "mismatch";
   if (guard.noneMatch !== undefined && names(guard.noneMatch, tag)) return "mismatch";
-  if (guard.untouchedSince !== undefined && live && current.touchedAt > guard.untouchedSince) return "alive";
+  if (guard.untouchedSince !== undefined && current && current.touchedAt > guard.untouchedSince)
+    return "alive";
   return undefined;
 }
 
@@ -100,6 +130,7 @@ export function names(tags: readonly string[] | "*", tag: string | undefined): b
 function perform(op: Op, by: string, state: Working, now: number): OpResult {
   switch (op.kind) {
     case "guard":
+    case "unchanged":
       return null;
     case "append": {
       state.heads.events += 1;
@@ -134,6 +165,7 @@ function write(
     key: op.key,
     version: (previous?.version ?? 0) + 1,
     revision: state.heads.revision,
+    createRevision: isLive(previous, now) ? previous.createRevision : state.heads.revision,
     contentType: deleted ? "" : op.contentType,
     hash: deleted ? "" : createHash("sha256").update(value).digest("hex"),
     size: value.length,
@@ -141,13 +173,34 @@ function write(
     updatedAt: now,
     updatedBy: by,
     touchedAt: !deleted && op.touch ? now : (previous?.touchedAt ?? 0),
+    expiresAt: !deleted && op.ttlMs !== undefined ? now + op.ttlMs : 0,
   };
   const wasLive = previous !== undefined && !previous.deleted;
   state.heads.live[op.collection] += Number(!deleted) - Number(wasLive);
+  state.heads.changed[op.collection] = record.revision;
   state.records.set(id, record);
   state.versions.push({ head: record, value });
   appendAudit(op, record, by, state, now);
   return record;
+}
+
+/** What the commit came to, for whoever sends it again. */
+function keep(
+  once: NonNullable<Commit["once"]>,
+  results: readonly OpResult[],
+  state: Working,
+  now: number,
+): void {
+  const kept: KeptOnce = { fingerprint: once.fingerprint, note: once.note, results };
+  const value = new TextEncoder().encode(JSON.stringify(kept));
+  const { key } = once;
+  const contentType = "application/json";
+  write(
+    { kind: "put", collection: "idempotency", key, value, contentType, ttlMs: onceTtlMs },
+    "",
+    state,
+    now,
+  );
 }
 
 function appendAudit(
@@ -165,20 +218,11 @@ function appendAudit(
     actor: by || "local",
     action: op.audit.action,
     resource: op.audit.resource,
-    detail: JSON.stringify({ version: record.version }),
+    detail: JSON.stringify({ version: record.version, ...op.audit.detail }),
     outcome: "ok" as const,
   };
   const hash = chainHash(state.heads.auditHash, row);
   state.audit.push({ ...row, hash });
   state.heads.audit = row.id;
   state.heads.auditHash = hash;
-}
-
-/**
- * The hash that ties an audit row to all rows before it: SHA-256 in hex over the previous row's hash and the
- * row as a JSON array, which unlike joined texts cannot be cut in two ways. The first row's previous hash is "".
- */
-export function chainHash(previous: string, row: Omit<AuditRow, "hash">): string {
-  const fields = [previous, row.id, row.at, row.actor, row.action, row.resource, row.detail, row.outcome];
-  return createHash("sha256").update(JSON.stringify(fields)).digest("hex");
 }

@@ -7,11 +7,16 @@ import type { Committed, Outcome } from "./commit.ts";
  *
  * @param absent what to say when an operation's record does not exist: `key not found: plan`
  * @param hint and what to do then
- * @throws KoorError `not_found`; `version_mismatch` with the current version (0: there is none)
+ * @throws KoorError `not_found`; `lease_lost`; `version_mismatch` with the current version (0: there is none)
  */
 export function expectCommitted(outcome: Outcome, absent = "not found", hint?: string): Committed {
   if (outcome.ok) return outcome;
   if (outcome.failure === "absent") throw new KoorError("not_found", absent, { hint });
+  if (outcome.failure === "lost") {
+    throw new KoorError("lease_lost", "the lease of Koor-Fence is lost: it has ended or was released", {
+      hint: "Nothing was written. Others may hold its paths by now: acquire it again and read before you write.",
+    });
+  }
   const current = outcome.current && !outcome.current.deleted ? outcome.current.version : 0;
   throw new KoorError(
     "version_mismatch",

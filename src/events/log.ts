@@ -14,6 +14,6 @@ export function eventLog(store: Store): Log {
       const { firstEvent, events } = await store.heads();
       return { first: firstEvent, last: events };
     },
-    watch: store.watch,
+    watch: (listener) => store.watch(({ events }) => listener(events)),
   };
 }

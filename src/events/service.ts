@@ -2,24 +2,24 @@ import { showTime } from "../contract/fields.ts";
 import { limits } from "../contract/limits.ts";
 import type { Handlers } from "../contract/operation.ts";
 import { RawJson } from "../contract/raw-json.ts";
-import type { EventRow } from "../core/commit.ts";
-import { expectCommitted } from "../core/guard.ts";
+import type { EventRow, Op } from "../core/commit.ts";
 import type { Store } from "../store/store.ts";
+import { appendedEvent, perform } from "../store/write.ts";
 import type { eventOperations } from "./contract.ts";
 import { patternOf } from "./pattern.ts";
 
 /** The event bus: what is published is appended to a log, which is what every subscriber reads. */
 export function eventService(store: Store): Handlers<typeof eventOperations> {
   return {
-    async publish({ body, caller }) {
+    async publish({ body, ...terms }) {
       const data = body.data instanceof RawJson ? body.data.text : JSON.stringify(body.data ?? null);
-      const outcome = await store.commit({
-        by: caller.name,
-        ops: [{ kind: "append", topic: body.topic, data, source: caller.name }],
-      });
-      const result = expectCommitted(outcome).results[0];
-      if (!result || !("event" in result)) throw new Error("the commit appended no event");
-      return showEvent(result.event);
+      const op: Op = { kind: "append", topic: body.topic, data, source: terms.caller.name };
+      return perform(
+        store,
+        terms,
+        () => ({ ops: [op], note: null }),
+        (results) => showEvent(appendedEvent(results)),
+      );
     },
 
     async history({ query }) {

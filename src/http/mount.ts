@@ -4,6 +4,7 @@ import { type Services, api } from "../contract/api.ts";
 import { check } from "../contract/check.ts";
 import { KoorError } from "../contract/errors.ts";
 import type { Caller, Input, Operation, StoredAnswer } from "../contract/operation.ts";
+import { oneAtATime } from "../core/one-at-a-time.ts";
 import type { Ledger } from "../metrics/ledger.ts";
 import { prometheusText, prometheusType } from "../metrics/prometheus.ts";
 import { readBody } from "./body.ts";
@@ -15,6 +16,8 @@ import {
   paramNames,
   parseBody,
   readCondition,
+  readFence,
+  readOnce,
   readParams,
   readQuery,
 } from "./request.ts";
@@ -39,6 +42,8 @@ export interface MountOptions {
 type Handler = (input: Input<Operation>) => Promise<unknown>;
 
 const nobody: Caller = Object.freeze({ name: "" });
+const noBytes = new Uint8Array();
+const inTurn = oneAtATime();
 const log = getLogger(["koor", "http"]);
 
 /** One route for each path of the contract, and for each depth of those that end in `{key...}`. */
@@ -99,6 +104,7 @@ function mountOperation(
   const noQuery: unknown = operation.query ? Object.freeze(check(operation.query, {}, "query")) : undefined;
   const names = paramNames(operation.path);
   const takesCondition = operation.conditional === true || operation.response === "bytes";
+  const writes = operation.method !== "GET" && !operation.anonymous;
 
   async function readInput(
     request: BunRequest,
@@ -120,11 +126,16 @@ function mountOperation(
       condition,
       caller,
     } as Input<Operation>;
-    if (!operation.body) return { input, bytesIn: 0, release() {} };
+    if (writes) input.fence = readFence(request.headers);
+    if (!operation.body) {
+      if (writes) input.once = readOnce(request, caller, noBytes);
+      return { input, bytesIn: 0, release() {} };
+    }
     input.contentType = operation.body.kind === "bytes" ? contentTypeOf(request) : "";
     const { bytes, release } = await readBody(request, operation.body.maxBytes);
     try {
       input.body = parseBody(operation.body, bytes);
+      if (writes) input.once = readOnce(request, caller, bytes);
     } catch (error) {
       release();
       throw error;
@@ -135,7 +146,10 @@ function mountOperation(
   async function answer(request: BunRequest): Promise<Sent & { bytesIn: number }> {
     const { input, bytesIn, release } = await readInput(request);
     try {
-      const result = await (handler as Handler)(input);
+      const { once } = input;
+      const handle = () => (handler as Handler)(input);
+      // A request that is sent again while the first one is under way waits for it.
+      const result = once ? await inTurn(once.key, handle) : await handle();
       const sent = operation.response === "bytes" ? sendStored(result as StoredAnswer) : sendJson(result);
       return { ...sent, bytesIn };
     } finally {

@@ -47,6 +47,7 @@ export function openApiDocument(): Json {
           schema: { type: "string" },
         },
         ...conditionParameters,
+        ...termParameters,
       },
       schemas: { Error: errorSchema },
     },
@@ -63,6 +64,14 @@ const conditionParameters = {
     "X-Koor-If-Version",
     "Only if the record has this version; 0: only if it does not exist.",
   ),
+};
+
+const termParameters = {
+  idempotencyKey: header(
+    "Idempotency-Key",
+    "Of this caller, method and path: sent again within 24 hours, the request changes nothing and gets the same answer.",
+  ),
+  fence: header("Koor-Fence", "`LEASE_ID:FENCE`: only while that lease is held."),
 };
 
 const errorSchema = {
@@ -89,6 +98,8 @@ function describe(noun: string, verb: string, operation: Operation): Json {
     : reading
       ? ["ifNoneMatch"]
       : [];
+  const writes = operation.method !== "GET" && !operation.anonymous;
+  const terms = writes ? Object.keys(termParameters) : [];
   return {
     operationId: `${noun}.${verb}`,
     tags: [noun],
@@ -97,10 +108,12 @@ function describe(noun: string, verb: string, operation: Operation): Json {
     parameters: [
       ...fieldsOf(operation.params, "path"),
       ...fieldsOf(operation.query, "query"),
-      ...["instanceToken", ...conditions].map((name) => ({ $ref: `#/components/parameters/${name}` })),
+      ...["instanceToken", ...conditions, ...terms].map((name) => ({
+        $ref: `#/components/parameters/${name}`,
+      })),
     ],
     ...(operation.body && { requestBody: requestBody(operation.body) }),
-    responses: { ...success(operation), ...refusals(operation, conditions.length > 0) },
+    responses: { ...success(operation), ...refusals(operation, conditions.length > 0, writes) },
   };
 }
 
@@ -146,10 +159,11 @@ function success(operation: Operation): Json {
   return { "200": { description: operation.summary, content: { "application/json": { schema } } } };
 }
 
-function refusals(operation: Operation, conditional: boolean): Json {
+function refusals(operation: Operation, conditional: boolean, writes: boolean): Json {
   const own = new Set<Reason>([...anywhere, ...(operation.errors ?? [])]);
   if (conditional && operation.conditional) own.add("version_mismatch");
   if (operation.body) own.add("too_large");
+  if (writes) own.add("key_reused").add("lease_lost");
   const byStatus = Map.groupBy(own, (reason) => reasons[reason].status);
   const content = { "application/json": { schema: { $ref: "#/components/schemas/Error" } } };
   return Object.fromEntries(

@@ -1,6 +1,7 @@
+import { createHash } from "node:crypto";
 import { check } from "../contract/check.ts";
 import { KoorError } from "../contract/errors.ts";
-import type { Body, Condition } from "../contract/operation.ts";
+import type { Body, Caller, Condition, Fence, Once } from "../contract/operation.ts";
 import { rawMembers } from "../contract/raw-json.ts";
 
 /** From a request to what a service takes: parameters, query, body and conditions, all checked. */
@@ -147,4 +148,44 @@ function entityTags(header: string, name: string, weak: boolean): readonly strin
     if (weak || !isWeak) tags.push(tag);
   }
   return tags;
+}
+
+/**
+ * What makes the request take effect once. The key is the caller's own: two instances that choose the same one, or the
+ * same one for two routes, do not meet.
+ * @throws KoorError `bad_request` for a key that is none
+ */
+export function readOnce(request: Request, caller: Caller, body: Uint8Array): Once | undefined {
+  const key = request.headers.get("idempotency-key");
+  if (key === null) return undefined;
+  if (!/^[\x20-\x7e]{1,255}$/.test(key)) {
+    throw new KoorError("bad_request", "Idempotency-Key must be 1 to 255 characters of printable ASCII", {
+      path: "Idempotency-Key",
+    });
+  }
+  const { pathname, search } = new URL(request.url);
+  const type = request.headers.get("content-type") ?? "";
+  return {
+    key: createHash("sha256")
+      .update(JSON.stringify([caller.instanceId ?? "", request.method, pathname, key]))
+      .digest("hex"),
+    fingerprint: createHash("sha256")
+      .update(JSON.stringify([search, type]))
+      .update(body)
+      .digest("hex"),
+  };
+}
+
+/** The lease under which the request writes. @throws KoorError `bad_request` for a header that is none */
+export function readFence(headers: Headers): Fence | undefined {
+  const header = headers.get("koor-fence");
+  if (header === null) return undefined;
+  const [, lease, fence] = /^([\w-]{1,64}):(\d{1,15})$/.exec(header.trim()) ?? [];
+  if (lease === undefined) {
+    throw new KoorError("bad_request", "Koor-Fence must be LEASE_ID:FENCE", {
+      path: "Koor-Fence",
+      hint: "Both are in the answer to koor-cli lease acquire.",
+    });
+  }
+  return { lease, fence: Number(fence) };
 }

@@ -1,18 +1,16 @@
 import { createHash } from "node:crypto";
 import { KoorError } from "../contract/errors.ts";
 import { showTime } from "../contract/fields.ts";
-import type { Caller, Handlers } from "../contract/operation.ts";
+import type { Caller, Handlers, Terms } from "../contract/operation.ts";
 import type { AuditLabel, Op, StoredRecord } from "../core/commit.ts";
 import { expectCommitted } from "../core/guard.ts";
 import { oneAtATime } from "../core/one-at-a-time.ts";
 import type { Store } from "../store/store.ts";
+import { perform } from "../store/write.ts";
 import type { instanceOperations } from "./contract.ts";
 
 /** Silence after which an instance counts as stale, in milliseconds. */
 export const staleAfter = 5 * 60 * 1000;
-
-/** How often a write is tried again when another came between its read and its commit. */
-const attempts = 10;
 
 /** What is stored of an instance. `status` is worked out of two facts, since a stale one may or may not have been active. */
 interface Profile {
@@ -77,25 +75,30 @@ export function instanceService({ store, now, newId }: InstanceOptions): Instanc
     return record;
   }
 
-  /** Reads, changes and writes, and does so again when another server was quicker. `null`: nothing to change. */
-  async function changeNow(id: string, action: string, by: string, edit: Edit) {
-    for (let attempt = 0; attempt < attempts; attempt++) {
+  /** Reads, changes and writes. @param answer what the caller is told of the profile that it comes to */
+  function changeNow<Answer>(
+    id: string,
+    action: string,
+    terms: Terms,
+    edit: Edit,
+    answer: (instance: ReturnType<typeof show>) => Answer,
+  ): Promise<Answer> {
+    const plan = async () => {
       const record = await read(id);
       const edited = edit(decode(record));
-      if (edited === null) return record;
+      if (edited === null) return { ops: [], note: answer(show(record)) };
       const guard = { version: record.version, exists: true };
       const op = { ...putInstance(id, edited, { action, resource: id }), guard };
-      const outcome = await store.commit({ by, ops: [op] });
-      if (outcome.ok) return { ...record, value: op.value };
-      if (outcome.failure === "absent") throw absent(id);
-    }
-    throw new KoorError("conflict", `instance ${id} is being changed by others all the time`, {
-      hint: "Try the same request again.",
-    });
+      return { ops: [op], note: answer(show({ ...record, value: op.value })), optimistic: true };
+    };
+    return perform(store, terms, plan, (_, note) => note);
   }
 
-  const change = (id: string, action: string, by: string, edit: Edit) =>
-    inTurn(id, () => changeNow(id, action, by, edit));
+  const change: typeof changeNow = (id, ...rest) => inTurn(id, () => changeNow(id, ...rest));
+
+  /** A change that nobody asked for by itself: a sign of life of the instance's own. */
+  const revive = (id: string, name: string, action: string, edit: Edit) =>
+    change(id, action, { caller: { name } }, edit, () => null).catch(departed);
 
   const alive = (id: string) => seen.set(id, now());
 
@@ -147,8 +150,8 @@ export function instanceService({ store, now, newId }: InstanceOptions): Instanc
       if (!record) throw unknownInstance();
       const profile = decode(record);
       alive(id);
-      if (!profile.activated) await change(id, "instance.activate", profile.name, activated).catch(departed);
-      else if (profile.stale) await change(id, "instance.recover", profile.name, recovered).catch(departed);
+      if (!profile.activated) await revive(id, profile.name, "instance.activate", activated);
+      else if (profile.stale) await revive(id, profile.name, "instance.recover", recovered);
       return { instanceId: id, name: profile.name };
     },
 
@@ -204,44 +207,35 @@ export function instanceService({ store, now, newId }: InstanceOptions): Instanc
       return show(await read(params.id));
     },
 
-    async update({ params, body, caller }) {
+    async update({ params: { id }, body, ...terms }) {
       const changes = Object.fromEntries(Object.entries(body).filter(([, value]) => value !== undefined));
-      return show(
-        await change(params.id, "instance.update", caller.name, (profile) => ({
-          ...profile,
-          ...changes,
-          stale: false,
-        })),
-      );
+      const edit: Edit = (profile) => ({ ...profile, ...changes, stale: false });
+      return change(id, "instance.update", terms, edit, (instance) => instance);
     },
 
-    async heartbeat({ params, caller }) {
-      await change(params.id, "instance.recover", caller.name, recovered);
-      alive(params.id);
-      return { id: params.id, status: "ok" as const };
+    async heartbeat({ params: { id }, ...terms }) {
+      const answer = { id, status: "ok" as const };
+      await change(id, "instance.recover", terms, recovered, () => answer);
+      alive(id);
+      return answer;
     },
 
-    async activate({ params, caller }) {
-      await change(params.id, "instance.activate", caller.name, activated);
-      alive(params.id);
-      return { id: params.id, status: "active" as const };
+    async activate({ params: { id }, ...terms }) {
+      const answer = { id, status: "active" as const };
+      await change(id, "instance.activate", terms, activated, () => answer);
+      alive(id);
+      return answer;
     },
 
-    async capabilities({ params, body, caller }) {
-      const { capabilities } = body;
-      await change(params.id, "instance.capabilities", caller.name, (profile) => ({
-        ...profile,
-        capabilities,
-        stale: false,
-      }));
-      return { id: params.id, capabilities };
+    async capabilities({ params: { id }, body: { capabilities }, ...terms }) {
+      const edit: Edit = (profile) => ({ ...profile, capabilities, stale: false });
+      return change(id, "instance.capabilities", terms, edit, () => ({ id, capabilities }));
     },
 
-    async delete({ params: { id }, caller }) {
-      const { token_hash } = decode(await read(id));
-      const outcome = await store.commit({
-        by: caller.name,
-        ops: [
+    async delete({ params: { id }, ...terms }) {
+      const plan = async () => {
+        const { token_hash } = decode(await read(id));
+        const ops: Op[] = [
           {
             kind: "delete",
             collection: "instances",
@@ -250,11 +244,12 @@ export function instanceService({ store, now, newId }: InstanceOptions): Instanc
             audit: { action: "instance.deregister", resource: id },
           },
           { kind: "delete", collection: "instance_tokens", key: token_hash },
-        ],
-      });
-      expectCommitted(outcome, `instance not found: ${id}`);
+        ];
+        return { ops, note: { deleted: id }, absent: `instance not found: ${id}` };
+      };
+      const answer = await perform(store, terms, plan, (_, note) => note);
       seen.delete(id);
-      return { deleted: id };
+      return answer;
     },
 
     markStale,

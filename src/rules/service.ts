@@ -1,18 +1,16 @@
 import { KoorError } from "../contract/errors.ts";
 import { showTime } from "../contract/fields.ts";
-import type { Caller, Condition, Handlers } from "../contract/operation.ts";
+import type { Condition, Handlers, Terms } from "../contract/operation.ts";
 import type { Op, StoredRecord } from "../core/commit.ts";
-import { expectCommitted, isConditional } from "../core/guard.ts";
+import { isConditional } from "../core/guard.ts";
 import { oneAtATime } from "../core/one-at-a-time.ts";
 import type { Store } from "../store/store.ts";
+import { perform } from "../store/write.ts";
 import { type NewRule, type Rule, projectRules, type ruleOperations, source as sources } from "./contract.ts";
 import { BudgetExceeded, type RuleEngine, RuleEngineBusy, RuleEngineClosed, withMessage } from "./engine.ts";
 
 /** Rules of this project apply to every project. */
 export const globalProject = "_global";
-
-/** How often a write is tried again when another came between its read and its commit. */
-const attempts = 10;
 
 export interface RuleOptions {
   store: Store;
@@ -26,15 +24,15 @@ export interface RuleOptions {
  * version, and a reader never sees half of an old set and half of a new one.
  */
 export function ruleService({ store, engine, now }: RuleOptions): Handlers<typeof ruleOperations> {
-  /** Reads the sets, changes them and writes them together, again when another server was quicker. */
-  async function changeNow(
+  /** Reads the sets, changes them and writes them together. */
+  function changeNow<Answer>(
     projects: readonly string[],
     action: string,
-    caller: Caller,
     edit: (rules: Map<string, readonly Rule[]>) => Map<string, readonly Rule[]>,
-    condition: Condition = {},
-  ): Promise<void> {
-    for (let attempt = 0; attempt < attempts; attempt++) {
+    { condition = {}, ...terms }: Terms & { condition?: Condition },
+    answer: Answer,
+  ): Promise<Answer> {
+    const plan = async () => {
       const records = await Promise.all(projects.map((project) => store.get("rules", project)));
       const before = new Map(projects.map((project, index) => [project, decode(records[index])]));
       const edited = edit(before);
@@ -56,20 +54,14 @@ export function ruleService({ store, engine, now }: RuleOptions): Handlers<typeo
           audit: { action, resource: project },
         };
       });
-      const outcome = await store.commit({ by: caller.name, ops });
-      if (outcome.ok || isConditional(condition)) {
-        expectCommitted(outcome);
-        return;
-      }
-    }
-    throw new KoorError("conflict", "the rules are being changed by others all the time", {
-      hint: "Try the same request again.",
-    });
+      return { ops, note: answer, optimistic: !isConditional(condition) };
+    };
+    return perform(store, terms, plan, (_, note) => note);
   }
 
   /** A change can span projects, so all of them go in one line. */
   const inTurn = oneAtATime();
-  const change = (...all: Parameters<typeof changeNow>) => inTurn("rules", () => changeNow(...all));
+  const change: typeof changeNow = (...all) => inTurn("rules", () => changeNow(...all));
 
   async function rulesOf(project: string): Promise<readonly Rule[]> {
     return decode(await store.get("rules", project));
@@ -96,9 +88,13 @@ export function ruleService({ store, engine, now }: RuleOptions): Handlers<typeo
     ...more,
   });
 
-  async function judge(project: string, rule_id: string, status: "accepted" | "rejected", caller: Caller) {
+  async function judge(
+    { project, rule_id }: { project: string; rule_id: string },
+    status: "accepted" | "rejected",
+    terms: Terms,
+  ) {
     const action = status === "accepted" ? "rule.accept" : "rule.reject";
-    await change([project], action, caller, (sets) => {
+    const edit = (sets: Map<string, readonly Rule[]>) => {
       const rules = sets.get(project) ?? [];
       if (!rules.some((rule) => rule.rule_id === rule_id && rule.status === "proposed")) {
         throw new KoorError("not_found", `no proposed rule ${rule_id} in project ${project}`, {
@@ -108,8 +104,8 @@ export function ruleService({ store, engine, now }: RuleOptions): Handlers<typeo
       return new Map([
         [project, rules.map((rule) => (rule.rule_id === rule_id ? { ...rule, status } : rule))],
       ]);
-    });
-    return { project, rule_id, status };
+    };
+    return change([project], action, edit, terms, { project, rule_id, status });
   }
 
   return {
@@ -118,18 +114,17 @@ export function ruleService({ store, engine, now }: RuleOptions): Handlers<typeo
       return { project, rules: rules.filter((rule) => forStack(rule, query.stack)) };
     },
 
-    async replace({ params: { project }, body, condition, caller }) {
+    async replace({ params: { project }, body, ...terms }) {
       refuseTwins(body.map((rule) => rule.rule_id));
       await checkPatterns(body);
       const fresh = body.map((rule) => complete(rule, project, {}));
-      await change(
+      return change(
         [project],
         "rules.put",
-        caller,
         (sets) => new Map([[project, [...others(sets.get(project) ?? [], fresh), ...fresh]]]),
-        condition,
+        terms,
+        { project, count: fresh.length },
       );
-      return { project, count: fresh.length };
     },
 
     async validate({ params: { project }, body }) {
@@ -144,16 +139,16 @@ export function ruleService({ store, engine, now }: RuleOptions): Handlers<typeo
       return { project, violations, count: violations.length, ...(truncated && { truncated }) };
     },
 
-    async propose({ body, caller }) {
+    async propose({ body, ...terms }) {
       const { project, proposed_by, context, ...rule } = body;
       await checkPatterns([rule]);
       const proposal = complete(rule, project, {
         source: "learned",
         status: "proposed",
-        proposed_by: caller.name || proposed_by,
+        proposed_by: terms.caller.name || proposed_by,
         context,
       });
-      await change([project], "rule.propose", caller, (sets) => {
+      const edit = (sets: Map<string, readonly Rule[]>) => {
         const rules = sets.get(project) ?? [];
         const twin = rules.find(({ rule_id }) => rule_id === rule.rule_id);
         if (twin && twin.status !== "rejected") {
@@ -166,12 +161,13 @@ export function ruleService({ store, engine, now }: RuleOptions): Handlers<typeo
           );
         }
         return new Map([[project, [...rules.filter((other) => other !== twin), proposal]]]);
-      });
-      return { project, rule_id: rule.rule_id, status: "proposed" as const };
+      };
+      const answer = { project, rule_id: rule.rule_id, status: "proposed" as const };
+      return change([project], "rule.propose", edit, terms, answer);
     },
 
-    accept: ({ params, caller }) => judge(params.project, params.rule_id, "accepted", caller),
-    reject: ({ params, caller }) => judge(params.project, params.rule_id, "rejected", caller),
+    accept: ({ params, ...terms }) => judge(params, "accepted", terms),
+    reject: ({ params, ...terms }) => judge(params, "rejected", terms),
 
     async export({ query }) {
       const wanted: readonly string[] = query.source
@@ -183,12 +179,12 @@ export function ruleService({ store, engine, now }: RuleOptions): Handlers<typeo
         .filter((rule) => rule.status === "accepted" && wanted.includes(rule.source));
     },
 
-    async import({ body, caller }) {
+    async import({ body, ...terms }) {
       refuseTwins(body.map((rule) => JSON.stringify([rule.project, rule.rule_id])));
       await checkPatterns(body);
       const incoming = Map.groupBy(body, (rule) => rule.project || globalProject);
       if (incoming.size === 0) return { imported: 0 };
-      await change([...incoming.keys()], "rules.import", caller, (sets) => {
+      const edit = (sets: Map<string, readonly Rule[]>) => {
         const merged = new Map<string, readonly Rule[]>();
         for (const [project, rules] of incoming) {
           const fresh = rules.map(({ project: _, source, context, proposed_by, ...rule }) =>
@@ -199,8 +195,8 @@ export function ruleService({ store, engine, now }: RuleOptions): Handlers<typeo
           merged.set(project, [...kept, ...fresh]);
         }
         return merged;
-      });
-      return { imported: body.length };
+      };
+      return change([...incoming.keys()], "rules.import", edit, terms, { imported: body.length });
     },
   };
 }

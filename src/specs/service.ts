@@ -1,10 +1,11 @@
 import { KoorError } from "../contract/errors.ts";
 import { showTime } from "../contract/fields.ts";
 import type { Handlers } from "../contract/operation.ts";
+import type { Op } from "../core/commit.ts";
 import { joinKey, splitKey } from "../core/composite-key.ts";
-import { expectCommitted } from "../core/guard.ts";
 import type { Store } from "../store/store.ts";
-import { readStored, writtenRecord } from "../store/values.ts";
+import { readStored } from "../store/values.ts";
+import { perform, writtenRecord } from "../store/write.ts";
 import type { specOperations } from "./contract.ts";
 
 // A name from a request never stands in a command: agents run those.
@@ -46,41 +47,43 @@ export function specService(store: Store): Handlers<typeof specOperations> {
       );
     },
 
-    async put({ params, body, condition, caller }) {
+    async put({ params, body, condition, ...terms }) {
       if (body.length === 0) throw new KoorError("bad_request", "empty body", { path: "body" });
-      const outcome = await store.commit({
-        by: caller.name,
-        ops: [
-          {
-            kind: "put",
-            collection: "specs",
-            key: joinKey(params.project, params.name),
-            value: body,
-            contentType: "application/json",
-            guard: condition,
-            audit: { action: "spec.put", resource: label(params) },
-          },
-        ],
-      });
-      const { version, hash, updatedAt } = writtenRecord(expectCommitted(outcome));
-      return { project: params.project, name: params.name, version, hash, updated_at: showTime(updatedAt) };
+      const op: Op = {
+        kind: "put",
+        collection: "specs",
+        key: joinKey(params.project, params.name),
+        value: body,
+        contentType: "application/json",
+        guard: condition,
+        audit: { action: "spec.put", resource: label(params) },
+      };
+      return perform(
+        store,
+        terms,
+        () => ({ ops: [op], note: null }),
+        (results) => {
+          const { version, hash, updatedAt } = writtenRecord(results);
+          return { ...params, version, hash, updated_at: showTime(updatedAt) };
+        },
+      );
     },
 
-    async delete({ params, condition, caller }) {
-      const outcome = await store.commit({
-        by: caller.name,
-        ops: [
-          {
-            kind: "delete",
-            collection: "specs",
-            key: joinKey(params.project, params.name),
-            guard: { ...condition, exists: true },
-            audit: { action: "spec.delete", resource: label(params) },
-          },
-        ],
-      });
-      expectCommitted(outcome, absent(params), listHint);
-      return { deleted: label(params) };
+    async delete({ params, condition, ...terms }) {
+      const op: Op = {
+        kind: "delete",
+        collection: "specs",
+        key: joinKey(params.project, params.name),
+        guard: { ...condition, exists: true },
+        audit: { action: "spec.delete", resource: label(params) },
+      };
+      const plan = { ops: [op], note: null, absent: absent(params), hint: listHint };
+      return perform(
+        store,
+        terms,
+        () => plan,
+        () => ({ deleted: label(params) }),
+      );
     },
   };
 }

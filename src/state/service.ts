@@ -1,10 +1,10 @@
 import { KoorError } from "../contract/errors.ts";
 import { showTime } from "../contract/fields.ts";
 import type { Handlers } from "../contract/operation.ts";
-import type { RecordHead } from "../core/commit.ts";
-import { expectCommitted } from "../core/guard.ts";
-import { readStored, writtenRecord } from "../store/values.ts";
+import type { Op, RecordHead } from "../core/commit.ts";
 import type { Store } from "../store/store.ts";
+import { readStored } from "../store/values.ts";
+import { perform, writtenRecord } from "../store/write.ts";
 import type { stateOperations } from "./contract.ts";
 
 const listHint = "List the keys: koor-cli state list";
@@ -21,43 +21,43 @@ export function stateService(store: Store): Handlers<typeof stateOperations> {
       return readStored(store, "state", params.key, condition, `key not found: ${params.key}`, listHint);
     },
 
-    async put({ params, body, contentType, condition, caller }) {
+    async put({ params: { key }, body, contentType, condition, ...terms }) {
       if (body.length === 0) throw new KoorError("bad_request", "empty body", { path: "body" });
-      const { key } = params;
-      const outcome = await store.commit({
-        by: caller.name,
-        ops: [
-          {
-            kind: "put",
-            collection: "state",
-            key,
-            value: body,
-            contentType,
-            guard: condition,
-            audit: { action: "state.put", resource: key },
-          },
-        ],
-      });
-      const record = writtenRecord(expectCommitted(outcome));
-      return { ...showHead(record), hash: record.hash };
+      const op: Op = {
+        kind: "put",
+        collection: "state",
+        key,
+        value: body,
+        contentType,
+        guard: condition,
+        audit: { action: "state.put", resource: key },
+      };
+      return perform(
+        store,
+        terms,
+        () => ({ ops: [op], note: null }),
+        (results) => {
+          const record = writtenRecord(results);
+          return { ...showHead(record), hash: record.hash };
+        },
+      );
     },
 
-    async delete({ params, condition, caller }) {
-      const { key } = params;
-      const outcome = await store.commit({
-        by: caller.name,
-        ops: [
-          {
-            kind: "delete",
-            collection: "state",
-            key,
-            guard: { ...condition, exists: true },
-            audit: { action: "state.delete", resource: key },
-          },
-        ],
-      });
-      expectCommitted(outcome, `key not found: ${key}`, listHint);
-      return { deleted: key };
+    async delete({ params: { key }, condition, ...terms }) {
+      const op: Op = {
+        kind: "delete",
+        collection: "state",
+        key,
+        guard: { ...condition, exists: true },
+        audit: { action: "state.delete", resource: key },
+      };
+      const plan = { ops: [op], note: null, absent: `key not found: ${key}`, hint: listHint };
+      return perform(
+        store,
+        terms,
+        () => plan,
+        () => ({ deleted: key }),
+      );
     },
   };
 }

@@ -1,5 +1,15 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import type { Collection, Commit, Guard, Op, Outcome } from "../core/commit.ts";
+import {
+  type Collection,
+  type Commit,
+  type Committed,
+  type Guard,
+  type KeptOnce,
+  type Op,
+  type Outcome,
+  type RecordHead,
+  onceTtlMs,
+} from "../core/commit.ts";
 import { compileGlob } from "../core/glob.ts";
 import { expectCommitted } from "../core/guard.ts";
 import type { Store } from "./store.ts";
@@ -280,10 +290,10 @@ export function testStore(name: string, open: () => Promise<OpenStore>): void {
 
       test("watchers hear of commits after they can be read", async () => {
         const heard = Promise.withResolvers<number>();
-        const unwatch = store.watch((last) => {
+        const unwatch = store.watch(({ events }) => {
           void store
             .events({ order: "newest", limit: 1 })
-            .then(([event]) => heard.resolve((event?.id ?? 0) - last));
+            .then(([event]) => heard.resolve((event?.id ?? 0) - events));
         });
         await store.commit(commit(publish("t")));
         expect(await heard.promise).toBe(0);
@@ -349,6 +359,121 @@ export function testStore(name: string, open: () => Promise<OpenStore>): void {
         expect(await store.head("instances", "nobody")).toBeUndefined();
         const silent = put("i", "b", { untouchedSince: 450 }, "instances");
         expect(await store.commit(commit(silent))).toMatchObject({ ok: false, failure: "alive" });
+      });
+    });
+
+    describe("lifetimes, and commits that take effect once", () => {
+      const lease = (key: string, ttlMs: number, guard?: Guard): Op => ({
+        ...(put(key, "{}", guard, "leases") as Extract<Op, { kind: "put" }>),
+        ttlMs,
+      });
+      const fence = (key: string, revision: number): Op => ({
+        kind: "guard",
+        collection: "leases",
+        key,
+        guard: { fence: revision },
+      });
+
+      test("a record past its end counts as deleted, by the store's clock", async () => {
+        opened.clock.now = 1000;
+        await store.commit(commit(lease("l", 500)));
+        expect(await store.head("leases", "l")).toMatchObject({ expiresAt: 1500, deleted: false });
+        opened.clock.now = 1499;
+        expect((await store.commit(commit(put("a", "1"), fence("l", 1)))).ok).toBe(true);
+        expect(await store.commit(commit(lease("l", 500, { ended: true })))).toMatchObject({
+          failure: "alive",
+        });
+        opened.clock.now = 1500;
+        expect(await store.commit(commit(put("a", "2"), fence("l", 1)))).toMatchObject({
+          failure: "lost",
+          op: 1,
+        });
+        expect(text((await store.get("state", "a"))?.value)).toBe("1");
+        expect((await store.commit(commit(lease("l", 500, { ended: true })))).ok).toBe(true);
+      });
+
+      test("a fence holds while the record exists without a break, whatever is written to it", async () => {
+        await store.commit(commit(lease("l", 500)));
+        const { createRevision } = (await store.head("leases", "l")) as RecordHead;
+        await store.commit(commit(lease("l", 900)));
+        expect((await store.commit(commit(fence("l", createRevision)))).ok).toBe(true);
+        await store.commit(commit({ ...remove("l"), collection: "leases" } as Op));
+        await store.commit(commit(lease("l", 500)));
+        expect(await store.commit(commit(fence("l", createRevision)))).toMatchObject({ failure: "lost" });
+        expect((await store.head("leases", "l"))?.createRevision).toBeGreaterThan(createRevision);
+      });
+
+      test("what has ended is removed and no longer counted, the rest stays", async () => {
+        opened.clock.now = 1000;
+        await store.commit(commit(lease("a", 10), lease("b", 20), put("c", "1", undefined, "leases")));
+        expect(await store.dropExpired("leases", 1010)).toBe(1);
+        expect((await store.list("leases")).map(({ key }) => key)).toEqual(["b", "c"]);
+        expect((await store.heads()).live.leases).toBe(2);
+        expect(await store.dropExpired("leases", 1010)).toBe(0);
+      });
+
+      test("of collections whose keys are never used twice no tombstone stays", async () => {
+        await store.commit(commit(put("l", "1", undefined, "leases")));
+        await store.commit(commit({ ...remove("l"), collection: "leases" } as Op));
+        expect(await store.head("leases", "l")).toBeUndefined();
+        expect((await store.heads()).live.leases).toBe(0);
+      });
+
+      test("a collection that is unchanged since a revision, and one that is not", async () => {
+        await store.commit(commit(put("a", "1", undefined, "leases")));
+        const { revision } = await store.heads();
+        const unchanged: Op = { kind: "unchanged", collection: "leases", since: revision };
+        expect((await store.commit(commit(unchanged, put("s", "1")))).ok).toBe(true);
+        expect((await store.commit(commit(unchanged, put("b", "1", undefined, "leases")))).ok).toBe(true);
+        expect(await store.commit(commit(unchanged, put("s", "2")))).toMatchObject({ ok: false, op: 0 });
+        expect(text((await store.get("state", "s"))?.value)).toBe("1");
+      });
+
+      test("a commit under a key takes effect once, also within one batch, until the key is forgotten (IDEM-1)", async () => {
+        const once = { key: "k", fingerprint: "f", note: '"n"' };
+        const twice = await Promise.all([
+          store.commit({ ...commit(put("a", "1"), publish("t")), once }),
+          store.commit({ ...commit(put("a", "2"), publish("t")), once }),
+        ]);
+        expect(twice).toMatchObject([{ ok: true }, { ok: false, failure: "repeated" }]);
+        const kept = JSON.parse(text((await store.get("idempotency", "k"))?.value) as string) as KeptOnce;
+        const { results } = twice[0] as Committed;
+        expect(kept).toEqual({ fingerprint: "f", note: '"n"', results: [...results] });
+        opened.clock.now += onceTtlMs;
+        expect((await store.commit({ ...commit(put("a", "3")), once })).ok).toBe(true);
+        expect(await store.head("state", "a")).toMatchObject({ version: 2 });
+        expect((await store.heads()).events).toBe(1);
+      });
+
+      test("a commit that fails its guard leaves its key free", async () => {
+        const once = { key: "k", fingerprint: "f", note: "null" };
+        expect((await store.commit({ ...commit(put("a", "1", { version: 7 })), once })).ok).toBe(false);
+        expect((await store.commit({ ...commit(put("a", "1")), once })).ok).toBe(true);
+      });
+    });
+
+    describe("the audit log", () => {
+      test("is read in both directions, by the topics of what changed", async () => {
+        opened.clock.now = 7;
+        await store.commit(commit(put("a/b", "1"), put("a/c", "1")));
+        await store.commit(commit(remove("a/b")));
+        const ids = async (query: Partial<Parameters<Store["audit"]>[0]>) =>
+          (await store.audit({ order: "oldest", limit: 10, ...query })).map(({ id }) => id);
+        expect(await ids({})).toEqual([1, 2, 3]);
+        expect(await ids({ order: "newest", limit: 2 })).toEqual([3, 2]);
+        expect(await ids({ after: 1, limit: 1 })).toEqual([2]);
+        expect(await ids({ topic: compileGlob("state.a/b") })).toEqual([1, 3]);
+        expect(await ids({ order: "newest", topic: compileGlob("state.a/?"), limit: 2 })).toEqual([3, 2]);
+        expect(await ids({ topic: compileGlob("specs.*") })).toEqual([]);
+        expect((await store.audit({ order: "newest", limit: 1 }))[0]).toMatchObject({
+          at: 7,
+          actor: "tester",
+          action: "state.delete",
+          resource: "a/b",
+          detail: '{"version":2}',
+          outcome: "ok",
+        });
+        expect(await store.heads()).toMatchObject({ audit: 3, firstAudit: 1 });
       });
     });
 

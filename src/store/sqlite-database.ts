@@ -2,9 +2,10 @@ import { Database, type Statement } from "bun:sqlite";
 import { KoorError } from "../contract/errors.ts";
 import { emptyHeads } from "../core/commit.ts";
 import initial from "./migrations/0001-initial.sql" with { type: "text" };
+import lifetimes from "./migrations/0002-lifetimes.sql" with { type: "text" };
 
 /** In order; the number of those applied is the database's `user_version`. */
-const migrations = [initial];
+const migrations = [initial, lifetimes];
 
 /**
  * Opens the database file and sets what a connection needs.

@@ -1,16 +1,19 @@
 import type { Database, SQLQueryBindings } from "bun:sqlite";
-import type { Collection, EventRow, Heads, RecordHead, StoredRecord } from "../core/commit.ts";
+import { changeTopic } from "../core/audit.ts";
+import type { AuditRow, Collection, EventRow, RecordHead, StoredRecord } from "../core/commit.ts";
 import { bounds, prefixEnd } from "./key-range.ts";
 import { closeDatabase } from "./sqlite-database.ts";
 import {
   type EventHeadRow,
   type RecordRow,
+  auditColumns,
   readEvent,
   readHead,
+  readHeads,
   recordColumns,
   versionColumns,
 } from "./sqlite-rows.ts";
-import { type EventQuery, type KeyRange, type StoreHeads, eventPageBytes } from "./store.ts";
+import { type AuditQuery, type EventQuery, type KeyRange, type StoreHeads, eventPageBytes } from "./store.ts";
 
 type ValueRow = RecordRow & { value: Uint8Array };
 
@@ -81,9 +84,19 @@ export class SqliteReader {
 
   heads(): StoreHeads {
     this.#begin();
-    const row = this.#sql.heads.get() as { epoch: string; heads: string; first: number | null };
-    const heads = JSON.parse(row.heads) as Heads;
-    return { ...heads, epoch: row.epoch, firstEvent: row.first ?? heads.events + 1 };
+    const row = this.#sql.heads.get() as {
+      epoch: string;
+      heads: string;
+      first_event: number | null;
+      first_audit: number | null;
+    };
+    const heads = readHeads(row.heads);
+    return {
+      ...heads,
+      epoch: row.epoch,
+      firstEvent: row.first_event ?? heads.events + 1,
+      firstAudit: row.first_audit ?? heads.audit + 1,
+    };
   }
 
   /**
@@ -119,6 +132,29 @@ export class SqliteReader {
     }
   }
 
+  async audit({ order, limit, after = 0, topic }: AuditQuery): Promise<AuditRow[]> {
+    const descending = order === "newest";
+    const sql = this.#db.query(
+      `select ${auditColumns} from audit where id > ? and id ${descending ? "<" : ">"} ?
+         order by id ${descending ? "desc" : "asc"} limit ?`,
+    );
+    const found: AuditRow[] = [];
+    let cursor = descending ? Number.MAX_SAFE_INTEGER : after;
+    for (;;) {
+      const pageRows = topic ? scanRows : limit - found.length;
+      const rows = sql.all(after, cursor, pageRows) as AuditRow[];
+      for (const row of rows) {
+        if (topic && !topic.test(changeTopic(row))) continue;
+        found.push(row);
+        if (found.length === limit) return found;
+      }
+      const last = rows.at(-1);
+      if (!last || rows.length < pageRows) return found;
+      cursor = last.id;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
   close(): void {
     this.endSnapshot();
     closeDatabase(this.#db, this.#sql);
@@ -144,7 +180,10 @@ function prepare(db: Database) {
     ),
     list: db.prepare(`select ${recordColumns} ${list}`),
     listValues: db.prepare(`select ${current} ${list}`),
-    heads: db.prepare("select epoch, heads, (select min(id) from events) as first from heads where id = 1"),
+    heads: db.prepare(
+      `select epoch, heads, (select min(id) from events) as first_event, (select min(id) from audit) as first_audit
+         from heads where id = 1`,
+    ),
     eventData: db.prepare("select data from events where id = ?"),
   };
 }

@@ -1,12 +1,12 @@
-import type { Collection, EventRow, RecordHead } from "../core/commit.ts";
+import { type Collection, type EventRow, type Heads, type RecordHead, emptyHeads } from "../core/commit.ts";
 
 /** Rows as SQLite gives them, and as Koor knows them. */
 
 const versionFields = `collection, key, version, revision, content_type, hash, size, deleted, updated_at, updated_by`;
 
-export const recordColumns = `${versionFields}, touched_at`;
-/** A version has no signs of life of its own. */
-export const versionColumns = `${versionFields}, 0 as touched_at`;
+export const recordColumns = `${versionFields}, touched_at, create_revision, expires_at`;
+/** A version has no signs of life and no lifetime of its own. */
+export const versionColumns = `${versionFields}, 0 as touched_at, 0 as create_revision, 0 as expires_at`;
 
 export interface RecordRow {
   collection: string;
@@ -20,6 +20,8 @@ export interface RecordRow {
   updated_at: number;
   updated_by: string;
   touched_at: number;
+  create_revision: number;
+  expires_at: number;
 }
 
 export function readHead(row: RecordRow): RecordHead {
@@ -28,6 +30,7 @@ export function readHead(row: RecordRow): RecordHead {
     key: row.key,
     version: row.version,
     revision: row.revision,
+    createRevision: row.create_revision,
     contentType: row.content_type,
     hash: row.hash,
     size: row.size,
@@ -35,6 +38,7 @@ export function readHead(row: RecordRow): RecordHead {
     updatedAt: row.updated_at,
     updatedBy: row.updated_by,
     touchedAt: row.touched_at,
+    expiresAt: row.expires_at,
   };
 }
 
@@ -47,4 +51,17 @@ export interface EventHeadRow {
 
 export function readEvent(row: EventHeadRow, data: string): EventRow {
   return { id: row.id, topic: row.topic, data, source: row.source, createdAt: row.created_at };
+}
+
+/** Named as the fields of an `AuditRow`. */
+export const auditColumns = "id, at, actor, action, resource, detail, outcome, hash";
+
+/** Heads as they were written, perhaps by a Koor that knew fewer collections. */
+export function readHeads(json: string): Heads {
+  const heads = JSON.parse(json) as Heads;
+  return {
+    ...heads,
+    live: { ...emptyHeads.live, ...heads.live },
+    changed: { ...emptyHeads.changed, ...heads.changed },
+  };
 }

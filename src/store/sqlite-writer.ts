@@ -7,11 +7,12 @@ import {
   collections,
   recordId,
 } from "../core/commit.ts";
-import { type Before, type Decision, type VersionRow, decide } from "../core/decide.ts";
+import { type Before, type Decision, type VersionRow, decide, recordsOf } from "../core/decide.ts";
 import { closeDatabase, openDatabase } from "./sqlite-database.ts";
-import { type RecordRow, readHead, recordColumns } from "./sqlite-rows.ts";
+import { type RecordRow, auditColumns, readHead, readHeads, recordColumns } from "./sqlite-rows.ts";
+import type { Newest } from "./store.ts";
 
-/** Events removed in one transaction: a bite of some milliseconds, after which waiting commits go first. */
+/** Rows removed in one transaction: a bite of some milliseconds, after which waiting commits go first. */
 const trimBite = 1000;
 
 /** The one connection that writes. Synchronous; it runs in a worker, so that no request waits for a disk. */
@@ -24,13 +25,14 @@ export class SqliteWriter {
     this.#sql = prepare(this.#db);
   }
 
-  /** One batch, one transaction, one fsync. Returns the outcomes and the newest event's id. */
-  transact(batch: readonly Commit[], now: number): { outcomes: Outcome[]; lastEvent: number } {
+  /** One batch, one transaction, one fsync. Returns the outcomes and where the logs end. */
+  transact(batch: readonly Commit[], now: number): { outcomes: Outcome[]; newest: Newest } {
     return this.#db
       .transaction(() => {
         const decision = decide(batch, this.#load(batch), now);
         this.#apply(decision);
-        return { outcomes: decision.outcomes, lastEvent: decision.heads.events };
+        const { events, audit } = decision.heads;
+        return { outcomes: decision.outcomes, newest: { events, audit } };
       })
       .immediate();
   }
@@ -39,6 +41,25 @@ export class SqliteWriter {
     this.#db
       .transaction(() => {
         for (const [key, at] of times) this.#sql.touch.run(at, collection, key);
+      })
+      .immediate();
+  }
+
+  /** Removes one bite of the records that have ended; returns how many went. */
+  dropExpired(collection: Collection, at: number): number {
+    return this.#db
+      .transaction(() => {
+        const rows = this.#sql.expired.all(collection, at, trimBite) as { key: string }[];
+        for (const { key } of rows) {
+          this.#sql.forget.run(collection, key);
+          this.#sql.remove.run(collection, key);
+        }
+        if (rows.length > 0) {
+          const heads = this.#heads();
+          const live = { ...heads.live, [collection]: heads.live[collection] - rows.length };
+          this.#sql.setHeads.run(JSON.stringify({ ...heads, live } satisfies Heads));
+        }
+        return rows.length;
       })
       .immediate();
   }
@@ -55,17 +76,16 @@ export class SqliteWriter {
   }
 
   #heads(): Heads {
-    return JSON.parse((this.#sql.heads.get() as { heads: string }).heads) as Heads;
+    return readHeads((this.#sql.heads.get() as { heads: string }).heads);
   }
 
   #load(batch: readonly Commit[]): Before {
     const records: Before["records"] & Map<string, NonNullable<ReturnType<typeof readHead>>> = new Map();
     for (const commit of batch) {
-      for (const op of commit.ops) {
-        if (op.kind === "append") continue;
-        const id = recordId(op.collection, op.key);
+      for (const { collection, key } of recordsOf(commit)) {
+        const id = recordId(collection, key);
         if (records.has(id)) continue;
-        const row = this.#sql.record.get(op.collection, op.key) as RecordRow | null;
+        const row = this.#sql.record.get(collection, key) as RecordRow | null;
         if (row) records.set(id, readHead(row));
       }
     }
@@ -86,6 +106,12 @@ export class SqliteWriter {
   }
 
   #writeVersion({ head, value }: VersionRow): void {
+    const { history, tombstones } = collections[head.collection];
+    if (!history) this.#sql.forget.run(head.collection, head.key);
+    if (head.deleted && !tombstones) {
+      this.#sql.remove.run(head.collection, head.key);
+      return;
+    }
     const shared = [
       head.collection,
       head.key,
@@ -98,9 +124,9 @@ export class SqliteWriter {
       head.updatedAt,
       head.updatedBy,
     ] satisfies SQLQueryBindings[];
-    if (!collections[head.collection].history) this.#sql.forget.run(head.collection, head.key);
     const { lastInsertRowid } = this.#sql.version.run(...shared, value);
-    this.#sql.current.run(...shared, head.touchedAt, lastInsertRowid);
+    const { touchedAt, createRevision, expiresAt } = head;
+    this.#sql.current.run(...shared, touchedAt, createRevision, expiresAt, lastInsertRowid);
   }
 }
 
@@ -111,20 +137,23 @@ function prepare(db: Database) {
     setHeads: db.prepare("update heads set heads = ? where id = 1"),
     record: db.prepare(`select ${recordColumns} from records where collection = ? and key = ?`),
     forget: db.prepare("delete from versions where collection = ? and key = ?"),
+    remove: db.prepare("delete from records where collection = ? and key = ?"),
     version: db.prepare(
       `insert into versions (collection, key, version, revision, content_type, hash, size, deleted, updated_at,
          updated_by, value) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ),
     current: db.prepare(
       `insert or replace into records (collection, key, version, revision, content_type, hash, size, deleted,
-         updated_at, updated_by, touched_at, version_id) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+         updated_at, updated_by, touched_at, create_revision, expires_at, version_id)
+         values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ),
     touch: db.prepare(
       "update records set touched_at = max(touched_at, ?) where collection = ? and key = ? and deleted = 0",
     ),
     event: db.prepare("insert into events (id, topic, source, created_at, data) values (?, ?, ?, ?, ?)"),
-    audit: db.prepare(
-      "insert into audit (id, at, actor, action, resource, detail, outcome, hash) values (?, ?, ?, ?, ?, ?, ?, ?)",
+    audit: db.prepare(`insert into audit (${auditColumns}) values (?, ?, ?, ?, ?, ?, ?, ?)`),
+    expired: db.prepare(
+      "select key from records where collection = ? and expires_at > 0 and expires_at <= ? order by expires_at limit ?",
     ),
     trimEvents: db.prepare(
       "delete from events where id in (select id from events where id <= ? order by id limit ?)",

@@ -1,5 +1,6 @@
 import type { Collection, Commit, Outcome } from "../core/commit.ts";
 import { SqliteWriter } from "./sqlite-writer.ts";
+import type { Newest } from "./store.ts";
 
 /** The worker that holds the writing connection: one message in, one message out, in order. */
 
@@ -7,13 +8,15 @@ export type WriterRequest =
   | { kind: "open"; file: string; synchronous: "FULL" | "NORMAL" }
   | { kind: "transact"; batch: Commit[]; now: number }
   | { kind: "touch"; collection: Collection; times: ReadonlyMap<string, number> }
+  | { kind: "dropExpired"; collection: Collection; at: number }
   | { kind: "trimEvents"; keep: number }
   | { kind: "close" };
 
 export interface WriterResults {
   open: null;
-  transact: { outcomes: Outcome[]; lastEvent: number };
+  transact: { outcomes: Outcome[]; newest: Newest };
   touch: null;
+  dropExpired: number;
   trimEvents: number;
   close: null;
 }
@@ -34,6 +37,8 @@ function perform(request: WriterRequest): unknown {
     case "touch":
       writer.touch(request.collection, request.times);
       return null;
+    case "dropExpired":
+      return writer.dropExpired(request.collection, request.at);
     case "trimEvents":
       return writer.trimEvents(request.keep);
     case "close":

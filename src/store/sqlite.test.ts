@@ -3,7 +3,7 @@ import { afterEach, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { chainHash } from "../core/decide.ts";
+import { chainHash } from "../core/audit.ts";
 import type { AuditRow } from "../core/commit.ts";
 import { commit, publish, put, testStore } from "./conformance.ts";
 import { openSqlite } from "./sqlite.ts";

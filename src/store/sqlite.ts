@@ -7,7 +7,7 @@ import { migrate, openDatabase, translateError } from "./sqlite-database.ts";
 import { lockDirectory } from "./sqlite-lock.ts";
 import { SqliteReader } from "./sqlite-reader.ts";
 import type { WriterReply, WriterRequest, WriterResults } from "./sqlite-writer.worker.ts";
-import type { Store } from "./store.ts";
+import type { Newest, Store } from "./store.ts";
 
 export interface SqliteOptions {
   /** Made when missing. Holds `data.db` and the lock. */
@@ -48,12 +48,12 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
 }
 
 function assemble(reader: SqliteReader, writer: Writer, now: () => number, unlock: () => void): Store {
-  const listeners = new Set<(lastEvent: number) => void>();
+  const listeners = new Set<(newest: Newest) => void>();
   const committer = groupCommit(async (batch: Commit[]): Promise<Outcome[]> => {
-    const { outcomes, lastEvent } = await writer.ask({ kind: "transact", batch, now: now() });
+    const { outcomes, newest } = await writer.ask({ kind: "transact", batch, now: now() });
     // After the answers: whoever published hears of the commit before the subscribers do.
     queueMicrotask(() => {
-      for (const listener of listeners) listener(lastEvent);
+      for (const listener of listeners) listener(newest);
     });
     return outcomes;
   });
@@ -66,18 +66,13 @@ function assemble(reader: SqliteReader, writer: Writer, now: () => number, unloc
     list: async (collection, range = {}) => reader.list(collection, range),
     listValues: async (collection, range = {}) => reader.listValues(collection, range),
     events: (query) => reader.events(query),
+    audit: (query) => reader.audit(query),
     heads: async () => reader.heads(),
     touch: async (collection, times) => {
       await writer.ask({ kind: "touch", collection, times });
     },
-    trimEvents: async (keep) => {
-      let trimmed = 0;
-      for (;;) {
-        const bite = await writer.ask({ kind: "trimEvents", keep });
-        if (bite === 0) return trimmed;
-        trimmed += bite;
-      }
-    },
+    dropExpired: (collection, at) => inBites(() => writer.ask({ kind: "dropExpired", collection, at })),
+    trimEvents: (keep) => inBites(() => writer.ask({ kind: "trimEvents", keep })),
     watch: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -91,6 +86,16 @@ function assemble(reader: SqliteReader, writer: Writer, now: () => number, unloc
       unlock();
     },
   };
+}
+
+/** Bite by bite until there is nothing more to remove; commits that wait go between. */
+async function inBites(bite: () => Promise<number>): Promise<number> {
+  let removed = 0;
+  for (;;) {
+    const rows = await bite();
+    if (rows === 0) return removed;
+    removed += rows;
+  }
 }
 
 interface Writer {

@@ -1,4 +1,5 @@
 import type {
+  AuditRow,
   Collection,
   Commit,
   EventRow,
@@ -23,7 +24,7 @@ export interface Store {
   /** A record without its value; tombstones included. */
   head(collection: Collection, key: string): Promise<RecordHead | undefined>;
 
-  /** A live record with its value. */
+  /** A record with its value, unless it is deleted. One past its end may still be here: see `isLive`. */
   get(collection: Collection, key: string): Promise<StoredRecord | undefined>;
 
   /** One version of a record as it was stored; `undefined` for tombstones and for what was never or no longer kept. */
@@ -32,7 +33,7 @@ export interface Store {
   /** The kept versions of a record without their values, newest first, tombstones included. */
   history(collection: Collection, key: string, limit: number): Promise<RecordHead[]>;
 
-  /** Live records without their values, sorted by the bytes of their keys. */
+  /** Records that are not deleted, without their values, sorted by the bytes of their keys. */
   list(collection: Collection, range?: KeyRange): Promise<RecordHead[]>;
 
   /** As `list`, with the values. For collections of small records. */
@@ -41,23 +42,38 @@ export interface Store {
   /** Events that pass all filters, applied to the whole log. */
   events(query: EventQuery): Promise<EventRow[]>;
 
+  /** Audit rows that pass all filters, applied to the whole log. */
+  audit(query: AuditQuery): Promise<AuditRow[]>;
+
   /** Where the store stands now. */
   heads(): Promise<StoreHeads>;
 
   /** Notes signs of life (key -> milliseconds). No version, no audit row; never moves a time back. */
   touch(collection: Collection, times: ReadonlyMap<string, number>): Promise<void>;
 
+  /**
+   * Removes the records that ended by themselves before a time, without a word in the audit, in bites that leave room
+   * for commits. Only of collections without tombstones. Returns how many went.
+   */
+  dropExpired(collection: Collection, at: number): Promise<number>;
+
   /** Removes all events but the newest `keep`, in bites that leave room for commits. Returns how many went. */
   trimEvents(keep: number): Promise<number>;
 
   /**
-   * Calls back after commits, with the newest event's id. Coalesced, and only a hint: the log is the truth.
+   * Calls back after commits, with where the logs end. Coalesced, and only a hint: the logs are the truth.
    * Returns the function that ends it.
    */
-  watch(listener: (lastEvent: number) => void): () => void;
+  watch(listener: (newest: Newest) => void): () => void;
 
   /** Finishes what was accepted, then lets go of the engine. */
   close(): Promise<void>;
+}
+
+/** The newest ids of the logs. */
+export interface Newest {
+  events: number;
+  audit: number;
 }
 
 export interface KeyRange {
@@ -79,11 +95,22 @@ export interface EventQuery {
   source?: string | undefined;
 }
 
+export interface AuditQuery {
+  order: "newest" | "oldest";
+  limit: number;
+  /** Only ids above this. */
+  after?: number | undefined;
+  /** Over the topics under which changes are followed: `changeTopic`. */
+  topic?: Glob | undefined;
+}
+
 export interface StoreHeads extends Heads {
   /** Names this store's history: positions of another epoch mean nothing here. */
   epoch: string;
   /** The oldest event that is kept; `events + 1` when there is none. */
   firstEvent: number;
+  /** The oldest audit row that is kept; `audit + 1` when there is none. */
+  firstAudit: number;
 }
 
 /** A page of events ends early at this much data, so that a thousand events of 1 MiB do not become one answer. */

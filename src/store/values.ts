@@ -1,11 +1,11 @@
 import { KoorError } from "../contract/errors.ts";
 import type { Condition, StoredAnswer } from "../contract/operation.ts";
-import { type Collection, type Committed, type RecordHead, entityTag } from "../core/commit.ts";
+import { type Collection, entityTag } from "../core/commit.ts";
 import { names } from "../core/decide.ts";
 import type { Store } from "./store.ts";
 
 /**
- * What nouns of stored values (state, specs) have in common: reading one, and what a write came to.
+ * What nouns of stored values (state, specs) have in common.
  *
  * With `If-None-Match` the head is looked at first, so that a caller who has the value costs no read of it.
  * @throws KoorError `not_found` with the text `absent`, and what to do as `hint`
@@ -32,11 +32,4 @@ export async function readStored(
     version: record.version,
     hash: record.hash,
   };
-}
-
-/** The record that a commit's first operation wrote. */
-export function writtenRecord(committed: Committed): RecordHead {
-  const result = committed.results[0];
-  if (!result || !("record" in result)) throw new Error("the commit's first operation wrote no record");
-  return result.record;
 }

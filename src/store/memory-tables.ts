@@ -1,0 +1,111 @@
+import {
+  type AuditRow,
+  type Collection,
+  type EventRow,
+  type Heads,
+  type RecordHead,
+  type StoredRecord,
+  collections,
+  emptyHeads,
+  recordId,
+} from "../core/commit.ts";
+import type { Decision, VersionRow } from "../core/decide.ts";
+import { bounds, compareKeys } from "./key-range.ts";
+import { type EventQuery, type KeyRange, eventPageBytes } from "./store.ts";
+
+/** What an engine holds, as plain collections. */
+export class MemoryTables {
+  heads: Heads = emptyHeads;
+  /** By `recordId`, tombstones included. */
+  readonly records = new Map<string, RecordHead>();
+  /** By `recordId`, oldest first. */
+  readonly versions = new Map<string, VersionRow[]>();
+  events: EventRow[] = [];
+  readonly audit: AuditRow[] = [];
+
+  apply(decision: Decision): void {
+    this.heads = decision.heads;
+    this.events.push(...decision.events);
+    this.audit.push(...decision.audit);
+    for (const { head, value } of decision.versions) {
+      const { history, tombstones } = collections[head.collection];
+      const id = recordId(head.collection, head.key);
+      if (head.deleted && !tombstones) {
+        this.remove(id);
+        continue;
+      }
+      const kept = history ? (this.versions.get(id) ?? []) : [];
+      this.records.set(id, head);
+      this.versions.set(id, [...kept, { head, value: value.slice() }]);
+    }
+  }
+
+  remove(id: string): void {
+    this.records.delete(id);
+    this.versions.delete(id);
+  }
+
+  kept(collection: Collection, key: string): readonly VersionRow[] {
+    return this.versions.get(recordId(collection, key)) ?? [];
+  }
+
+  current(collection: Collection, key: string): StoredRecord | undefined {
+    const head = this.records.get(recordId(collection, key));
+    const row = this.kept(collection, key).at(-1);
+    return head && row && !head.deleted ? { ...head, value: row.value } : undefined;
+  }
+
+  list(collection: Collection, range: KeyRange): RecordHead[] {
+    const { from, after, before } = bounds(range);
+    return [...this.records.values()]
+      .filter((head) => head.collection === collection && !head.deleted)
+      .filter(({ key }) => compareKeys(key, from) >= 0 && compareKeys(key, after ?? "") > 0)
+      .filter(({ key }) => before === undefined || compareKeys(key, before) < 0)
+      .sort((a, b) => compareKeys(a.key, b.key))
+      .slice(0, range.limit);
+  }
+
+  touch(collection: Collection, times: ReadonlyMap<string, number>): void {
+    for (const [key, at] of times) {
+      const id = recordId(collection, key);
+      const head = this.records.get(id);
+      if (head && !head.deleted) this.records.set(id, { ...head, touchedAt: Math.max(head.touchedAt, at) });
+    }
+  }
+
+  dropExpired(collection: Collection, at: number): number {
+    const ended = [...this.records].filter(
+      ([, head]) => head.collection === collection && head.expiresAt > 0 && head.expiresAt <= at,
+    );
+    for (const [id] of ended) this.remove(id);
+    const live = { ...this.heads.live, [collection]: this.heads.live[collection] - ended.length };
+    this.heads = { ...this.heads, live };
+    return ended.length;
+  }
+
+  trimEvents(keep: number): number {
+    const before = this.events.length;
+    this.events = this.events.filter((event) => event.id > this.heads.events - keep);
+    return before - this.events.length;
+  }
+}
+
+export function selectEvents(events: readonly EventRow[], query: EventQuery): EventRow[] {
+  const passing = events.filter(
+    (event) =>
+      event.id > (query.after ?? 0) &&
+      event.createdAt >= (query.from ?? -Infinity) &&
+      event.createdAt <= (query.to ?? Infinity) &&
+      (query.source === undefined || event.source === query.source) &&
+      (query.topic === undefined || query.topic.test(event.topic)),
+  );
+  if (query.order === "newest") passing.reverse();
+  const page: EventRow[] = [];
+  let bytes = 0;
+  for (const event of passing.slice(0, query.limit)) {
+    page.push(event);
+    bytes += event.data.length;
+    if (bytes > eventPageBytes) break;
+  }
+  return page;
+}

@@ -1,0 +1,90 @@
+import { KoorError } from "../contract/errors.ts";
+import type { Once, Terms } from "../contract/operation.ts";
+import type { Commit, EventRow, KeptOnce, Op, OpResult, RecordHead } from "../core/commit.ts";
+import { expectCommitted } from "../core/guard.ts";
+import type { Store } from "./store.ts";
+
+/** How often a change is worked out anew when another came between its reads and its commit. */
+const attempts = 10;
+
+/** What a request comes to, before it is committed. */
+export interface Plan<Note> {
+  ops: readonly Op[];
+  /** What the answer needs beside the results; JSON, since it is kept for whoever sends the request again. */
+  note: Note;
+  /** The guards are of the service's own making: when one fails, it reads again and makes another plan. */
+  optimistic?: boolean;
+  /** What to say when a record that must exist does not: `key not found: plan`, and what to do then. */
+  absent?: string;
+  hint?: string;
+}
+
+/**
+ * The one way in which requests change the store: makes a plan, commits it under the request's terms, and shows what it
+ * came to. A request that was made before under the same idempotency key changes nothing and is shown the same.
+ *
+ * @param plan called again when the plan was optimistic and another change came in between
+ * @param show what the caller is told: a function of the results and the note alone
+ * @throws KoorError what `plan` throws; `version_mismatch`, `not_found`, `lease_lost`; `conflict` when others are
+ * always quicker; `key_reused` for another request under a key in use
+ */
+export async function perform<Note, Answer>(
+  store: Store,
+  terms: Terms,
+  plan: () => Plan<Note> | Promise<Plan<Note>>,
+  show: (results: readonly OpResult[], note: Note) => Answer,
+): Promise<Answer> {
+  const { once, fence, caller } = terms;
+  const before: Op[] = fence
+    ? [{ kind: "guard", collection: "leases", key: fence.lease, guard: { fence: fence.fence } }]
+    : [];
+  const made = once && (await recall(store, once));
+  if (made) return show(made.results.slice(before.length), made.note as Note);
+
+  for (let attempt = 0; attempt < attempts; attempt++) {
+    const { ops, note, optimistic, absent, hint } = await plan();
+    const commit: Commit = { by: caller.name, ops: before.length === 0 ? ops : [...before, ...ops] };
+    if (once) commit.once = { ...once, note: JSON.stringify(note ?? null) };
+    else if (commit.ops.length === 0) return show([], note);
+    const outcome = await store.commit(commit);
+    if (outcome.ok) return show(outcome.results.slice(before.length), note);
+    if (outcome.failure === "repeated") {
+      const meanwhile = await recall(store, once as Once);
+      if (meanwhile) return show(meanwhile.results.slice(before.length), meanwhile.note as Note);
+    } else if (!optimistic || outcome.failure === "lost") expectCommitted(outcome, absent, hint);
+  }
+  throw new KoorError("conflict", "others are changing this all the time", {
+    hint: "Nothing was changed. Try the same request again.",
+  });
+}
+
+/** What a request came to when it was first made. @throws KoorError `key_reused` when it was another one */
+async function recall(
+  store: Store,
+  once: Once,
+): Promise<{ results: readonly OpResult[]; note: unknown } | undefined> {
+  const record = await store.get("idempotency", once.key);
+  if (!record) return undefined;
+  const kept = JSON.parse(new TextDecoder().decode(record.value)) as KeptOnce;
+  if (kept.fingerprint !== once.fingerprint) {
+    throw new KoorError("key_reused", "this Idempotency-Key was used for another request", {
+      path: "Idempotency-Key",
+      hint: "Nothing was changed. Send a new request under a key of its own.",
+    });
+  }
+  return { results: kept.results, note: JSON.parse(kept.note) as unknown };
+}
+
+/** The record that an operation wrote. */
+export function writtenRecord(results: readonly OpResult[], index = 0): RecordHead {
+  const result = results[index];
+  if (!result || !("record" in result)) throw new Error(`operation ${index} of the commit wrote no record`);
+  return result.record;
+}
+
+/** The event that an operation appended. */
+export function appendedEvent(results: readonly OpResult[], index = 0): EventRow {
+  const result = results[index];
+  if (!result || !("event" in result)) throw new Error(`operation ${index} of the commit appended no event`);
+  return result.event;
+}
