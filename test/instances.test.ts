@@ -216,4 +216,18 @@ describe("identity", () => {
     expect((await post("/api/instances/register", { name: "again" }, headers)).status).toBe(200);
     expect((await server.ask("/health", { headers })).status).toBe(200);
   });
+
+  test("an MCP client that still has an old token keeps its connection, and its tools say what to do", async () => {
+    const call = async (name: string, args: object) => {
+      const message = { jsonrpc: "2.0", id: 1, method: "tools/call", params: { name, arguments: args } };
+      const headers = { "Koor-Instance-Token": "nonsense", "Content-Type": "application/json" };
+      const { body } = await server.json("/mcp", { method: "POST", headers, body: JSON.stringify(message) });
+      return body.result;
+    };
+    expect(await call("discover_instances", {})).toMatchObject({
+      isError: true,
+      content: [{ text: expect.stringContaining("koor-cli register") }],
+    });
+    expect((await call("register_instance", { name: "back" })).isError).toBeUndefined();
+  });
 });

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Reason } from "./errors.ts";
+import type { KoorError, Reason } from "./errors.ts";
 import { limits } from "./limits.ts";
 
 export type Method = "GET" | "PUT" | "POST" | "PATCH" | "DELETE";
@@ -83,6 +83,8 @@ export const valueBody = { kind: "bytes", maxBytes: limits.valueBytes } as const
 export interface Caller {
   instanceId?: string;
   name: string;
+  /** Why the token that an MCP client is configured with names nobody: its tools say so, since it shows the model no 401. */
+  unknown?: KoorError;
   /** The `Host` by which an MCP client reached this server: what a server bound to every address can tell it to use. */
   host?: string;
 }

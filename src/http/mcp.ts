@@ -1,5 +1,7 @@
-import type { McpHandler } from "../mcp/handler.ts";
+import { KoorError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
+import type { Caller } from "../contract/operation.ts";
+import type { McpHandler } from "../mcp/handler.ts";
 import { readBody } from "./body.ts";
 import { type MountOptions, callerOf, refuse } from "./mount.ts";
 import type { RouteHandler } from "./route.ts";
@@ -11,7 +13,8 @@ export function mountMcp(mcp: McpHandler, options: Pick<MountOptions, "front" | 
     try {
       front.admit(request);
       front.authorize(request);
-      const caller = { ...(await callerOf(request, options)), host: request.headers.get("host") ?? "" };
+      const known = await callerOf(request, options).catch(unknownCaller);
+      const caller = { ...known, host: request.headers.get("host") ?? "" };
       const { bytes, release } = await readBody(request, limits.bodyBytes);
       try {
         const body = request.method === "POST" ? (bytes as Uint8Array<ArrayBuffer>) : null;
@@ -26,4 +29,13 @@ export function mountMcp(mcp: McpHandler, options: Pick<MountOptions, "front" | 
       return refuse(request, error);
     }
   };
+}
+
+/**
+ * A configured token can outlive the server's data. A 401 would make clients drop the whole server, or try to log in
+ * there: the connection stands, and the tools tell the model what to do.
+ */
+function unknownCaller(error: unknown): Caller {
+  if (!(error instanceof KoorError) || error.reason !== "unknown_instance") throw error;
+  return { name: "", unknown: error };
 }

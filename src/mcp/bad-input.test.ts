@@ -63,6 +63,13 @@ describe("bad input", () => {
     });
   });
 
+  test("a cursor that is no text is the client's fault, and named", async () => {
+    for (const era of ["modern", "legacy"] as const) {
+      const { json } = await send(era, "tools/list", { cursor: 7 });
+      expect(json.error).toEqual({ code: -32602, message: "cursor must be a text" });
+    }
+  });
+
   test("other methods than POST are 405 with Allow", async () => {
     for (const method of ["GET", "DELETE", "PUT", "PATCH", "OPTIONS"]) {
       const response = await fetch(url, { method });

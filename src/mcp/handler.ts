@@ -33,6 +33,7 @@ const maxDepth = 64;
 const codes = {
   parse: -32700,
   invalidRequest: -32600,
+  invalidParams: -32602,
   methodNotFound: -32601,
   internal: -32603,
   http: -32000,
@@ -108,6 +109,9 @@ function readMessages(bytes: ArrayBuffer): unknown {
     // What clients in languages without `undefined` send for a tool without arguments; the library refuses it.
     const params = paramsOf(message);
     if (params?.arguments === null) delete params.arguments;
+    // The library takes this for a fault of its own.
+    if (typeof (params?.cursor ?? "") !== "string")
+      return refuse(400, codes.invalidParams, "cursor must be a text", {}, idOf(message));
   }
   if (Array.isArray(body)) {
     if (body.length === 0) return refuse(400, codes.invalidRequest, "the batch is empty");
@@ -118,8 +122,7 @@ function readMessages(bytes: ArrayBuffer): unknown {
   }
   if (methodOf(body) === "subscriptions/listen") {
     // The tools never change while the server runs: such a stream would hold a connection and say nothing.
-    const { id } = body as { id?: unknown };
-    return refuse(404, codes.methodNotFound, "there is nothing to subscribe to here", {}, id);
+    return refuse(404, codes.methodNotFound, "there is nothing to subscribe to here", {}, idOf(body));
   }
   return body;
 }
@@ -133,8 +136,14 @@ function methodOf(message: unknown): unknown {
   return (message as { method?: unknown } | null)?.method;
 }
 
-function paramsOf(message: unknown): { arguments?: unknown } | null | undefined {
-  return (message as { params?: { arguments?: unknown } | null } | null)?.params;
+function idOf(message: unknown): unknown {
+  return (message as { id?: unknown } | null)?.id;
+}
+
+type Params = { arguments?: unknown; cursor?: unknown };
+
+function paramsOf(message: unknown): Params | null | undefined {
+  return (message as { params?: Params | null } | null)?.params;
 }
 
 function passesModel(body: unknown): boolean {

@@ -33,6 +33,7 @@ function makeTool(operation: Operation, mcp: McpTool, handler: Handler): Tool {
   return {
     definition: define(mcp),
     async call(given, caller) {
+      if (caller.unknown && !operation.anonymous) throw caller.unknown;
       // Unknown arguments are dropped, as REST drops unknown members: some clients send one to every tool.
       const args = check(mcp.input, given, "arguments") as Record<string, string | undefined>;
       const request = mcp.request(args);
