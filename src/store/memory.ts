@@ -23,6 +23,7 @@ export function openMemory(options: { now: () => number; epoch?: string }): Stor
 
   return {
     commit: committer.commit,
+    now: options.now,
     head: async (collection, key) => tables.records.get(recordId(collection, key)),
     get: async (collection, key) => tables.current(collection, key),
     version: async (collection, key, version) => {
@@ -57,6 +58,7 @@ export function openMemory(options: { now: () => number; epoch?: string }): Stor
     touch: async (collection, times) => tables.touch(collection, times),
     dropExpired: async (collection, at) => tables.dropExpired(collection, at),
     trimEvents: async (keep) => tables.trimEvents(keep),
+    takeTurn: async () => true,
     watch: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);

@@ -2,6 +2,7 @@ import type { Database, SQLQueryBindings } from "bun:sqlite";
 import { changeTopic } from "../core/audit.ts";
 import type { AuditRow, Collection, EventRow, RecordHead, StoredRecord } from "../core/commit.ts";
 import { bounds, prefixEnd } from "./key-range.ts";
+import { readHeads } from "./heads.ts";
 import { closeDatabase } from "./sqlite-database.ts";
 import {
   type EventHeadRow,
@@ -9,7 +10,6 @@ import {
   auditColumns,
   readEvent,
   readHead,
-  readHeads,
   recordColumns,
   versionColumns,
 } from "./sqlite-rows.ts";

@@ -1,4 +1,4 @@
-import { type Collection, type EventRow, type Heads, type RecordHead, emptyHeads } from "../core/commit.ts";
+import type { Collection, EventRow, RecordHead } from "../core/commit.ts";
 
 /** Rows as SQLite gives them, and as Koor knows them. */
 
@@ -55,13 +55,3 @@ export function readEvent(row: EventHeadRow, data: string): EventRow {
 
 /** Named as the fields of an `AuditRow`. */
 export const auditColumns = "id, at, actor, action, resource, detail, outcome, hash";
-
-/** Heads as they were written, perhaps by a Koor that knew fewer collections. */
-export function readHeads(json: string): Heads {
-  const heads = JSON.parse(json) as Heads;
-  return {
-    ...heads,
-    live: { ...emptyHeads.live, ...heads.live },
-    changed: { ...emptyHeads.changed, ...heads.changed },
-  };
-}

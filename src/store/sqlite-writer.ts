@@ -8,8 +8,9 @@ import {
   recordId,
 } from "../core/commit.ts";
 import { type Before, type Decision, type VersionRow, decide, recordsOf } from "../core/decide.ts";
+import { readHeads } from "./heads.ts";
 import { closeDatabase, openDatabase } from "./sqlite-database.ts";
-import { type RecordRow, auditColumns, readHead, readHeads, recordColumns } from "./sqlite-rows.ts";
+import { type RecordRow, auditColumns, readHead, recordColumns } from "./sqlite-rows.ts";
 import type { Newest } from "./store.ts";
 
 /** Rows removed in one transaction: a bite of some milliseconds, after which waiting commits go first. */

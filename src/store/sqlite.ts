@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Commit, Outcome } from "../core/commit.ts";
+import { inBites } from "./bites.ts";
 import { groupCommit } from "./group-commit.ts";
 import { migrate, openDatabase, translateError } from "./sqlite-database.ts";
 import { lockDirectory } from "./sqlite-lock.ts";
@@ -59,6 +60,7 @@ function assemble(reader: SqliteReader, writer: Writer, now: () => number, unloc
   });
   return {
     commit: committer.commit,
+    now,
     head: async (collection, key) => reader.head(collection, key),
     get: async (collection, key) => reader.get(collection, key),
     version: async (collection, key, version) => reader.version(collection, key, version),
@@ -73,6 +75,8 @@ function assemble(reader: SqliteReader, writer: Writer, now: () => number, unloc
     },
     dropExpired: (collection, at) => inBites(() => writer.ask({ kind: "dropExpired", collection, at })),
     trimEvents: (keep) => inBites(() => writer.ask({ kind: "trimEvents", keep })),
+    // The only server there is.
+    takeTurn: async () => true,
     watch: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -86,16 +90,6 @@ function assemble(reader: SqliteReader, writer: Writer, now: () => number, unloc
       unlock();
     },
   };
-}
-
-/** Bite by bite until there is nothing more to remove; commits that wait go between. */
-async function inBites(bite: () => Promise<number>): Promise<number> {
-  let removed = 0;
-  for (;;) {
-    const rows = await bite();
-    if (rows === 0) return removed;
-    removed += rows;
-  }
 }
 
 interface Writer {

@@ -21,6 +21,9 @@ export interface Store {
    */
   commit(commit: Commit): Promise<Outcome>;
 
+  /** The store's clock, as near as it is known here, in milliseconds since 1970. What must be exact, `decide` judges. */
+  now(): number;
+
   /** A record without its value; tombstones included. */
   head(collection: Collection, key: string): Promise<RecordHead | undefined>;
 
@@ -59,6 +62,9 @@ export interface Store {
 
   /** Removes all events but the newest `keep`, in bites that leave room for commits. Returns how many went. */
   trimEvents(keep: number): Promise<number>;
+
+  /** Whether it is this server's turn at a job that is done every so often: false when another had it just now. */
+  takeTurn(job: string, everyMs: number): Promise<boolean>;
 
   /**
    * Calls back after commits, with where the logs end. Coalesced, and only a hint: the logs are the truth.

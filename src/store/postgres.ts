@@ -1,0 +1,85 @@
+import { randomUUID } from "node:crypto";
+import type { Commit } from "../core/commit.ts";
+import { inBites } from "./bites.ts";
+import { groupCommit } from "./group-commit.ts";
+import { connect, migrate, speaking } from "./postgres-database.ts";
+import { openHints } from "./postgres-hints.ts";
+import { postgresReader } from "./postgres-reader.ts";
+import { dropExpired, takeTurn, touch, transact, trimEvents } from "./postgres-writer.ts";
+import type { Store } from "./store.ts";
+
+/** Connections for reading. A read is some hundred microseconds, and every server of a fleet has as many. */
+const readConnections = 8;
+
+export interface PostgresOptions {
+  /** `postgres://user:password@host:port/database` */
+  url: string;
+  /** Where LISTEN works, if it is not there. */
+  listenUrl?: string;
+  /** Stands in for the database's clock, in tests. */
+  now?: () => number;
+  newEpoch?: () => string;
+  onError: (error: unknown) => void;
+}
+
+/**
+ * The engine for many servers: one database, of which each is a client. Their order is the order in which they lock the
+ * head row; what one has acknowledged, all of them read.
+ *
+ * @throws Error when the database cannot be reached, was written by a newer Koor or does not keep UTF-8
+ */
+export async function openPostgres({
+  url,
+  listenUrl,
+  now,
+  newEpoch,
+  onError,
+}: PostgresOptions): Promise<Store> {
+  // Writing and reading apart: a batch must not wait behind reads, nor they behind a batch that waits for its lock.
+  const writing = connect(url, 2);
+  const reading = connect(url, readConnections);
+  try {
+    await migrate(writing, newEpoch ?? randomUUID);
+  } catch (error) {
+    await Promise.all([writing.close({ timeout: 0 }), reading.close({ timeout: 0 })]);
+    throw error;
+  }
+  const hints = openHints({ sql: reading, listenUrl: listenUrl ?? url, onError });
+  /** How far the database's clock is ahead of this machine's, in milliseconds. */
+  let ahead = 0;
+
+  const committer = groupCommit((batch: Commit[]) =>
+    speaking(async () => {
+      const { outcomes, newest, at } = await transact(writing, batch, now);
+      ahead = at - Date.now();
+      // After the answers: whoever published hears of the commit before the subscribers do.
+      queueMicrotask(() => hints.committed(newest));
+      return outcomes;
+    }),
+  );
+  const reader = postgresReader(reading);
+
+  return {
+    commit: committer.commit,
+    now: now ?? (() => Date.now() + ahead),
+    head: (collection, key) => speaking(() => reader.head(collection, key)),
+    get: (collection, key) => speaking(() => reader.get(collection, key)),
+    version: (collection, key, version) => speaking(() => reader.version(collection, key, version)),
+    history: (collection, key, limit) => speaking(() => reader.history(collection, key, limit)),
+    list: (collection, range = {}) => speaking(() => reader.list(collection, range)),
+    listValues: (collection, range = {}) => speaking(() => reader.listValues(collection, range)),
+    events: (query) => speaking(() => reader.events(query)),
+    audit: (query) => speaking(() => reader.audit(query)),
+    heads: () => speaking(() => reader.heads()),
+    touch: (collection, times) => speaking(() => touch(writing, collection, times)),
+    dropExpired: (collection, at) => inBites(() => speaking(() => dropExpired(writing, collection, at))),
+    trimEvents: (keep) => inBites(() => speaking(() => trimEvents(writing, keep))),
+    takeTurn: (job, everyMs) => speaking(() => takeTurn(writing, job, everyMs)),
+    watch: hints.watch,
+    close: async () => {
+      await committer.idle();
+      await hints.close();
+      await Promise.all([writing.close({ timeout: 1 }), reading.close({ timeout: 1 })]);
+    },
+  };
+}
