@@ -19,6 +19,10 @@ export interface Config {
   bind: Address;
   dashboardBind: Address | null;
   dataDir: string;
+  /** Empty: SQLite in `dataDir`. */
+  database: string;
+  /** Empty: the same as `database`. */
+  databaseListen: string;
   authToken: string;
   logLevel: (typeof logLevels)[number];
   eventRetention: number;
@@ -39,6 +43,8 @@ export interface Option<T = unknown> {
   default: string;
   allowed: string;
   summary: string;
+  /** It is never echoed, not even a bad one. */
+  secret?: boolean;
   /** @throws Error when the text is not allowed */
   parse: (text: string) => T;
 }
@@ -70,6 +76,25 @@ const table: Table = {
     summary: "Where data.db is kept",
     parse: nonEmpty,
   },
+  database: {
+    name: "database",
+    value: "URL",
+    default: "",
+    allowed: "postgres://USER:PASSWORD@HOST:PORT/DATABASE, or empty for SQLite in the data directory",
+    summary:
+      "Keep everything in this PostgreSQL, for several servers at once. Prefer KOOR_DATABASE: other users see flags",
+    secret: true,
+    parse: parseDatabase,
+  },
+  databaseListen: {
+    name: "database-listen",
+    value: "URL",
+    default: "",
+    allowed: "postgres://USER:PASSWORD@HOST:PORT/DATABASE, or empty for that of --database",
+    summary: "Where LISTEN works, when --database leads through a pooler in transaction mode",
+    secret: true,
+    parse: parseDatabase,
+  },
   authToken: {
     name: "auth-token",
     value: "TOKEN",
@@ -77,6 +102,7 @@ const table: Table = {
     allowed: "printable ASCII without spaces, or empty for none",
     summary:
       "What requests must carry as `Authorization: Bearer TOKEN`. Prefer KOOR_AUTH_TOKEN: other users see flags",
+    secret: true,
     parse: parseToken,
   },
   logLevel: {
@@ -168,8 +194,7 @@ function parseOption(option: Option, text: string, origin: string): unknown {
   try {
     return option.parse(text);
   } catch {
-    // A token is never echoed, not even a bad one.
-    const shown = option.name === "auth-token" ? "" : ` ${JSON.stringify(text)}`;
+    const shown = option.secret ? "" : ` ${JSON.stringify(text)}`;
     throw new ConfigError(`${origin}${shown} is not allowed. Allowed: ${option.allowed}.`);
   }
 }
@@ -288,6 +313,12 @@ function parseAddress(text: string): Address {
 
 function parseToken(text: string): string {
   if (!/^[\x21-\x7e]*$/.test(text)) throw new Error("no token");
+  return text;
+}
+
+function parseDatabase(text: string): string {
+  if (text !== "" && !(/^postgres(ql)?:\/\/./.test(text) && URL.canParse(text)))
+    throw new Error("no database");
   return text;
 }
 

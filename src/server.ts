@@ -23,6 +23,7 @@ import { openRuleEngine } from "./rules/engine.ts";
 import { ruleService } from "./rules/service.ts";
 import { specService } from "./specs/service.ts";
 import { stateService } from "./state/service.ts";
+import { openPostgres } from "./store/postgres.ts";
 import { openSqlite } from "./store/sqlite.ts";
 import type { Store } from "./store/store.ts";
 import { version } from "./version.ts";
@@ -57,13 +58,9 @@ interface Doors {
 
 /** Puts the house together and opens its doors. The only place that knows every room. */
 export async function openServer(config: Config, options: ServerOptions = {}): Promise<RunningServer> {
-  const now = options.now ?? Date.now;
   const log = getLogger(["koor", "server"]);
-  const store = await openSqlite({
-    directory: config.dataDir,
-    now,
-    owner: `process ${process.pid} (API on ${showAddress(config.bind)})`,
-  });
+  const store = await openStore(config, options);
+  const { now } = store;
   const doors: Doors = {};
   const house = furnish(store, config, now, doors);
   const { services, instances, sockets, feed, engine } = house;
@@ -94,12 +91,12 @@ export async function openServer(config: Config, options: ServerOptions = {}): P
     throw error;
   }
   const { api, dashboard } = doors;
-  const jobs = startJobs(jobsOf(store, house, config, now));
-  log.info("listening on {api}, dashboard {dashboard}, MCP {mcp}, data in {directory}", {
+  const jobs = startJobs(jobsOf(store, house, config), store.takeTurn);
+  log.info("listening on {api}, dashboard {dashboard}, MCP {mcp}, data in {data}", {
     api: urlOf(api),
     mcp: `${urlOf(api)}/mcp`,
     dashboard: urlOf(dashboard) ?? "off",
-    directory: resolve(config.dataDir),
+    data: config.database ? nameOfDatabase(config.database) : resolve(config.dataDir),
   });
 
   return {
@@ -120,6 +117,27 @@ export async function openServer(config: Config, options: ServerOptions = {}): P
       log.info("stopped");
     },
   };
+}
+
+function openStore(config: Config, { now }: ServerOptions): Promise<Store> {
+  const { database, databaseListen, dataDir, bind } = config;
+  if (!database) {
+    const owner = `process ${process.pid} (API on ${showAddress(bind)})`;
+    return openSqlite({ directory: dataDir, now: now ?? Date.now, owner });
+  }
+  const log = getLogger(["koor", "database"]);
+  return openPostgres({
+    url: database,
+    ...(databaseListen && { listenUrl: databaseListen }),
+    ...(now && { now }),
+    onError: (error) => log.warn("the database does not answer: {error}", { error }),
+  });
+}
+
+/** Where it is, without who we are there. */
+function nameOfDatabase(database: string): string {
+  const { protocol, host, pathname } = new URL(database);
+  return `${protocol}//${host}${pathname}`;
 }
 
 /** Every noun's service over one store, and what they share. */
@@ -151,21 +169,16 @@ function furnish(store: Store, config: Config, now: () => number, doors: Doors) 
 }
 
 /** What comes round by itself. */
-function jobsOf(
-  store: Store,
-  { instances }: ReturnType<typeof furnish>,
-  config: Config,
-  now: () => number,
-): Job[] {
+function jobsOf(store: Store, { instances }: ReturnType<typeof furnish>, config: Config): Job[] {
   return [
     { name: "trim events", everyMs: minute, run: () => store.trimEvents(config.eventRetention) },
     {
       name: "forget idempotency keys",
       everyMs: minute,
-      run: () => store.dropExpired("idempotency", now()),
+      run: () => store.dropExpired("idempotency", store.now()),
     },
     { name: "liveness", everyMs: minute, run: instances.markStale },
-    { name: "signs of life", everyMs: flushEvery, run: instances.flush },
+    { name: "signs of life", everyMs: flushEvery, run: instances.flush, everywhere: true },
   ];
 }
 

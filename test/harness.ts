@@ -2,7 +2,21 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Config, readConfig } from "../src/config.ts";
+import { newDatabase } from "../src/store/database-for-tests.ts";
 import { type RunningServer, type ServerOptions, openServer } from "../src/server.ts";
+
+/** `KOOR_TEST_ENGINE=postgres` runs the same tests on PostgreSQL. */
+const onPostgres = process.env["KOOR_TEST_ENGINE"] === "postgres";
+
+/** By the directory that a server would keep its data in: who starts again in one finds the same data. */
+const databases = new Map<string, Awaited<ReturnType<typeof newDatabase>>>();
+
+async function databaseFlags(directory: string): Promise<string[]> {
+  if (!onPostgres) return [];
+  const database = databases.get(directory) ?? (await newDatabase());
+  databases.set(directory, database);
+  return ["--database", database.url];
+}
 
 /** A real server in this process, on free ports, in a directory of its own. */
 export interface TestServer extends RunningServer {
@@ -27,7 +41,7 @@ export async function startServer(
 ): Promise<TestServer> {
   const directory = options.directory ?? temporaryDirectory();
   const standard = ["--bind", "localhost:0", "--dashboard-bind", "localhost:0", "--data-dir", directory];
-  const config = readConfig([...standard, ...flags], {});
+  const config = readConfig([...standard, ...(await databaseFlags(directory)), ...flags], {});
   const server = await openServer(config, options);
   const ask = (path: string, init?: RequestInit) => fetch(server.url + path, init);
   return {
@@ -41,6 +55,8 @@ export async function startServer(
     },
     async dispose() {
       await server.close();
+      await databases.get(directory)?.drop();
+      databases.delete(directory);
       rmSync(directory, { recursive: true, force: true });
     },
   };

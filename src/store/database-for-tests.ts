@@ -16,7 +16,7 @@ export async function newDatabase(): Promise<{ url: string; drop: () => Promise<
     url: url.href,
     async drop() {
       await admin.unsafe(`drop database if exists ${name} with (force)`);
-      await admin.close({ timeout: 1 });
+      await admin.end({ timeout: 1 });
     },
   };
 }

@@ -1,6 +1,6 @@
-import { connect } from "./postgres-database.ts";
+import { ask, connect } from "./postgres-database.ts";
 import { readHeads } from "./heads.ts";
-import type { Rows, Sql } from "./postgres-database.ts";
+import type { Sql } from "./postgres-database.ts";
 import type { Newest } from "./store.ts";
 
 /** How often the heads are looked at, in milliseconds: what a server that hears no notification is late by at most. */
@@ -48,7 +48,7 @@ export function openHints({ sql, listenUrl, onError }: HintsOptions): Hints {
     try {
       while (again && !closed) {
         again = false;
-        await sql.unsafe(`notify ${channel}`);
+        await ask(sql, `notify ${channel}`);
       }
     } catch {
       // A hint that got lost: the others look by themselves.
@@ -59,7 +59,7 @@ export function openHints({ sql, listenUrl, onError }: HintsOptions): Hints {
 
   async function look(): Promise<void> {
     try {
-      const [row] = (await sql.unsafe("select heads from koor.heads where id = 1")) as Rows;
+      const [row] = await ask(sql, "select heads from koor.heads where id = 1");
       if (row && !closed) tell(readHeads(row["heads"] as string), away);
       away = false;
     } catch (error) {
@@ -90,7 +90,7 @@ export function openHints({ sql, listenUrl, onError }: HintsOptions): Hints {
       clearInterval(timer);
       await polling;
       await listening;
-      await ear.close({ timeout: 1 });
+      await ear.end({ timeout: 1 });
     },
   };
 }

@@ -3,7 +3,7 @@ import { changeTopic } from "../core/audit.ts";
 import type { AuditRow, Collection, EventRow, RecordHead, StoredRecord } from "../core/commit.ts";
 import { readHeads } from "./heads.ts";
 import { bounds, prefixEnd } from "./key-range.ts";
-import { type Rows, type Sql, identitySql } from "./postgres-database.ts";
+import { type Rows, type Sql, ask, identitySql } from "./postgres-database.ts";
 import {
   readAudit,
   readEvent,
@@ -25,8 +25,7 @@ const isCurrent = "r.collection = $1 and r.key = $2";
 
 /** Reads. Each is one statement (or pages of one), so each sees one state of the database, the newest there is. */
 export function postgresReader(sql: Sql) {
-  const all = async (text: string, values: unknown[]): Promise<Rows> =>
-    (await sql.unsafe(text, values)) as Rows;
+  const all = (text: string, values: unknown[]) => ask(sql, text, values);
   const one = async (text: string, values: unknown[]) => (await all(text, values))[0];
 
   return {

@@ -8,7 +8,7 @@ import {
 } from "../core/commit.ts";
 import { type Before, type Decision, type VersionRow, decide, recordsOf } from "../core/decide.ts";
 import { readHeads } from "./heads.ts";
-import { type Rows, type Sql, clockSql, together } from "./postgres-database.ts";
+import { type Sql, ask, clockSql, together } from "./postgres-database.ts";
 import { readHead, recordColumns } from "./postgres-rows.ts";
 import type { Newest } from "./store.ts";
 
@@ -44,11 +44,12 @@ export async function transact(
       [...recordsOf(commit)].map(({ collection, key }) => [collection, key]),
     );
     const [, [head] = [], [time] = [], rows = []] = await together([
-      connection.unsafe("begin"),
-      connection.unsafe(lockHeads),
+      ask(connection, "begin"),
+      ask(connection, lockHeads),
       // A statement of its own: within the one above it would be read before the lock is waited for.
-      connection.unsafe(clockSql),
-      connection.unsafe(
+      ask(connection, clockSql),
+      ask(
+        connection,
         `select ${recordColumns("r")} from (select distinct name ->> 0 as collection, name ->> 1 as key
            from json_array_elements($1::text::json) name) n
            join koor.records r on r.collection = n.collection and r.key = n.key`,
@@ -76,8 +77,9 @@ export async function touch(
 ): Promise<void> {
   const rows = [...times].map(([key, at]) => ({ key, at }));
   await inTransaction(sql, async (connection) => {
-    await together([connection.unsafe("begin"), connection.unsafe(lockHeads)]);
-    const update = connection.unsafe(
+    await together([ask(connection, "begin"), ask(connection, lockHeads)]);
+    const update = ask(
+      connection,
       `update koor.records r set touched_at = greatest(r.touched_at, t.at)
          from json_to_recordset($2::text::json) as t(key text, at bigint)
          where r.collection = $1 and r.key = t.key and not r.deleted`,
@@ -91,9 +93,10 @@ export async function touch(
 export async function dropExpired(sql: Sql, collection: Collection, at: number): Promise<number> {
   return inTransaction(sql, async (connection) => {
     const [, [row] = [], ended = []] = await together([
-      connection.unsafe("begin"),
-      connection.unsafe(lockHeads),
-      connection.unsafe(
+      ask(connection, "begin"),
+      ask(connection, lockHeads),
+      ask(
+        connection,
         `select key from koor.records where collection = $1 and expires_at > 0 and expires_at <= $2
            order by expires_at limit ${trimBite}`,
         [collection, at],
@@ -113,24 +116,26 @@ export async function dropExpired(sql: Sql, collection: Collection, at: number):
 
 /** Removes one bite of the oldest events beyond the newest `keep`; returns how many went. */
 export async function trimEvents(sql: Sql, keep: number): Promise<number> {
-  const [row] = (await sql.unsafe("select heads from koor.heads where id = 1")) as Rows;
+  const [row] = await ask(sql, "select heads from koor.heads where id = 1");
   const { events } = readHeads(row?.["heads"] as string);
-  const gone = (await sql.unsafe(
+  const gone = await ask(
+    sql,
     `delete from koor.events where id in (select id from koor.events where id <= $1 order by id limit ${trimBite})`,
     [events - keep],
-  )) as Rows;
+  );
   return gone.count ?? 0;
 }
 
 /** Takes a job's turn, unless another server had it within the last `everyMs`. */
 export async function takeTurn(sql: Sql, job: string, everyMs: number): Promise<boolean> {
   const now = "(extract(epoch from clock_timestamp()) * 1000)::bigint";
-  const taken = (await sql.unsafe(
+  const taken = await ask(
+    sql,
     `insert into koor.turns (job, taken_at) values ($1, ${now})
        on conflict (job) do update set taken_at = excluded.taken_at
        where abs(excluded.taken_at - koor.turns.taken_at) >= $2`,
     [job, everyMs],
-  )) as Rows;
+  );
   return taken.count === 1;
 }
 
@@ -140,16 +145,16 @@ async function inTransaction<T>(sql: Sql, work: (connection: Connection) => Prom
   try {
     return await work(connection);
   } catch (error) {
-    await connection.unsafe("rollback").catch(() => {});
+    await ask(connection, "rollback").catch(() => {});
     throw error;
   } finally {
-    await connection.release();
+    connection.release();
   }
 }
 
 /** Sends what is left to write and the commit together. A commit that comes back as a rollback wrote nothing. */
 async function end(connection: Connection, writes: readonly PromiseLike<unknown>[]): Promise<void> {
-  const answers = await together([...writes, connection.unsafe("commit")]);
+  const answers = await together([...writes, ask(connection, "commit")]);
   if (answers.at(-1)?.command !== "COMMIT") throw new Error("the transaction was rolled back");
 }
 
@@ -159,7 +164,8 @@ function write(connection: Connection, decision: Decision): PromiseLike<unknown>
     ...writeVersions(connection, decision.versions),
     ...(events.length > 0
       ? [
-          connection.unsafe(
+          ask(
+            connection,
             `insert into koor.events (id, topic, source, created_at, data)
                select id, topic, source, "createdAt", data from json_to_recordset($1::text::json)
                as e(id bigint, topic text, source text, "createdAt" bigint, data text)`,
@@ -169,7 +175,8 @@ function write(connection: Connection, decision: Decision): PromiseLike<unknown>
       : []),
     ...(audit.length > 0
       ? [
-          connection.unsafe(
+          ask(
+            connection,
             `insert into koor.audit select * from json_to_recordset($1::text::json) as a(id bigint, at bigint,
                actor text, action text, resource text, detail text, outcome text, hash text)`,
             [JSON.stringify(audit)],
@@ -181,7 +188,7 @@ function write(connection: Connection, decision: Decision): PromiseLike<unknown>
 }
 
 function setHeads(connection: Connection, heads: Decision["heads"]): PromiseLike<unknown> {
-  return connection.unsafe("update koor.heads set heads = $1 where id = 1", [JSON.stringify(heads)]);
+  return ask(connection, "update koor.heads set heads = $1 where id = 1", [JSON.stringify(heads)]);
 }
 
 function remove(
@@ -189,7 +196,8 @@ function remove(
   table: "versions" | "records",
   keys: readonly (readonly [collection: string, key: string])[],
 ): PromiseLike<unknown> {
-  return connection.unsafe(
+  return ask(
+    connection,
     `delete from koor.${table} t using json_array_elements($1::text::json) name
        where t.collection = name ->> 0 and t.key = name ->> 1`,
     [JSON.stringify(keys)],
@@ -228,7 +236,8 @@ function writeVersions(connection: Connection, rows: readonly VersionRow[]): Pro
     ...(gone.length > 0 ? [remove(connection, "records", names(gone))] : []),
     ...(stored.length > 0
       ? [
-          connection.unsafe(
+          ask(
+            connection,
             `insert into koor.versions (collection, key, version, revision, content_type, hash, size, deleted, updated_at,
                updated_by, value)
                select ${versionFields}, substring($2::bytea from r.at + 1 for r.size::int)
@@ -242,7 +251,8 @@ function writeVersions(connection: Connection, rows: readonly VersionRow[]): Pro
 }
 
 function upsertRecords(connection: Connection, heads: readonly RecordHead[]): PromiseLike<unknown> {
-  return connection.unsafe(
+  return ask(
+    connection,
     `insert into koor.records (collection, key, version, revision, content_type, hash, size, deleted, updated_at,
        updated_by, touched_at, create_revision, expires_at)
        select ${versionFields}, r."touchedAt", r."createRevision", r."expiresAt"

@@ -41,7 +41,7 @@ export async function openPostgres({
   try {
     await migrate(writing, newEpoch ?? randomUUID);
   } catch (error) {
-    await Promise.all([writing.close({ timeout: 0 }), reading.close({ timeout: 0 })]);
+    await Promise.all([writing.end({ timeout: 0 }), reading.end({ timeout: 0 })]);
     throw error;
   }
   const hints = openHints({ sql: reading, listenUrl: listenUrl ?? url, onError });
@@ -79,7 +79,7 @@ export async function openPostgres({
     close: async () => {
       await committer.idle();
       await hints.close();
-      await Promise.all([writing.close({ timeout: 1 }), reading.close({ timeout: 1 })]);
+      await Promise.all([writing.end({ timeout: 1 }), reading.end({ timeout: 1 })]);
     },
   };
 }
