@@ -9,14 +9,14 @@ export async function newDatabase(): Promise<{ url: string; drop: () => Promise<
   if (!postgresUrl) throw new Error("KOOR_TEST_POSTGRES names no PostgreSQL: npm test starts one");
   const name = `koor_${randomUUID().replaceAll("-", "")}`;
   const admin = connect(postgresUrl, 1);
-  await admin.unsafe(`create database ${name}`);
+  await admin.query(`create database ${name}`);
   const url = new URL(postgresUrl);
   url.pathname = `/${name}`;
   return {
     url: url.href,
     async drop() {
-      await admin.unsafe(`drop database if exists ${name} with (force)`);
-      await admin.end({ timeout: 1 });
+      await admin.query(`drop database if exists ${name} with (force)`);
+      await admin.end();
     },
   };
 }

@@ -1,4 +1,4 @@
-import postgres from "postgres";
+import pg from "pg";
 import { KoorError } from "../contract/errors.ts";
 import { emptyHeads } from "../core/commit.ts";
 import initial from "./migrations/postgres/0001-initial.sql" with { type: "text" };
@@ -9,8 +9,8 @@ const migrations = [initial];
 /** Names the lock under which servers that start together migrate one after the other. */
 const migrationLock = 0x6b6f6f72;
 
-/** How long a connection may take to be made, in seconds: a caller who waits longer is better told so. */
-const connectSeconds = 5;
+/** How long a connection may take to be made, in milliseconds: a caller who waits longer is better told so. */
+const connectMs = 5000;
 
 /**
  * How long the database lets a transaction of ours stand still before it ends it, in milliseconds. Whoever commits
@@ -18,49 +18,85 @@ const connectSeconds = 5;
  */
 const idleInTransactionMs = 2000;
 
-export interface Rows extends Array<Record<string, unknown>> {
-  command: string;
-  count: number;
-}
+export type Row = Record<string, unknown>;
+export type Pool = pg.Pool;
+export type Connection = pg.ClientBase;
 
 /**
- * The client. Bun's own (1.4.5) was tried first, and is faster; but after some hundred connections that had come and gone
- * in one process it never heard of answers that the database had sent.
+ * What a connection needs. The client is node-postgres: of Bun's own (1.4.5) some answers never came after a hundred
+ * connections had come and gone, and the `postgres` package (3.4.9) ended the process, or lost the next query, when the
+ * database was killed in the middle of a transaction.
  */
-export type Sql = postgres.Sql;
+export function connectionOptions(url: string): pg.ClientConfig {
+  return {
+    connectionString: url,
+    application_name: "koor",
+    connectionTimeoutMillis: connectMs,
+    idle_in_transaction_session_timeout: idleInTransactionMs,
+    keepAlive: true,
+  };
+}
 
 /** A pool of at most `max` connections; none is made before it is needed. */
-export function connect(url: string, max: number): Sql {
-  return postgres(url, {
-    max,
-    connect_timeout: connectSeconds,
-    // Each attempt of ours is somebody's request, who is told at once.
-    backoff: false,
-    // No types but the basic ones: asking for more costs a round trip with every connection.
-    fetch_types: false,
-    onnotice: () => {},
-    connection: {
-      application_name: "koor",
-      idle_in_transaction_session_timeout: idleInTransactionMs,
-    },
-  });
+export function connect(url: string, max: number): Pool {
+  const pool = new pg.Pool({ ...connectionOptions(url), max });
+  // An idle connection broke: the pool drops it, and whoever needs one next gets another.
+  pool.on("error", () => {});
+  return pool;
 }
 
-/** A statement, prepared once on each connection. */
-export function ask(sql: Sql, text: string, values: readonly unknown[] = []): Promise<Rows> {
-  return sql.unsafe(text, values as never[], { prepare: true }) as unknown as Promise<Rows>;
+/** One statement; those with values are prepared once on each connection, under their own text as name. */
+export async function ask(
+  sql: Pool | Connection,
+  text: string,
+  values: readonly unknown[] = [],
+): Promise<{ rows: Row[]; count: number }> {
+  const query = values.length > 0 ? { name: nameOf(text), text, values: [...values] } : { text };
+  const { rows, rowCount } = await sql.query<Row>(query);
+  return { rows, count: rowCount ?? 0 };
+}
+
+const names = new Map<string, string>();
+
+/** Names of statements are cut at 63 bytes, so they are numbered. */
+function nameOf(text: string): string {
+  const name = names.get(text) ?? `koor-${names.size}`;
+  names.set(text, name);
+  return name;
 }
 
 /**
- * Waits for statements that were sent together, one behind the other on one connection. All are waited for, also when
- * one fails: what follows it on the connection must not be taken for the answer to something else.
- * @throws the first failure
+ * Runs work in a transaction, on a connection of its own.
+ * @param begin a statement that begins with `begin`, and others behind it; what each of them answers is handed on
  */
-export async function together(queries: readonly PromiseLike<unknown>[]): Promise<Rows[]> {
-  const settled = await Promise.allSettled(queries);
-  const failed = settled.find((result) => result.status === "rejected");
-  if (failed) throw failed.reason;
-  return settled.map((result) => (result as PromiseFulfilledResult<Rows>).value);
+export async function inTransaction<T>(
+  pool: Pool,
+  begin: string,
+  work: (connection: Connection, begun: Row[][]) => Promise<T>,
+): Promise<T> {
+  const connection = await pool.connect();
+  let broken: Error | undefined;
+  const noticeBreak = (error: Error) => {
+    broken = error;
+  };
+  connection.on("error", noticeBreak);
+  try {
+    // Several statements in one message answer with an array, which the types do not know.
+    const answers = (await connection.query(begin)) as unknown as pg.QueryResult<Row>[] | pg.QueryResult<Row>;
+    const result = await work(
+      connection,
+      [answers].flat().map(({ rows }) => rows),
+    );
+    const { command } = await connection.query("commit");
+    if (command !== "COMMIT") throw new Error("the transaction was rolled back");
+    return result;
+  } catch (error) {
+    await connection.query("rollback").catch(noticeBreak);
+    throw error;
+  } finally {
+    connection.removeListener("error", noticeBreak);
+    connection.release(broken);
+  }
 }
 
 /** Milliseconds since 1970 by the database's clock. */
@@ -78,28 +114,31 @@ export const identitySql = `select (select system_identifier from pg_control_sys
  * @param newEpoch names a database that is made now
  * @throws Error when a newer Koor wrote it, or it does not keep UTF-8
  */
-export async function migrate(sql: Sql, newEpoch: () => string): Promise<void> {
-  await sql.begin(async (tx) => {
-    await tx.unsafe(`select pg_advisory_xact_lock(${migrationLock})`);
-    const [encoding] = (await tx.unsafe("show server_encoding")) as unknown as Rows;
-    if (encoding?.["server_encoding"] !== "UTF8")
+export async function migrate(pool: Pool, newEpoch: () => string): Promise<void> {
+  const begin = `begin; select pg_advisory_xact_lock(${migrationLock}); show server_encoding`;
+  await inTransaction(pool, begin, async (tx, [, , encoding]) => {
+    if (encoding?.[0]?.["server_encoding"] !== "UTF8")
       throw new Error("the database does not keep UTF-8: create it with encoding 'UTF8'");
-    await tx.unsafe("create schema if not exists koor");
-    await tx.unsafe("create table if not exists koor.schema (version integer not null)");
-    const [row] = (await tx.unsafe("select version from koor.schema")) as unknown as Rows;
-    const current = Number(row?.["version"] ?? 0);
+    await ask(
+      tx,
+      "create schema if not exists koor; create table if not exists koor.schema (version integer not null)",
+    );
+    const { rows } = await ask(tx, "select version from koor.schema");
+    const current = Number(rows[0]?.["version"] ?? 0);
     if (current > migrations.length) {
       throw new Error(
         `the database was written by a newer Koor (schema ${current}, this one knows ${migrations.length}): ` +
           "use that one, or restore a backup into an empty database",
       );
     }
-    for (const migration of migrations.slice(current)) await tx.unsafe(migration);
-    if (!row) await tx.unsafe("insert into koor.schema (version) values ($1)", [migrations.length]);
-    else await tx.unsafe("update koor.schema set version = $1", [migrations.length]);
-    await tx.unsafe(
-      "insert into koor.heads (id, epoch, heads) values (1, $1, $2) on conflict (id) do nothing",
-      [newEpoch(), JSON.stringify(emptyHeads)],
+    for (const migration of migrations.slice(current)) await ask(tx, migration);
+    await ask(tx, "delete from koor.schema");
+    await ask(tx, "insert into koor.schema (version) values ($1)", [migrations.length]);
+    const heads = [newEpoch(), JSON.stringify(emptyHeads)];
+    await ask(
+      tx,
+      "insert into koor.heads (id, epoch, heads) values (1, $1, $2) on conflict do nothing",
+      heads,
     );
   });
 }
@@ -108,29 +147,18 @@ export async function migrate(sql: Sql, newEpoch: () => string): Promise<void> {
 const passing = /^(08|40|53[23]|55P03|57P0|25006|25P03)/;
 
 /** What the client and the system say when there is no connection, or not any more. */
-const lost = new Set([
-  "CONNECTION_CLOSED",
-  "CONNECTION_ENDED",
-  "CONNECTION_DESTROYED",
-  "CONNECT_TIMEOUT",
-  "ECONNREFUSED",
-  "ECONNRESET",
-  "EPIPE",
-  "ETIMEDOUT",
-  "EHOSTUNREACH",
-  "ENOTFOUND",
-  "EAI_AGAIN",
-]);
+const lost =
+  /^(ECONN|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENOTFOUND|EAI_AGAIN)|connection terminated|timeout exceeded|not queryable|client was closed/i;
 
 /** The engine's failures in Koor's words; what is none of them is a fault of the program and comes through as it is. */
 export function translateError(error: unknown): unknown {
-  const { code = "" } = (error ?? {}) as { code?: string };
+  const { code = "", message = "" } = (error ?? {}) as { code?: string; message?: string };
   if (code === "53100") {
     return new KoorError("out_of_space", "the database's disk is full", {
       hint: "Nothing was written; reads go on. Free some space and try again.",
     });
   }
-  if (!lost.has(code) && !passing.test(code)) return error;
+  if (!passing.test(code) && !lost.test(code) && !lost.test(message)) return error;
   return new KoorError("unavailable", "the database does not answer", {
     retryAfter: 1,
     hint: "Try again in a moment, a write with an Idempotency-Key: it may have been made.",

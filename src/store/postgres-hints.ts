@@ -1,6 +1,6 @@
-import { ask, connect } from "./postgres-database.ts";
+import pg from "pg";
+import { type Pool, ask, connectionOptions } from "./postgres-database.ts";
 import { readHeads } from "./heads.ts";
-import type { Sql } from "./postgres-database.ts";
 import type { Newest } from "./store.ts";
 
 /** How often the heads are looked at, in milliseconds: what a server that hears no notification is late by at most. */
@@ -15,7 +15,7 @@ export interface Hints {
 }
 
 export interface HintsOptions {
-  sql: Sql;
+  pool: Pool;
   /** A connection that is not behind a pooler in transaction mode, where LISTEN does not work. */
   listenUrl: string;
   onError: (error: unknown) => void;
@@ -26,13 +26,10 @@ export interface HintsOptions {
  * within the transaction it would take a lock of the whole database (src/backend/commands/async.c). Where it does not
  * come through, the heads are looked at once a second.
  */
-export function openHints({ sql, listenUrl, onError }: HintsOptions): Hints {
+export function openHints({ pool, listenUrl, onError }: HintsOptions): Hints {
   const listeners = new Set<(newest: Newest) => void>();
   let newest: Newest = { events: 0, audit: 0 };
-  let notifying = false;
-  let again = false;
   let away = false;
-  let polling = Promise.resolve();
   let closed = false;
 
   function tell(heads: Newest, always = false): void {
@@ -41,40 +38,23 @@ export function openHints({ sql, listenUrl, onError }: HintsOptions): Hints {
     if (moved || always) for (const listener of listeners) listener(newest);
   }
 
-  async function notify(): Promise<void> {
-    again = true;
-    if (notifying) return;
-    notifying = true;
-    try {
-      while (again && !closed) {
-        again = false;
-        await ask(sql, `notify ${channel}`);
-      }
-    } catch {
-      // A hint that got lost: the others look by themselves.
-    } finally {
-      notifying = false;
-    }
-  }
+  // A hint that gets lost is no matter: the others look by themselves.
+  const notify = coalesce(() => ask(pool, `notify ${channel}`).catch(() => {}));
 
-  async function look(): Promise<void> {
+  const look = coalesce(async () => {
     try {
-      const [row] = await ask(sql, "select heads from koor.heads where id = 1");
-      if (row && !closed) tell(readHeads(row["heads"] as string), away);
+      const { rows } = await ask(pool, "select heads from koor.heads where id = 1");
+      // Who was reading when the database went away waits for the next hint: there is one when it is back.
+      if (!closed) tell(readHeads(rows[0]?.["heads"] as string), away);
       away = false;
     } catch (error) {
       if (!away && !closed) onError(error);
-      // Subscribers who were reading then wait for the next hint: there will be one when the database is back.
       away = true;
     }
-  }
+  });
 
-  const lookSoon = () => {
-    polling = polling.then(look);
-  };
-  const timer = setInterval(lookSoon, pollMs);
-  const ear = connect(listenUrl, 1);
-  const listening = ear.listen(channel, lookSoon).catch(onError);
+  const timer = setInterval(() => void look(), pollMs);
+  const ear = listen(listenUrl, () => void look(), onError);
 
   return {
     committed(heads) {
@@ -88,9 +68,74 @@ export function openHints({ sql, listenUrl, onError }: HintsOptions): Hints {
     async close() {
       closed = true;
       clearInterval(timer);
-      await polling;
-      await listening;
-      await ear.end({ timeout: 1 });
+      await ear.close();
+      await Promise.all([look(), notify()]);
     },
   };
+}
+
+/** Runs once more after the run under way, however often it is asked meanwhile. */
+function coalesce(run: () => Promise<unknown>): () => Promise<void> {
+  let running: Promise<void> | undefined;
+  let again = false;
+  return () => {
+    again = true;
+    running ??= (async () => {
+      while (again) {
+        again = false;
+        await run();
+      }
+      running = undefined;
+    })();
+    return running;
+  };
+}
+
+/** Hears notifications, across breaks: a connection that is lost is made anew, at the pace of the looks. */
+function listen(url: string, heard: () => void, onError: (error: unknown) => void) {
+  let client: pg.Client | undefined;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let complained = false;
+  let closed = false;
+
+  async function open(): Promise<void> {
+    const opened = new pg.Client(connectionOptions(url));
+    client = opened;
+    const retry = (error?: Error) => {
+      if (closed || client !== opened) return;
+      client = undefined;
+      void quit(opened);
+      if (error && !complained) onError(error);
+      complained = true;
+      timer = setTimeout(() => void open(), pollMs);
+    };
+    opened.on("error", retry);
+    opened.on("end", () => retry());
+    opened.on("notification", heard);
+    try {
+      await opened.connect();
+      await opened.query(`listen ${channel}`);
+      complained = false;
+    } catch (error) {
+      retry(error as Error);
+    }
+  }
+
+  const opening = open();
+  return {
+    async close(): Promise<void> {
+      closed = true;
+      clearTimeout(timer);
+      await opening;
+      if (client) await quit(client);
+    },
+  };
+}
+
+async function quit(client: pg.Client): Promise<void> {
+  try {
+    await client.end();
+  } catch {
+    // It was broken already.
+  }
 }

@@ -3,7 +3,7 @@ import { changeTopic } from "../core/audit.ts";
 import type { AuditRow, Collection, EventRow, RecordHead, StoredRecord } from "../core/commit.ts";
 import { readHeads } from "./heads.ts";
 import { bounds, prefixEnd } from "./key-range.ts";
-import { type Rows, type Sql, ask, identitySql } from "./postgres-database.ts";
+import { type Pool, type Row, ask, identitySql } from "./postgres-database.ts";
 import {
   readAudit,
   readEvent,
@@ -24,8 +24,8 @@ const currentFrom = `from koor.records r join koor.versions v
 const isCurrent = "r.collection = $1 and r.key = $2";
 
 /** Reads. Each is one statement (or pages of one), so each sees one state of the database, the newest there is. */
-export function postgresReader(sql: Sql) {
-  const all = (text: string, values: unknown[]) => ask(sql, text, values);
+export function postgresReader(pool: Pool) {
+  const all = async (text: string, values: unknown[]) => (await ask(pool, text, values)).rows;
   const one = async (text: string, values: unknown[]) => (await all(text, values))[0];
 
   return {
@@ -149,7 +149,7 @@ interface LogQuery {
 
 /** Pages of a log until it ends, or the caller has enough. @param found how many rows have passed so far */
 function logPages(
-  all: (text: string, values: unknown[]) => Promise<Rows>,
+  all: (text: string, values: unknown[]) => Promise<Row[]>,
   table: string,
   columns: string,
   { order, limit, after = 0, terms, values, scan }: LogQuery,
@@ -161,7 +161,7 @@ function logPages(
     `id > ${afterAt}`,
     `id ${descending ? "<" : ">"} ${cursorAt}`,
   ].join(" and ")} order by id ${descending ? "desc" : "asc"} limit ${limitAt}`;
-  return async function* pages(found: () => number): AsyncGenerator<Rows> {
+  return async function* pages(found: () => number): AsyncGenerator<Row[]> {
     let cursor = descending ? Number.MAX_SAFE_INTEGER : after;
     for (;;) {
       const pageRows = scan ? scanRows : limit - found();

@@ -1,8 +1,7 @@
 import type { AuditRow, Collection, EventRow, RecordHead, StoredRecord } from "../core/commit.ts";
+import type { Row } from "./postgres-database.ts";
 
 /** Rows as PostgreSQL gives them (its 64-bit numbers come as texts), and as Koor knows them. */
-
-export type Row = Record<string, unknown>;
 
 const versionFields = [
   "collection",

@@ -41,10 +41,10 @@ export async function openPostgres({
   try {
     await migrate(writing, newEpoch ?? randomUUID);
   } catch (error) {
-    await Promise.all([writing.end({ timeout: 0 }), reading.end({ timeout: 0 })]);
+    await Promise.all([writing.end(), reading.end()]);
     throw error;
   }
-  const hints = openHints({ sql: reading, listenUrl: listenUrl ?? url, onError });
+  const hints = openHints({ pool: reading, listenUrl: listenUrl ?? url, onError });
   /** How far the database's clock is ahead of this machine's, in milliseconds. */
   let ahead = 0;
 
@@ -79,7 +79,7 @@ export async function openPostgres({
     close: async () => {
       await committer.idle();
       await hints.close();
-      await Promise.all([writing.end({ timeout: 1 }), reading.end({ timeout: 1 })]);
+      await Promise.all([writing.end(), reading.end()]);
     },
   };
 }
