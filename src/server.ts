@@ -6,9 +6,15 @@ import { type Address, type Config, showAddress } from "./config.ts";
 import type { Services } from "./contract/api.ts";
 import { dashboardRoutes } from "./dashboard/routes.ts";
 import { createSessions, dashboardFront } from "./dashboard/session.ts";
+import { changeLog } from "./changes/log.ts";
 import { eventLog } from "./events/log.ts";
 import { eventService } from "./events/service.ts";
 import { createFeed } from "./feed/feed.ts";
+import type { Log } from "./feed/log.ts";
+import { pollOf } from "./feed/poll.ts";
+import { versionWaits } from "./feed/version-waits.ts";
+import { openWaitingRoom } from "./feed/waiting-room.ts";
+import { createEventStreams } from "./http/event-streams.ts";
 import { type Front, createFront } from "./http/front.ts";
 import { mountApi, noRoute } from "./http/mount.ts";
 import type { BunServer, RouteHandler, SocketData } from "./http/route.ts";
@@ -45,6 +51,8 @@ export interface RunningServer {
   /** Where the API listens: `http://localhost:9800`. */
   url: string;
   dashboardUrl: string | undefined;
+  /** Who follows and who waits right now, and the bytes that wait in this process for slow readers. */
+  followers(): { subscriptions: number; waiting: number; bufferedBytes: number };
   /** Stops gracefully: no new connections, running requests finish, subscribers get a close frame. */
   close(): Promise<void>;
 }
@@ -66,9 +74,9 @@ export async function openServer(config: Config, options: ServerOptions = {}): P
   });
   const doors: Doors = {};
   const house = furnish(store, config, now, doors);
-  const { services, instances, sockets, feed, engine } = house;
+  const { services, instances, sockets, streams, feeds, room, engine } = house;
   const front = createFront({ config, dashboardPort: () => doors.dashboard?.port });
-  const mounting = { services, front, ledger: house.ledger, sockets, identify: instances.identify };
+  const mounting = { ...house, front, identify: instances.identify };
   const mcp = mcpHandler({
     services,
     toolSet: config.mcpTools,
@@ -105,14 +113,22 @@ export async function openServer(config: Config, options: ServerOptions = {}): P
   return {
     url: urlOf(api) as string,
     dashboardUrl: urlOf(dashboard),
+    followers: () => ({
+      subscriptions: feeds.events.subscriptions + feeds.changes.subscriptions,
+      waiting: room.waiting,
+      bufferedBytes: sockets.bufferedBytes() + streams.bufferedBytes(),
+    }),
     async close() {
       const servers = [api, dashboard].filter((server) => server !== undefined);
       for (const server of servers) void server.stop(false);
       sockets.close();
+      streams.close();
+      room.close();
       await finished(servers);
       await Promise.all(servers.map((server) => server.stop(true)));
       await jobs.stop();
-      feed.close();
+      feeds.events.close();
+      feeds.changes.close();
       await mcp.close();
       await engine.close();
       await instances.flush();
@@ -127,27 +143,29 @@ function furnish(store: Store, config: Config, now: () => number, doors: Doors) 
   const log = getLogger(["koor", "server"]);
   const engine = openRuleEngine();
   const ledger = createLedger();
-  const feed = createFeed({
-    log: eventLog(store),
-    now,
-    onError: (error) => log.warn("events cannot be read now: {error}", { error }),
-  });
+  const feedOf = (followed: Log) =>
+    createFeed({
+      log: followed,
+      now,
+      onError: (error) => log.warn("a log cannot be read now: {error}", { error }),
+    });
+  const feeds = { events: feedOf(eventLog(store)), changes: feedOf(changeLog(store)) };
+  const room = openWaitingRoom();
+  const waitForVersion = versionWaits({ store, feed: feeds.changes, room });
   const instances = instanceService({ store, now, newId: randomUUID });
   const binds = () => ({ api: bindOf(doors.api), dashboard: bindOf(doors.dashboard) });
   const services: Services = {
     metrics: metricsService({ store, ledger, version, now, binds }),
-    state: stateService(store),
-    specs: specService(store),
+    state: stateService(store, waitForVersion),
+    specs: specService(store, waitForVersion),
     rules: ruleService({ store, engine, now }),
-    events: eventService(store),
+    events: { ...eventService(store), next: pollOf(feeds.events, room) },
+    changes: { next: pollOf(feeds.changes, room) },
     instances,
   };
-  const heads = async () => {
-    const { epoch, firstEvent, events } = await store.heads();
-    return { epoch, first: firstEvent, last: events };
-  };
-  const sockets = createSockets({ feed, heads, now });
-  return { services, instances, sockets, feed, engine, ledger };
+  const sockets = createSockets({ now });
+  const streams = createEventStreams({ now });
+  return { services, instances, sockets, streams, feeds, room, engine, ledger };
 }
 
 /** What comes round by itself. */

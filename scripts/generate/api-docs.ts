@@ -106,13 +106,16 @@ function size(bytes: number): string {
   return `${bytes / 1024 / 1024} MiB`;
 }
 
-function answer({ response }: Operation): string {
+function answer({ response, positioned }: Operation): string {
   if (response === "socket")
-    return 'a WebSocket. Text frames of JSON: events, and where they apply `{"hello": ...}` and `{"gap": ...}`.';
+    return 'a WebSocket. Text frames of JSON: entries of the log, and where they apply `{"hello": ...}` and `{"gap": ...}`.';
+  if (response === "stream")
+    return 'Server-Sent Events: `id: EPOCH:ID` and `data: JSON`, which `Last-Event-ID` resumes; an event `gap` with `{"gap": {"from", "to"}}` for what is gone, and `close` with `{code, after, reason}` at the end.';
   if (response === "bytes") {
     return "the bytes as they were written, with their `Content-Type`, `ETag`, `X-Koor-Version` and `X-Koor-Hash`. With `If-None-Match: ETAG` 304 where nothing changed.";
   }
-  return `\`${shape(jsonSchema(response, "output"))}\``;
+  const epoch = positioned ? ", with `Koor-Epoch`" : "";
+  return `\`${shape(jsonSchema(response, "output"))}\`${epoch}`;
 }
 
 function refusals({ errors = [] }: Operation): string[] {
@@ -124,7 +127,8 @@ function refusals({ errors = [] }: Operation): string[] {
 function curl(operation: Operation): string {
   const url = `http://localhost:9800${operation.path.replaceAll(/\{(\w+?)(?:\.\.\.)?\}/g, (_, name: string) => name.toUpperCase())}`;
   if (operation.response === "socket")
-    return `koor-cli events subscribe 'api.*'   # ${url.replace("http", "ws")}`;
+    return `koor-cli ${operation.path.split("/")[2]} subscribe 'api.*'   # ${url.replace("http", "ws")}`;
+  if (operation.response === "stream") return `curl -N ${url}`;
   const method =
     operation.method === "GET" || (operation.method === "POST" && operation.body)
       ? ""

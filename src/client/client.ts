@@ -52,7 +52,7 @@ type OperationOf<Name> = Name extends `${infer Noun}.${infer Verb}`
 
 /** Operations that answer once; `subscribe` is for the others. */
 export type CallName = {
-  [Name in OperationName]: OperationOf<Name> extends { response: "socket" } ? never : Name;
+  [Name in OperationName]: OperationOf<Name> extends { response: "socket" | "stream" } ? never : Name;
 }[OperationName];
 
 type In<T> = T extends z.ZodType ? z.input<T> : never;

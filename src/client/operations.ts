@@ -10,7 +10,7 @@ export type OperationEntry = readonly [
   method: string,
   path: string,
   body: "none" | "json" | "bytes",
-  answer: "json" | "bytes" | "socket",
+  answer: "json" | "bytes" | "socket" | "stream",
 ];
 
 /** Made from the contract; that none is missing is checked here, by type. */

@@ -1,3 +1,4 @@
+import { changeOperations } from "../changes/contract.ts";
 import { eventOperations } from "../events/contract.ts";
 import { instanceOperations } from "../instances/contract.ts";
 import { metricsOperations } from "../metrics/contract.ts";
@@ -16,6 +17,7 @@ export const api = {
   specs: specOperations,
   rules: ruleOperations,
   events: eventOperations,
+  changes: changeOperations,
   instances: instanceOperations,
 } as const;
 

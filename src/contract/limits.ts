@@ -19,6 +19,8 @@ export const limits = {
   capabilities: 64,
   /** Rows in one page; larger asks are cut to this. */
   pageRows: 1000,
+  /** How long one request may wait for something to happen, in milliseconds: less than proxies let pass in silence. */
+  waitMs: 60_000,
   /** Rows of `GET /api/events/history` when nothing is asked for. */
   historyRows: 50,
 } as const;

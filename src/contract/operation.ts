@@ -47,8 +47,13 @@ export interface Operation {
   params?: z.ZodObject;
   query?: z.ZodObject;
   body?: Body;
-  /** The JSON that comes back; `"bytes"`: a stored value with its own content type; `"socket"`: an upgrade. */
-  response: z.ZodType | "bytes" | "socket";
+  /**
+   * The JSON that comes back; `"bytes"`: a stored value with its own content type; `"socket"`: an upgrade, and `"stream"`:
+   * Server-Sent Events, both of the noun's log.
+   */
+  response: z.ZodType | "bytes" | "socket" | "stream";
+  /** Speaks of positions in the noun's log: refuses `?epoch=` of another, and names its own in `Koor-Epoch`. */
+  positioned?: boolean;
   /** What this operation can be refused for, beyond what any can (auth, origin, malformed, internal, unavailable). */
   errors?: readonly Reason[];
   /** Takes `If-Match`, `If-None-Match` and `X-Koor-If-Version` as conditions of the write. */
@@ -135,6 +140,8 @@ export interface Input<O extends Operation> extends Terms {
   /** Of a `bytes` body. */
   contentType: string;
   condition: Condition;
+  /** Of a request that may wait: aborted when the caller has gone. */
+  signal?: AbortSignal;
 }
 
 /** A stored value on its way out: the bytes as they came in. `null` bytes: the caller has this state already. */
@@ -153,9 +160,9 @@ export type Answer<O extends Operation> = O["response"] extends z.ZodType
 
 export type Operations = Record<string, Operation>;
 
-/** What a noun's service implements: one function an operation, but those that are sockets. */
+/** What a noun's service implements: one function an operation, but those that follow the noun's log. */
 export type Handlers<T extends Operations> = {
-  [K in keyof T as T[K]["response"] extends "socket" ? never : K]: (
+  [K in keyof T as T[K]["response"] extends "socket" | "stream" ? never : K]: (
     input: Input<T[K]>,
   ) => Promise<Answer<T[K]>>;
 };

@@ -1,4 +1,5 @@
-import type { Log, SubscribeOptions, Subscription } from "./log.ts";
+import { KoorError } from "../contract/errors.ts";
+import type { Log, LogHeads, SubscribeOptions, Subscription } from "./log.ts";
 import { type Reader, openSubscription } from "./subscription.ts";
 import { Tail, pageEntries, tailEntries } from "./tail.ts";
 
@@ -9,8 +10,25 @@ import { Tail, pageEntries, tailEntries } from "./tail.ts";
  */
 
 export interface Feed {
+  /**
+   * Where the log stands, and where a reader of this position begins: without one, at the end.
+   * @throws KoorError `gone` when the position is of another log
+   */
+  place(position: Position): Promise<Place>;
   subscribe(options: SubscribeOptions): Subscription;
+  /** How many follow. */
+  readonly subscriptions: number;
   close(): void;
+}
+
+/** A position as a client states it. */
+export interface Position {
+  after?: number | undefined;
+  epoch?: string | undefined;
+}
+
+export interface Place extends LogHeads {
+  after: number;
 }
 
 export interface FeedOptions {
@@ -51,6 +69,17 @@ export function createFeed({ log, now, onError }: FeedOptions): Feed {
 
   return {
     close: unwatch,
+    get subscriptions() {
+      return readers.size;
+    },
+    async place({ after, epoch }) {
+      const heads = await log.heads();
+      if (after !== undefined && after > heads.last) {
+        throw gone(heads, `position ${after} is not of this log, which ends at ${heads.last}`);
+      }
+      if (epoch && epoch !== heads.epoch) throw gone(heads, "the epoch is that of another log");
+      return { ...heads, after: after ?? heads.last };
+    },
     subscribe(options) {
       const reader = openSubscription(source, options, () => {
         readers.delete(reader);
@@ -61,4 +90,11 @@ export function createFeed({ log, now, onError }: FeedOptions): Feed {
       return reader;
     },
   };
+}
+
+function gone({ first }: LogHeads, message: string): KoorError {
+  return new KoorError("gone", message, {
+    oldest: first,
+    hint: "The data was restored or replaced. Read the current state, then go on without a position.",
+  });
 }

@@ -48,6 +48,7 @@ export function openApiDocument(): Json {
         },
         ...conditionParameters,
         ...termParameters,
+        ...streamParameters,
       },
       schemas: { Error: errorSchema },
     },
@@ -74,6 +75,20 @@ const termParameters = {
   fence: header("Koor-Fence", "`LEASE_ID:FENCE`: only while that lease is held."),
 };
 
+const streamParameters = {
+  lastEventId: header(
+    "Last-Event-ID",
+    "`EPOCH:ID` of the last event that came, or the bare id: goes on after it.",
+  ),
+};
+
+const epochHeader = {
+  "Koor-Epoch": {
+    description: "The name of the log: a position goes with it as `epoch`.",
+    schema: { type: "string" },
+  },
+};
+
 const errorSchema = {
   type: "object",
   required: ["error", "code", "reason"],
@@ -84,6 +99,7 @@ const errorSchema = {
     hint: { type: "string", description: "What to do next." },
     path: { type: "string", description: "The offending field." },
     current: { type: "integer", description: "The version the record has now; 0: there is none." },
+    oldest: { type: "integer", description: "The oldest entry of the log that is kept." },
   },
 };
 
@@ -100,6 +116,7 @@ function describe(noun: string, verb: string, operation: Operation): Json {
       : [];
   const writes = operation.method !== "GET" && !operation.anonymous;
   const terms = writes ? Object.keys(termParameters) : [];
+  const position = operation.response === "stream" ? Object.keys(streamParameters) : [];
   return {
     operationId: `${noun}.${verb}`,
     tags: [noun],
@@ -108,7 +125,7 @@ function describe(noun: string, verb: string, operation: Operation): Json {
     parameters: [
       ...fieldsOf(operation.params, "path"),
       ...fieldsOf(operation.query, "query"),
-      ...["instanceToken", ...conditions, ...terms].map((name) => ({
+      ...["instanceToken", ...conditions, ...terms, ...position].map((name) => ({
         $ref: `#/components/parameters/${name}`,
       })),
     ],
@@ -142,7 +159,12 @@ function requestBody(body: NonNullable<Operation["body"]>): Json {
 
 function success(operation: Operation): Json {
   if (operation.response === "socket") {
-    return { "101": { description: "A WebSocket; each text frame is one event as JSON." } };
+    return { "101": { description: "A WebSocket; each text frame is one entry of the log as JSON." } };
+  }
+  if (operation.response === "stream") {
+    const description =
+      "Server-Sent Events; the data of each is one entry of the log as JSON, the id EPOCH:ID.";
+    return { "200": { description, headers: epochHeader, content: { "text/event-stream": {} } } };
   }
   const headers = {
     ETag: { schema: { type: "string" } },
@@ -156,7 +178,10 @@ function success(operation: Operation): Json {
     };
   }
   const schema = toJsonSchema(operation.response, "output");
-  return { "200": { description: operation.summary, content: { "application/json": { schema } } } };
+  const content = { "application/json": { schema } };
+  return {
+    "200": { description: operation.summary, ...(operation.positioned && { headers: epochHeader }), content },
+  };
 }
 
 function refusals(operation: Operation, conditional: boolean, writes: boolean): Json {

@@ -33,8 +33,24 @@ export function sendText(text: string, type: string): Response {
   return new Response(text, { headers: { ...jsonHeaders, "Content-Type": type } });
 }
 
+/** Of Server-Sent Events. The last is for proxies that gather what they pass on (nginx). */
+export function eventStreamHeaders(epoch: string): Record<string, string> {
+  return {
+    ...jsonHeaders,
+    "Content-Type": "text/event-stream",
+    "Koor-Epoch": epoch,
+    "X-Accel-Buffering": "no",
+  };
+}
+
 /** A stored value, or 304 for a caller who has it. */
 export function sendStored(stored: StoredAnswer): Sent {
+  // A wait for what does not exist is over: nothing to tag.
+  if (stored.version === 0)
+    return {
+      response: new Response(null, { status: 304, headers: { ...everywhere, "X-Koor-Version": "0" } }),
+      bytes: 0,
+    };
   // Spelled out: making the answer is a third of a small read's time, and copying headers a tenth of that.
   const headers = {
     "Content-Type": stored.content_type,
