@@ -8,6 +8,7 @@ import { measureLargeWrites } from "./large-writes.ts";
 import { program, root, stopAll } from "./processes.ts";
 import { measurePutRate } from "./put-rate.ts";
 import { type Section, documentText, sectionText } from "./report.ts";
+import { measureStreams } from "./streams.ts";
 import { measureTokens } from "./tokens.ts";
 
 /** Named as their files. */
@@ -15,6 +16,7 @@ const benches: Record<string, () => Promise<Section>> = {
   "get-rate": measureGetRate,
   "put-rate": measurePutRate,
   "large-writes": measureLargeWrites,
+  streams: measureStreams,
   "cli-time": measureCliTime,
   idle: measureIdle,
   tokens: measureTokens,

@@ -1,8 +1,8 @@
 import { KoorError } from "../contract/errors.ts";
 
 /**
- * Requests that wait at once, over all ways to wait. Each costs a connection and some 10 KiB (measured with 10,000 of
- * them), so that this many still leave room for work; systems give a process as many files by default or fewer.
+ * Requests that wait at once, over all ways to wait. Each costs a connection and about 5 KiB (9,000 more took 42 MiB), so
+ * that this many leave room for work; systems give a process about as many files.
  */
 export const waitingRequests = 10_000;
 
