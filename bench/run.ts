@@ -8,6 +8,7 @@ import { measureLargeWrites } from "./large-writes.ts";
 import { program, root, stopAll } from "./processes.ts";
 import { measurePutRate } from "./put-rate.ts";
 import { type Section, documentText, sectionText } from "./report.ts";
+import { measureRules } from "./rules.ts";
 import { measureTokens } from "./tokens.ts";
 
 /** Named as their files. */
@@ -16,6 +17,7 @@ const benches: Record<string, () => Promise<Section>> = {
   "put-rate": measurePutRate,
   "large-writes": measureLargeWrites,
   "cli-time": measureCliTime,
+  rules: measureRules,
   idle: measureIdle,
   tokens: measureTokens,
 };
