@@ -41,8 +41,8 @@ describe("koor-cli validate", () => {
     expect(await validate(["./src/a.ts", "b.ts", "c.ts"], { cwd })).toMatchObject({
       exit: 1,
       stdout: [
-        "src/a.ts:2: error: Parse it [no-eval]",
         "src/a.ts:1: warning: Finish it [todo]",
+        "src/a.ts:2: error: Parse it [no-eval]",
         "b.ts:1: warning: Finish it [todo]",
         "",
       ].join("\n"),

@@ -40,7 +40,8 @@ export const ownCommands: readonly OwnCommand[] = [
   },
   {
     name: "validate",
-    usage: "validate PROJECT (FILE | DIR | -)... [--stack S] [--format text|json|sarif|github]",
+    usage:
+      "validate PROJECT (FILE | DIR | -)... [--stack S] [--format text|json|sarif|github] [--filename PATH]",
     summary: "Check files against a project's rules; exit 1 where one of severity error is broken",
     flags: {
       stack: { value: "S", summary: "Only rules of this stack, and those of every stack" },

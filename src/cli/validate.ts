@@ -144,7 +144,9 @@ async function check(
       client.call("rules.validate", { params: { project }, body }),
     );
     budget.left -= violations.length;
-    return { file: name, violations, ...(truncated && { truncated }) };
+    // The server has them rule by rule; who reads them goes from top to bottom.
+    const inOrder = violations.toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0));
+    return { file: name, violations: inOrder, ...(truncated && { truncated }) };
   } catch (error) {
     const isOfThisFile =
       error instanceof ClientError && (error.reason === "over_budget" || error.reason === "too_large");
