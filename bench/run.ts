@@ -9,6 +9,7 @@ import { program, root, stopAll } from "./processes.ts";
 import { measurePutRate } from "./put-rate.ts";
 import { type Section, documentText, sectionText } from "./report.ts";
 import { measureStreams } from "./streams.ts";
+import { measureRules } from "./rules.ts";
 import { measureTokens } from "./tokens.ts";
 
 /** Named as their files. */
@@ -18,6 +19,7 @@ const benches: Record<string, () => Promise<Section>> = {
   "large-writes": measureLargeWrites,
   streams: measureStreams,
   "cli-time": measureCliTime,
+  rules: measureRules,
   idle: measureIdle,
   tokens: measureTokens,
 };

@@ -24,9 +24,10 @@ export function commandOf(id: string, operation: Operation & { cli: string }): C
   };
   const target = (field: Field): FieldTarget => [field.place, field.name, kindOf(field, operation, fail)];
 
-  const positionals: Positional[] = places.map((word) => ({
+  const positionals: Positional[] = places.map(({ word, optional }) => ({
     name: word,
     fields: word.split("/").map((part) => target(find(part))),
+    ...(optional && { optional }),
   }));
   const command: Command = {
     name: words.join(" "),
@@ -52,7 +53,7 @@ export function commandOf(id: string, operation: Operation & { cli: string }): C
 
 interface Usage {
   words: string[];
-  places: string[];
+  places: { word: string; optional?: true }[];
   flags: [name: string, value: string][];
   takesBody: boolean;
 }
@@ -69,7 +70,10 @@ function readUsage(usage: string, fail: (fault: string) => never): Usage {
         token.slice(2).replaceAll("_", "-"),
         tokens[at] ?? fail(`${token} has no name for its value`),
       ]);
-    } else if (/^[A-Z][A-Z_]*(\/[A-Z_]+)*$/.test(token)) result.places.push(token);
+    } else if (result.places.at(-1)?.optional) fail(`${token} cannot follow what may be left out`);
+    else if (/^[A-Z][A-Z_]*(\/[A-Z_]+)*$/.test(token)) result.places.push({ word: token });
+    else if (/^\[[A-Z][A-Z_]*\]$/.test(token))
+      result.places.push({ word: token.slice(1, -1), optional: true });
     else if (/^[a-z][a-z-]*$/.test(token) && result.places.length === 0) result.words.push(token);
     else fail(`what is ${token}?`);
   }

@@ -44,6 +44,33 @@ export const ownCommands: readonly OwnCommand[] = [
     },
   },
   {
+    name: "specs push",
+    usage: "specs push PROJECT DIR",
+    summary: "Make every file below a directory a spec, named by its path there, unless it is one already",
+    flags: {},
+    words: { least: 2, most: 2 },
+    async run(words, _args, env, io) {
+      const { pushSpecs } = await import("./specs-push.ts");
+      return pushSpecs(words[0] as string, words[1] as string, env, io);
+    },
+  },
+  {
+    name: "validate",
+    usage:
+      "validate PROJECT (FILE | DIR | -)... [--stack S] [--format text|json|sarif|github] [--filename PATH]",
+    summary: "Check files against a project's rules; exit 1 where one of severity error is broken",
+    flags: {
+      stack: { value: "S", summary: "Only rules of this stack, and those of every stack" },
+      format: { value: "FORMAT", summary: "text: file:line: severity: message [rule]; json, sarif, github" },
+      filename: { value: "PATH", summary: "What standard input is: the rules for such files are asked" },
+    },
+    words: { least: 2, most: Number.POSITIVE_INFINITY },
+    async run(words, args, env, io) {
+      const { validateFiles } = await import("./validate.ts");
+      return validateFiles(words[0] as string, words.slice(1), args, env, io);
+    },
+  },
+  {
     name: "events subscribe",
     usage: "events subscribe [PATTERN] [--after ID]",
     summary: "Follow events, a line of JSON each, across breaks of the connection",

@@ -38,6 +38,8 @@ export interface Sendable extends CallOptions {
   query?: Readonly<Record<string, string | number | undefined>> | undefined;
   /** A `json` body is made JSON here; a `bytes` body goes as it is. */
   body?: unknown;
+  /** Only the headers of what a `GET` would answer: `storedHead` reads them. */
+  head?: boolean | undefined;
   /** A `json` body whose text is there already, so that a number of twenty digits keeps them all. */
   rawBody?: string | Uint8Array | undefined;
 }
@@ -165,10 +167,10 @@ function identityHeaders({ token, instanceToken }: ClientOptions): Record<string
 
 function requestInit(name: OperationName, request: Sendable, own: Record<string, string>): RequestInit {
   const [method, , bodyKind] = operations[name];
-  const { condition, contentType, headers, signal } = request;
+  const { condition, contentType, headers, signal, head } = request;
   const type = bodyKind === "json" ? "application/json" : contentType;
   return {
-    method,
+    method: head ? "HEAD" : method,
     headers: {
       ...own,
       ...(bodyKind !== "none" && type && { "Content-Type": type }),

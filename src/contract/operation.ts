@@ -37,8 +37,9 @@ export interface McpTool {
  *
  * `path` names its parameters in braces; `{key...}` at the end takes the rest of the path, slashes included.
  * `cli` is a usage line such as `specs get PROJECT/NAME` or `register NAME --workspace W`: words in capitals
- * and flags name the parameter, query or body field of the same name in lower case; `@body` says that the
- * request's body comes from `--file PATH`, `--data TEXT` or standard input.
+ * and flags name the parameter, query or body field of the same name in lower case; the last word in brackets, as in
+ * `rules list [PROJECT]`, may be left out; `@body` says that the request's body comes from `--file PATH`, `--data TEXT`
+ * or standard input.
  */
 export interface Operation {
   method: Method;
