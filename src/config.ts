@@ -22,6 +22,7 @@ export interface Config {
   authToken: string;
   logLevel: (typeof logLevels)[number];
   eventRetention: number;
+  historyRetention: number;
   mcpTools: (typeof toolSets)[number];
   allowedHosts: string[];
   allowedOrigins: string[];
@@ -94,6 +95,16 @@ const table: Table = {
     allowed: "a whole number from 1 to 100000000",
     summary: "How many of the newest events are kept; the rest is trimmed every 60 s",
     parse: (text) => wholeNumber(text, 1, 100_000_000),
+  },
+  historyRetention: {
+    name: "history-retention",
+    value: "N",
+    default: "100",
+    allowed: "a whole number from 1 to 100000",
+    summary:
+      "How many versions of a key are kept, the current one among them; older ones go after an hour, or when those of " +
+      "a key's last hour are more than 64 MiB",
+    parse: (text) => wholeNumber(text, 1, 100_000),
   },
   mcpTools: {
     name: "mcp-tools",

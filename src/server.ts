@@ -8,6 +8,7 @@ import { dashboardRoutes } from "./dashboard/routes.ts";
 import { createSessions, dashboardFront } from "./dashboard/session.ts";
 import { eventLog } from "./events/log.ts";
 import { eventService } from "./events/service.ts";
+import { spareHistoryBytes, spareHistoryMs } from "./core/retention.ts";
 import { createFeed } from "./feed/feed.ts";
 import { type Front, createFront } from "./http/front.ts";
 import { mountApi, noRoute } from "./http/mount.ts";
@@ -157,8 +158,10 @@ function jobsOf(
   config: Config,
   now: () => number,
 ): Job[] {
+  const retention = { keep: config.historyRetention, spareMs: spareHistoryMs, spareBytes: spareHistoryBytes };
   return [
     { name: "trim events", everyMs: minute, run: () => store.trimEvents(config.eventRetention) },
+    { name: "trim history", everyMs: minute, run: () => store.trimHistory(retention, now()) },
     {
       name: "forget idempotency keys",
       everyMs: minute,

@@ -132,6 +132,7 @@ describe("configuration", () => {
     "auth-token": "two words",
     "log-level": "loud",
     "event-retention": "0",
+    "history-retention": "0",
     "mcp-tools": "all",
     "allowed-origins": "https://a.example/path",
     insecure: "perhaps",

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import fc from "fast-check";
 import {
   type Collection,
   type Commit,
@@ -449,6 +450,116 @@ export function testStore(name: string, open: () => Promise<OpenStore>): void {
         const once = { key: "k", fingerprint: "f", note: "null" };
         expect((await store.commit({ ...commit(put("a", "1", { version: 7 })), once })).ok).toBe(false);
         expect((await store.commit({ ...commit(put("a", "1")), once })).ok).toBe(true);
+      });
+    });
+
+    describe("trimming history", () => {
+      const day = 24 * 60 * 60 * 1000;
+      const retention = { keep: 3, spareMs: 1000, spareBytes: 100 };
+      const versions = async (key: string, collection: Collection = "state") =>
+        (await store.history(collection, key, 10_000)).map(({ version }) => version);
+      const write = async (key: string, times: number, value = "v") => {
+        for (let n = 0; n < times; n++) await store.commit(commit(put(key, value)));
+      };
+
+      test("keeps the newest versions of each key, the current one always, and leaves what is current as it is", async () => {
+        await write("many", 6);
+        await write("few", 2);
+        await store.commit(
+          commit(...["a", "b", "c", "d"].map((key) => put("i", key, undefined, "instances"))),
+        );
+        opened.clock.now += day;
+        expect(await store.trimHistory(retention, opened.clock.now)).toBe(3);
+        expect(await store.trimHistory(retention, opened.clock.now)).toBe(0);
+        expect(await versions("many")).toEqual([6, 5, 4]);
+        expect(await versions("few")).toEqual([2, 1]);
+        expect(await store.version("state", "many", 3)).toBeUndefined();
+        expect(text((await store.get("state", "many"))?.value)).toBe("v");
+        expect(await store.trimHistory({ ...retention, keep: 1 }, opened.clock.now)).toBe(3);
+        expect(await versions("many")).toEqual([6]);
+        expect(text((await store.get("state", "few"))?.value)).toBe("v");
+        expect(versionOf(await store.commit(commit(put("many", "w"))))).toBe(7);
+      });
+
+      test("a deleted key keeps its tombstone, and goes on after it", async () => {
+        await write("k", 4);
+        await store.commit(commit(remove("k")));
+        opened.clock.now += day;
+        await store.trimHistory({ ...retention, keep: 1 }, opened.clock.now);
+        expect(await store.history("state", "k", 10)).toMatchObject([{ version: 5, deleted: true }]);
+        expect(versionOf(await store.commit(commit(put("k", "w"))))).toBe(6);
+      });
+
+      test("is for every collection with a history", async () => {
+        for (const collection of ["state", "specs", "rules"] as const) {
+          for (let n = 0; n < 5; n++) await store.commit(commit(put("k", "v", undefined, collection)));
+        }
+        opened.clock.now += day;
+        expect(await store.trimHistory(retention, opened.clock.now)).toBe(6);
+        for (const collection of ["state", "specs", "rules"] as const)
+          expect(await versions("k", collection)).toEqual([5, 4, 3]);
+      });
+
+      test("spares young versions until they are old, but not more than so many bytes of a key", async () => {
+        await write("small", 6);
+        await write("large", 6, "x".repeat(30));
+        opened.clock.now += 999;
+        // 100 bytes are three of thirty, and the newest three stay anyway.
+        expect(await store.trimHistory(retention, opened.clock.now)).toBe(3);
+        expect(await versions("small")).toHaveLength(6);
+        expect(await versions("large")).toEqual([6, 5, 4]);
+        await write("small", 1);
+        opened.clock.now += 1;
+        expect(await store.trimHistory(retention, opened.clock.now)).toBe(4);
+        expect(await versions("small")).toEqual([7, 6, 5]);
+      });
+
+      test("a key with thousands of versions is trimmed to the end", async () => {
+        const puts = Array.from({ length: 100 }, (_, index) => put("hot", String(index)));
+        for (let round = 0; round < 30; round++) await store.commit(commit(...puts, put(`k${round}`, "v")));
+        expect(await store.trimHistory({ ...retention, spareBytes: 1e9 }, opened.clock.now)).toBe(0);
+        opened.clock.now += day;
+        expect(await store.trimHistory({ ...retention, spareBytes: 1e9 }, opened.clock.now)).toBe(2997);
+        expect(await versions("hot")).toEqual([3000, 2999, 2998]);
+      });
+
+      test("what stays is what the rule says, whatever was written and whenever it is trimmed", async () => {
+        const step = fc.oneof(
+          { weight: 5, arbitrary: fc.record({ key: fc.nat(2), size: fc.nat(60), remove: fc.boolean() }) },
+          { weight: 1, arbitrary: fc.record({ wait: fc.nat(1500) }) },
+          { weight: 1, arbitrary: fc.constant("trim" as const) },
+        );
+        let run = 0;
+        await fc.assert(
+          fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
+            run += 1;
+            const model = new Map<string, { version: number; size: number; at: number }[]>();
+            const newest = new Map<string, number>();
+            for (const act of [...steps, "trim" as const]) {
+              if (act === "trim") {
+                await store.trimHistory(retention, opened.clock.now);
+                for (const [key, kept] of model) {
+                  const stays = kept.filter(({ at }, index) => {
+                    const bytes = kept.slice(index).reduce((sum, { size }) => sum + size, 0);
+                    const young = at > opened.clock.now - retention.spareMs;
+                    return kept.length - index <= retention.keep || (young && bytes <= retention.spareBytes);
+                  });
+                  model.set(key, stays);
+                  expect(await versions(key)).toEqual(stays.map(({ version }) => version).reverse());
+                }
+              } else if ("wait" in act) opened.clock.now += act.wait;
+              else {
+                const key = `${run}/${act.key}`;
+                const version = (newest.get(key) ?? 0) + 1;
+                newest.set(key, version);
+                await store.commit(commit(act.remove ? remove(key) : put(key, "x".repeat(act.size))));
+                const size = act.remove ? 0 : act.size;
+                model.set(key, [...(model.get(key) ?? []), { version, size, at: opened.clock.now }]);
+              }
+            }
+          }),
+          { numRuns: 40 },
+        );
       });
     });
 

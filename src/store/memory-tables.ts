@@ -9,6 +9,7 @@ import {
   emptyHeads,
   recordId,
 } from "../core/commit.ts";
+import { type Retention, surplus } from "../core/retention.ts";
 import type { Decision, VersionRow } from "../core/decide.ts";
 import { bounds, compareKeys } from "./key-range.ts";
 import { type EventQuery, type KeyRange, eventPageBytes } from "./store.ts";
@@ -87,6 +88,20 @@ export class MemoryTables {
     const before = this.events.length;
     this.events = this.events.filter((event) => event.id > this.heads.events - keep);
     return before - this.events.length;
+  }
+
+  trimHistory(retention: Retention, at: number): number {
+    let removed = 0;
+    for (const [id, kept] of this.versions) {
+      const gone = surplus(
+        kept.map(({ head }) => head),
+        retention,
+        at,
+      );
+      if (gone > 0) this.versions.set(id, kept.slice(gone));
+      removed += gone;
+    }
+    return removed;
   }
 }
 

@@ -57,6 +57,7 @@ export function openMemory(options: { now: () => number; epoch?: string }): Stor
     touch: async (collection, times) => tables.touch(collection, times),
     dropExpired: async (collection, at) => tables.dropExpired(collection, at),
     trimEvents: async (keep) => tables.trimEvents(keep),
+    trimHistory: async (retention, at) => tables.trimHistory(retention, at),
     watch: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);

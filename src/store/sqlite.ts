@@ -73,6 +73,13 @@ function assemble(reader: SqliteReader, writer: Writer, now: () => number, unloc
     },
     dropExpired: (collection, at) => inBites(() => writer.ask({ kind: "dropExpired", collection, at })),
     trimEvents: (keep) => inBites(() => writer.ask({ kind: "trimEvents", keep })),
+    trimHistory: async (retention, at) => {
+      for (let removed = 0; ;) {
+        const bite = await writer.ask({ kind: "trimHistory", retention, at });
+        removed += bite.removed;
+        if (bite.done) return removed;
+      }
+    },
     watch: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);

@@ -9,6 +9,7 @@ import type {
   StoredRecord,
 } from "../core/commit.ts";
 import type { Glob } from "../core/glob.ts";
+import type { Retention } from "../core/retention.ts";
 
 /**
  * The port to an engine. It knows records, versions and logs, and nothing of what Koor means by them.
@@ -59,6 +60,14 @@ export interface Store {
 
   /** Removes all events but the newest `keep`, in bites that leave room for commits. Returns how many went. */
   trimEvents(keep: number): Promise<number>;
+
+  /**
+   * Removes the versions that are beyond a retention, of every collection with a history, in bites that leave room for
+   * commits. What it costs follows what was written since the last time. Returns how many went.
+   *
+   * @param at what counts as now, in milliseconds since 1970
+   */
+  trimHistory(retention: Retention, at: number): Promise<number>;
 
   /**
    * Calls back after commits, with where the logs end. Coalesced, and only a hint: the logs are the truth.
