@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import fc from "fast-check";
+import { chainHash } from "../core/audit.ts";
 import {
+  type AuditRow,
   type Collection,
   type Commit,
   type Committed,
@@ -11,6 +13,7 @@ import {
   type RecordHead,
   onceTtlMs,
 } from "../core/commit.ts";
+import { type DumpRow, dumpOrder } from "../core/dump.ts";
 import { compileGlob } from "../core/glob.ts";
 import { expectCommitted } from "../core/guard.ts";
 import type { Store } from "./store.ts";
@@ -560,6 +563,180 @@ export function testStore(name: string, open: () => Promise<OpenStore>): void {
           }),
           { numRuns: 40 },
         );
+      });
+    });
+
+    describe("dump and restore", () => {
+      const rowsOf = async (from: Store = store) => {
+        const rows: DumpRow[] = [];
+        for await (const row of from.dump()) rows.push(row);
+        return rows;
+      };
+      async function* given(rows: readonly DumpRow[]): AsyncGenerator<DumpRow> {
+        yield* rows;
+      }
+      /** Something of everything. */
+      async function fill(): Promise<void> {
+        opened.clock.now = 1000;
+        await store.commit(commit(put("a", "1"), put("gone", "1"), put("s", "spec", undefined, "specs")));
+        await store.commit(commit(put("a", "2"), publish("t", '{"n":1.10}', "alice")));
+        await store.commit(commit(remove("gone"), put("i", "{}", undefined, "instances"), publish("u")));
+        await store.commit({
+          ...commit(put("b", "\u0000\u{1F600}")),
+          once: { key: "k", fingerprint: "f", note: "1" },
+        });
+        await store.commit(commit({ ...put("l", "{}", undefined, "leases"), ttlMs: 9000 } as Op));
+        await store.touch("instances", new Map([["i", 700]]));
+      }
+      const sections = (rows: readonly DumpRow[]) => [...new Set(rows.map(({ kind }) => kind))];
+
+      test("a dump holds every version, record, event and audit row, in this order, but no leases", async () => {
+        await fill();
+        const rows = await rowsOf();
+        expect(sections(rows)).toEqual([...dumpOrder]);
+        const heads = await store.heads();
+        expect(rows[0]).toMatchObject({
+          epoch: heads.epoch,
+          heads: { revision: 5, events: 2, live: { leases: 0, state: 2 } },
+        });
+        const versions = rows.flatMap((row) => (row.kind === "version" ? [row.version] : []));
+        expect(
+          versions.map(({ collection, key, version }) => `${collection} ${key} ${version}`).sort(),
+        ).toEqual([
+          "idempotency k 1",
+          "instances i 1",
+          "specs s 1",
+          "state a 1",
+          "state a 2",
+          "state b 1",
+          "state gone 1",
+          "state gone 2",
+        ]);
+        expect(versions.find(({ key, version }) => key === "a" && version === 2)?.value).toEqual(
+          new TextEncoder().encode("2"),
+        );
+        const records = rows.flatMap((row) => (row.kind === "record" ? [row.record] : []));
+        expect(records.find(({ key }) => key === "i")).toMatchObject({
+          version: 1,
+          touchedAt: 700,
+          createRevision: 3,
+        });
+        expect(rows.filter(({ kind }) => kind === "audit")).toHaveLength(8);
+      });
+
+      test("restoring brings back what was dumped and nothing else, under a new epoch, and says so in the audit", async () => {
+        await fill();
+        const rows = await rowsOf();
+        const before = await store.heads();
+        const [a, history] = [await store.get("state", "a"), await store.history("state", "gone", 9)];
+        await store.commit(commit(put("a", "later"), put("new", "later"), remove("b"), publish("later")));
+        opened.clock.now = 2000;
+        let heard = 0;
+        const unwatch = store.onReplaced(() => (heard += 1));
+        await store.restore(given(rows), "alice");
+        unwatch();
+        expect(heard).toBe(1);
+        const after = await store.heads();
+        expect(after.epoch).not.toBe(before.epoch);
+        // Above both, so that no fence comes twice.
+        expect(after).toMatchObject({
+          revision: 7,
+          events: 2,
+          audit: 9,
+          live: { ...before.live, leases: 0 },
+        });
+        expect(await store.get("state", "a")).toEqual(a);
+        expect(await store.history("state", "gone", 9)).toEqual(history);
+        expect(await store.get("state", "new")).toBeUndefined();
+        expect(text((await store.get("state", "b"))?.value)).toBe("\u0000\u{1F600}");
+        expect(await store.head("leases", "l")).toBeUndefined();
+        expect(await store.get("idempotency", "k")).toMatchObject({ expiresAt: 1000 + onceTtlMs });
+        const audit = await store.audit({ order: "newest", limit: 2 });
+        expect(audit[0]).toMatchObject({
+          id: 9,
+          at: 2000,
+          actor: "alice",
+          action: "store.restore",
+          resource: before.epoch,
+        });
+        const { hash, ...row } = audit[0] as AuditRow;
+        expect(hash).toBe(chainHash((audit[1] as AuditRow).hash, row));
+        expect(hash).toBe(after.auditHash);
+        // And it goes on from there.
+        expect(versionOf(await store.commit(commit(put("gone", "again"), publish("next"))))).toBe(3);
+        expect(await store.heads()).toMatchObject({ revision: 8, events: 3, audit: 10 });
+      });
+
+      test("a dump of what was restored is the same, but for the heads and the row that says so", async () => {
+        await fill();
+        const first = await rowsOf();
+        await store.restore(given(first), "");
+        const second = await rowsOf();
+        expect(second.slice(1, -1)).toEqual(first.slice(1));
+      });
+
+      test("a restore that fails changes nothing, whatever it fails of", async () => {
+        await fill();
+        const rows = await rowsOf();
+        const broken = async function* () {
+          yield* rows.slice(0, -1);
+          throw new Error("cut off");
+        };
+        await expect(store.restore(broken(), "")).rejects.toThrow("cut off");
+        const twice = [...rows.slice(0, 2), rows[1] as DumpRow, ...rows.slice(2)];
+        await expect(store.restore(given(twice), "")).rejects.toMatchObject({ reason: "bad_request" });
+        const missing = rows.filter((row) => row.kind !== "version");
+        await expect(store.restore(given(missing), "")).rejects.toMatchObject({ reason: "bad_request" });
+        await expect(store.restore(given(rows.slice(1)), "")).rejects.toMatchObject({
+          reason: "bad_request",
+        });
+        expect(await rowsOf()).toEqual(rows);
+        expect((await store.commit(commit(put("a", "3")))).ok).toBe(true);
+      });
+
+      test("a dump is one moment, whatever is written meanwhile: a prefix of the history", async () => {
+        for (let n = 0; n < 300; n++)
+          await store.commit(commit(put(`k${n % 50}`, String(n)), publish("t", String(n))));
+        let writing = true;
+        const writer = (async () => {
+          for (let n = 300; writing; n++) {
+            await store.commit(commit(put(`k${n % 50}`, String(n)), publish("t", String(n))));
+            await new Promise((resolve) => setImmediate(resolve));
+          }
+        })();
+        const rows: DumpRow[] = [];
+        for await (const row of store.dump()) {
+          rows.push(row);
+          if (rows.length % 100 === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+        }
+        writing = false;
+        await writer;
+        const [head] = rows;
+        if (head?.kind !== "heads") throw new Error("no heads");
+        const { revision } = head.heads;
+        expect((await store.heads()).revision).toBeGreaterThan(revision);
+        const numbers = rows.flatMap((row) =>
+          row.kind === "version" ? [Number(new TextDecoder().decode(row.version.value))] : [],
+        );
+        expect(numbers.sort((a, b) => a - b)).toEqual(Array.from({ length: revision }, (_, n) => n));
+        const data = rows.flatMap((row) => (row.kind === "event" ? [Number(row.event.data)] : []));
+        expect(data).toEqual(Array.from({ length: revision }, (_, n) => n));
+        expect(rows.filter(({ kind }) => kind === "audit")).toHaveLength(revision);
+      });
+
+      test("a dump that nobody reads to its end holds up nothing", async () => {
+        await fill();
+        for await (const row of store.dump()) if (row.kind === "version") break;
+        expect((await store.commit(commit(put("a", "3")))).ok).toBe(true);
+      });
+
+      test("what was trimmed and restored is trimmed again by what is there now", async () => {
+        for (let n = 0; n < 5; n++) await store.commit(commit(put("k", String(n))));
+        const rows = await rowsOf();
+        const retention = { keep: 2, spareMs: 0, spareBytes: 0 };
+        expect(await store.trimHistory(retention, 1)).toBe(3);
+        await store.restore(given(rows), "");
+        expect(await store.trimHistory(retention, 1)).toBe(3);
       });
     });
 

@@ -14,6 +14,9 @@ import type { Decision, VersionRow } from "../core/decide.ts";
 import { bounds, compareKeys } from "./key-range.ts";
 import { type EventQuery, type KeyRange, eventPageBytes } from "./store.ts";
 
+/** A version has no signs of life and no lifetime of its own: those are the record's. */
+export const noLife = { touchedAt: 0, createRevision: 0, expiresAt: 0 };
+
 /** What an engine holds, as plain collections. */
 export class MemoryTables {
   heads: Heads = emptyHeads;
@@ -37,7 +40,7 @@ export class MemoryTables {
       }
       const kept = history ? (this.versions.get(id) ?? []) : [];
       this.records.set(id, head);
-      this.versions.set(id, [...kept, { head, value: value.slice() }]);
+      this.versions.set(id, [...kept, { head: { ...head, ...noLife }, value: value.slice() }]);
     }
   }
 

@@ -21,7 +21,7 @@ export interface TrimBite {
 export interface HistoryTrimmer {
   /** One bite of work; to be called in a transaction, again and again until it is done. */
   bite(retention: Retention, at: number): TrimBite;
-  /** All versions were replaced: what is known of them is void. */
+  /** What is known of the versions is void. */
   reset(): void;
   statements: Readonly<Record<string, Statement>>;
 }
@@ -62,6 +62,7 @@ export function historyTrimmer(db: Database): HistoryTrimmer {
   let walked = 0;
   let inPass = false;
   let keeping = 0;
+  let epoch = "";
 
   function reset(): void {
     tracked.clear();
@@ -134,8 +135,11 @@ export function historyTrimmer(db: Database): HistoryTrimmer {
     reset,
     statements: sql,
     bite(retention, at) {
-      if (retention.keep !== keeping) reset();
+      const { epoch: now } = sql.epoch.get() as { epoch: string };
+      // Another epoch has other versions: a backup was restored.
+      if (retention.keep !== keeping || now !== epoch) reset();
       keeping = retention.keep;
+      epoch = now;
       if (!inPass) for (const entry of tracked.values()) if (entry.due <= at) ready.add(entry);
       const more = walk(retention.keep);
       const room = { rows: trimRows, bytes: trimBytes };
@@ -151,6 +155,7 @@ export function historyTrimmer(db: Database): HistoryTrimmer {
 
 function prepare(db: Database) {
   return {
+    epoch: db.prepare("select epoch from heads where id = 1"),
     walk: db.prepare(
       "select id, collection, key, version, size from versions where id > ? order by id limit ?",
     ),

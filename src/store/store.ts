@@ -8,6 +8,7 @@ import type {
   RecordHead,
   StoredRecord,
 } from "../core/commit.ts";
+import type { DumpRow } from "../core/dump.ts";
 import type { Glob } from "../core/glob.ts";
 import type { Retention } from "../core/retention.ts";
 
@@ -74,6 +75,25 @@ export interface Store {
    * Returns the function that ends it.
    */
   watch(listener: (newest: Newest) => void): () => void;
+
+  /**
+   * The whole store as rows, out of one snapshot, while others go on writing. The snapshot is taken with the first row
+   * and let go of with the last, or when the iterator is returned early.
+   */
+  dump(): AsyncIterable<DumpRow>;
+
+  /**
+   * Replaces everything by the rows of a dump, in one transaction, under a new epoch and with an audit row that says so.
+   * Commits that come meanwhile may be refused as `unavailable`.
+   *
+   * @param by who asked for it
+   * @throws KoorError `bad_request` for rows that contradict each other, `out_of_space`; whatever `rows` throws. Then
+   * nothing was changed
+   */
+  restore(rows: AsyncIterable<DumpRow>, by: string): Promise<void>;
+
+  /** Calls back when all was replaced: what was known of the store is void. Returns the function that ends it. */
+  onReplaced(listener: () => void): () => void;
 
   /** Finishes what was accepted, then lets go of the engine. */
   close(): Promise<void>;
