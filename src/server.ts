@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { resolve } from "node:path";
 import type { WebSocketHandler } from "bun";
 import { type Address, type Config, showAddress } from "./config.ts";
+import { backupService } from "./backup/service.ts";
 import type { Services } from "./contract/api.ts";
 import { dashboardRoutes } from "./dashboard/routes.ts";
 import { createSessions, dashboardFront } from "./dashboard/session.ts";
@@ -11,6 +12,7 @@ import { eventService } from "./events/service.ts";
 import { spareHistoryBytes, spareHistoryMs } from "./core/retention.ts";
 import { createFeed } from "./feed/feed.ts";
 import { type Front, createFront } from "./http/front.ts";
+import { type Gate, createGate } from "./http/gate.ts";
 import { mountApi, noRoute } from "./http/mount.ts";
 import type { BunServer, RouteHandler, SocketData } from "./http/route.ts";
 import { mountMcp } from "./http/mcp.ts";
@@ -67,7 +69,7 @@ export async function openServer(config: Config, options: ServerOptions = {}): P
   });
   const doors: Doors = {};
   const house = furnish(store, config, now, doors);
-  const { services, instances, sockets, feed, engine } = house;
+  const { services, instances, sockets, feed, engine, gate } = house;
   const front = createFront({ config, dashboardPort: () => doors.dashboard?.port });
   const mounting = { services, front, ledger: house.ledger, sockets, identify: instances.identify };
   const mcp = mcpHandler({
@@ -85,10 +87,10 @@ export async function openServer(config: Config, options: ServerOptions = {}): P
   const websocket = sockets.handler;
   try {
     const routes = { ...mountApi(mounting), "/mcp": mountMcp(mcp, mounting) };
-    doors.api = listen(config.bind, { routes, front, websocket });
+    doors.api = listen(config.bind, { routes, front, gate, websocket });
     if (config.dashboardBind) {
       const pages = { ...mountApi(onDashboard), ...dashboardRoutes({ front, sessions }) };
-      doors.dashboard = listen(config.dashboardBind, { routes: pages, front, websocket });
+      doors.dashboard = listen(config.dashboardBind, { routes: pages, front, gate, websocket });
     }
   } catch (error) {
     await store.close();
@@ -133,6 +135,7 @@ function furnish(store: Store, config: Config, now: () => number, doors: Doors) 
     now,
     onError: (error) => log.warn("events cannot be read now: {error}", { error }),
   });
+  const gate = createGate({ onClose() {} });
   const instances = instanceService({ store, now, newId: randomUUID });
   const binds = () => ({ api: bindOf(doors.api), dashboard: bindOf(doors.dashboard) });
   const services: Services = {
@@ -142,13 +145,18 @@ function furnish(store: Store, config: Config, now: () => number, doors: Doors) 
     rules: ruleService({ store, engine, now }),
     events: eventService(store),
     instances,
+    backup: backupService({ store, directory: config.dataDir, now, alone: gate.alone }),
   };
   const heads = async () => {
     const { epoch, firstEvent, events } = await store.heads();
     return { epoch, first: firstEvent, last: events };
   };
   const sockets = createSockets({ feed, heads, now });
-  return { services, instances, sockets, feed, engine, ledger };
+  store.onReplaced(() => {
+    sockets.replaced();
+    feed.reset();
+  });
+  return { services, gate, instances, sockets, feed, engine, ledger };
 }
 
 /** What comes round by itself. */
@@ -175,22 +183,30 @@ function jobsOf(
 interface Listening {
   routes: Record<string, RouteHandler | Response>;
   front: Front;
+  gate: Gate;
   websocket: WebSocketHandler<SocketData>;
 }
 
-function listen(address: Address, { routes, front, websocket }: Listening): BunServer {
+function listen(address: Address, { routes, front, gate, websocket }: Listening): BunServer {
   return Bun.serve({
     hostname: address.host,
     port: address.port,
-    routes,
+    routes: Object.fromEntries(
+      Object.entries(routes).map(([path, route]) => [path, guarded(path, route, gate)]),
+    ),
     fetch: (request) => noRoute(request, front),
     websocket,
     // Counted by ourselves: Bun's own 413 comes without a body, before any handler runs.
-    maxRequestBodySize: 1024 * 1024 * 1024,
+    maxRequestBodySize: Number.MAX_SAFE_INTEGER,
     development: false,
     // Bun shares ports unless told not to: a second server would take every other request, silently.
     reusePort: false,
   });
+}
+
+/** Health is told while a backup is restored, too: who looks after the process must not end it then. */
+function guarded(path: string, route: RouteHandler | Response, gate: Gate): RouteHandler | Response {
+  return path === "/health" || route instanceof Response ? route : gate.guard(route);
 }
 
 /** Resolves when no request is under way, or the grace is over. Idle connections count for nothing: Bun's own wait does. */

@@ -1,3 +1,4 @@
+import { backupOperations } from "../backup/contract.ts";
 import { eventOperations } from "../events/contract.ts";
 import { instanceOperations } from "../instances/contract.ts";
 import { metricsOperations } from "../metrics/contract.ts";
@@ -17,6 +18,7 @@ export const api = {
   rules: ruleOperations,
   events: eventOperations,
   instances: instanceOperations,
+  backup: backupOperations,
 } as const;
 
 export type Api = typeof api;

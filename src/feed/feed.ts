@@ -10,6 +10,8 @@ import { Tail, pageEntries, tailEntries } from "./tail.ts";
 
 export interface Feed {
   subscribe(options: SubscribeOptions): Subscription;
+  /** The log is another one now: what was known of it is forgotten, and subscriptions to the old one are over. */
+  reset(): void;
   close(): void;
 }
 
@@ -25,6 +27,8 @@ export function createFeed({ log, now, onError }: FeedOptions): Feed {
   const readers = new Set<Reader>();
   const source = { log, now, onError, tail: new Tail(), last: 0 };
   let filling = false;
+  /** How many logs there were before this one. */
+  let generation = 0;
 
   /** Brings the tail up to the newest hint, then lets every subscription take what it wants. */
   async function fill(): Promise<void> {
@@ -33,9 +37,10 @@ export function createFeed({ log, now, onError }: FeedOptions): Feed {
     try {
       while (source.tail.newest < source.last && readers.size > 0) {
         const { last, tail } = source;
+        const current = generation;
         // A tail that is far behind begins anew at the end; who needs what is between reads it from the log.
         const page = await log.read(last - tail.newest > tailEntries ? last - 1 : tail.newest, pageEntries);
-        if (page.length === 0) break;
+        if (page.length === 0 || current !== generation) break;
         tail.extend(page);
         for (const reader of readers) reader.pump();
       }
@@ -51,6 +56,12 @@ export function createFeed({ log, now, onError }: FeedOptions): Feed {
 
   return {
     close: unwatch,
+    reset() {
+      for (const reader of readers) reader.close();
+      source.tail.clear();
+      source.last = 0;
+      generation += 1;
+    },
     subscribe(options) {
       const reader = openSubscription(source, options, () => {
         readers.delete(reader);

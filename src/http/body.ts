@@ -37,6 +37,44 @@ export async function readBody(request: Request, maxBytes: number): Promise<Read
   }
 }
 
+/** How long a body that is read in pieces may stop coming, in milliseconds. */
+const bodyPatienceMs = 30_000;
+
+/**
+ * A request's body piece by piece; who reads slowly is sent slowly.
+ * @throws KoorError `too_large`; `bad_request` when it stops coming
+ */
+export async function* readPieces(request: Request, maxBytes: number): AsyncGenerator<Uint8Array> {
+  if (Number(request.headers.get("content-length") ?? 0) > maxBytes) throw tooLarge(maxBytes);
+  const reader = request.body?.getReader();
+  if (!reader) return;
+  try {
+    for (let size = 0; ;) {
+      const { value, done } = await inTime(reader.read());
+      if (done) return;
+      size += value.length;
+      if (size > maxBytes) throw tooLarge(maxBytes);
+      yield value;
+    }
+  } finally {
+    // Whatever is left of it is not wanted.
+    reader.cancel().catch(() => undefined);
+  }
+}
+
+async function inTime<T>(reading: Promise<T>): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => late.reject(new KoorError("bad_request", "the body stopped coming", { path: "body" })),
+    bodyPatienceMs,
+  );
+  try {
+    return await Promise.race([reading, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 interface Room {
   /** @throws KoorError `unavailable` when that much is not free; the first body of all always is let in */
   take(bytes: number): void;

@@ -9,6 +9,8 @@ import type { BunServer, SocketData } from "./route.ts";
 export const closeCodes = {
   /** The reader took nothing for a minute. Reconnect with `after`. */
   slowReader: 4008,
+  /** A backup was restored: positions mean nothing any more. Read the current state, then subscribe without `after`. */
+  replaced: 4010,
   /** RFC 6455: the server goes away. */
   goingAway: 1001,
 } as const;
@@ -46,6 +48,8 @@ export interface Sockets {
     ledger: Ledger,
   ): Promise<Response | undefined>;
   handler: WebSocketHandler<SocketData>;
+  /** Tells every subscriber that the log is another one now. */
+  replaced(): void;
   /** Tells every subscriber that the server goes. */
   close(): void;
 }
@@ -127,6 +131,11 @@ export function createSockets({ feed, heads, now }: SocketsOptions): Sockets {
         open.delete(socket);
         socket.data.subscription?.close();
       },
+    },
+
+    replaced() {
+      const reason = "a backup was restored; read the current state, then subscribe without after";
+      for (const socket of open) socket.close(closeCodes.replaced, reason);
     },
 
     close() {
