@@ -209,7 +209,7 @@ describe("POST /api/restore", () => {
   test("other requests are told to come back while it runs, on REST, WebSocket, MCP and the dashboard", async () => {
     const server = await serve();
     await fill(server);
-    for (let n = 0; n < 40; n++) await put(server, `large${n}`, "x".repeat(500_000));
+    for (let n = 0; n < 16; n++) await put(server, `large${n}`, "x".repeat(500_000));
     const bytes = await backup(server);
     const seen: Record<string, Set<number>> = {};
     let running = true;
@@ -237,8 +237,9 @@ describe("POST /api/restore", () => {
     expect(answer.status).toBe(200);
     const { health, socket, ...others } = seen;
     expect([...(health ?? [])]).toEqual([200]);
-    expect([...(socket ?? [])].sort()).toEqual([400, 503]);
-    for (const statuses of Object.values(others)) expect([...statuses].sort()).toEqual([200, 503]);
+    expect([...(socket ?? [])].toSorted((a, b) => a - b)).toEqual([400, 503]);
+    for (const statuses of Object.values(others))
+      expect([...statuses].toSorted((a, b) => a - b)).toEqual([200, 503]);
     expect(await value(server, "plan/a")).toBe('{"n":12345678901234567890}');
   });
 
@@ -386,5 +387,37 @@ describe("koor-cli backup and restore", () => {
     });
     expect(readdirSync(at).sort()).toEqual(["b", "folder"]);
     expect((await cli(server, at, "backup")).stderr).toContain("--output FILE");
+  });
+});
+
+/** A disk of so many MiB; undefined where that cannot be made, as without root. */
+function smallDisk(mebibytes: number): string | undefined {
+  const at = folder();
+  const { exitCode } = Bun.spawnSync(["mount", "-t", "tmpfs", "-o", `size=${mebibytes}m`, "tmpfs", at]);
+  if (exitCode !== 0) return undefined;
+  disposals.push(() => Bun.spawnSync(["umount", at]));
+  return at;
+}
+
+describe("a restore on a full disk (DISK-1)", () => {
+  test("is refused with 507 and changes nothing, whether the backup has no room or the data", async () => {
+    const source = await serve();
+    for (let n = 0; n < 12; n++) await put(source, `k${n}`, `${n}`.repeat(250_000));
+    const bytes = await backup(source);
+    // The backup takes some 5 MiB. On the smaller disk it does not fit, on the larger one it fits, but not the data beside it.
+    for (const size of [4, 7]) {
+      const disk = smallDisk(size);
+      if (!disk) return console.log("skipped: no tmpfs can be mounted here; it takes root");
+      const directory = join(disk, "data");
+      const server = await serve([], { directory });
+      await put(server, "k", "before");
+      const refused = await restore(server, bytes);
+      expect([size, refused.status, refused.body.reason]).toEqual([size, 507, "out_of_space"]);
+      expect(await value(server, "k")).toBe("before");
+      expect(await put(server, "k", "after")).toBe(200);
+      expect(readdirSync(directory).filter((name) => name.includes("part"))).toEqual([]);
+      expect((await restore(server, await backup(server))).status).toBe(200);
+      expect(await value(server, "k")).toBe("after");
+    }
   });
 });

@@ -31,7 +31,8 @@ function perform(request: RestoreRequest): void {
     case "commit":
       return commit(request);
     case "rollback":
-      db.run("rollback");
+      // A full disk has ended the transaction by itself.
+      if (db.inTransaction) db.run("rollback");
       closeDatabase(db, sql);
       return;
   }
@@ -105,9 +106,17 @@ function commit({ by, now, epoch }: Extract<RestoreRequest, { kind: "commit" }>)
   insert({ kind: "audit", audit });
   sql.setHeads.run(epoch, JSON.stringify(heads));
   db.run("commit");
-  // All of it is in the write-ahead log now. Who still reads an old snapshot keeps it from being folded in; then it is later.
-  db.run("pragma wal_checkpoint(TRUNCATE)");
+  foldIn();
   closeDatabase(db, sql);
+}
+
+/** All of it is durable by now, in the write-ahead log. Where there is no room, or an old snapshot is still read, it stays there. */
+function foldIn(): void {
+  try {
+    db.run("pragma wal_checkpoint(TRUNCATE)");
+  } catch {
+    // Nothing of it is lost: the next commits fold it in.
+  }
 }
 
 function fail(message: string): never {
