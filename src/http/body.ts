@@ -2,8 +2,8 @@ import { KoorError } from "../contract/errors.ts";
 
 /** Bodies under way at once, in bytes. Six values of the largest size; the rest is told to come back. */
 export const bodiesUnderWayBytes = 64 * 1024 * 1024;
-/** Bodies that take no room. */
-const smallBody = 64 * 1024;
+/** Bodies up to this size, in bytes, take no room of those under way. */
+const smallBodyBytes = 64 * 1024;
 
 let underWay = 0;
 
@@ -25,7 +25,7 @@ export async function readBody(request: Request, maxBytes: number): Promise<Read
     return { bytes: new Uint8Array(), release() {} };
   // With a length the server reads no further than that. Small ones pass whatever else is under way: they are bounded
   // by the number of connections, and a few clients that stall with large ones must not shut everybody out.
-  if (length !== undefined && length <= smallBody) {
+  if (length !== undefined && length <= smallBodyBytes) {
     return { bytes: new Uint8Array(await request.arrayBuffer()), release() {} };
   }
   const room = takeRoom();

@@ -17,7 +17,7 @@ export const closeCodes = {
 
 /** How long a reader may take nothing before it is closed, in milliseconds. */
 const patience = 60_000;
-/** How often that is looked at. */
+/** How often that is looked at, in milliseconds. */
 const patrol = 5_000;
 
 /** What a client may send: nothing we read, so a little. */
