@@ -88,6 +88,7 @@ function bodyDocs({ body, conditional }: Operation): string[] {
   const lines: string[] = [];
   if (body?.kind === "bytes")
     lines.push(`Body: any bytes, kept as they are, at most ${size(body.maxBytes)}.`);
+  if (body?.kind === "ndjson") lines.push(`Body: lines of JSON, at most ${size(body.maxBytes)}.`);
   if (body?.kind === "json") {
     const schema = jsonSchema(body.schema, "input");
     const what = schema.type === "object" ? "a JSON object of the body's fields" : `\`${shape(schema)}\``;
@@ -103,7 +104,8 @@ function bodyDocs({ body, conditional }: Operation): string[] {
 }
 
 function size(bytes: number): string {
-  return `${bytes / 1024 / 1024} MiB`;
+  const mebibytes = bytes / 1024 / 1024;
+  return mebibytes < 1024 ? `${mebibytes} MiB` : `${mebibytes / 1024} GiB`;
 }
 
 function answer({ response, positioned }: Operation): string {
@@ -114,6 +116,8 @@ function answer({ response, positioned }: Operation): string {
   if (response === "bytes") {
     return "the bytes as they were written, with their `Content-Type`, `ETag`, `X-Koor-Version` and `X-Koor-Hash`. With `If-None-Match: ETAG` 304 where nothing changed.";
   }
+  if (response === "ndjson")
+    return "lines of JSON, sent as they are made; the last one says that all have come.";
   const epoch = positioned ? ", with `Koor-Epoch`" : "";
   return `\`${shape(jsonSchema(response, "output"))}\`${epoch}`;
 }
@@ -133,7 +137,9 @@ function curl(operation: Operation): string {
     operation.method === "GET" || (operation.method === "POST" && operation.body)
       ? ""
       : ` -X ${operation.method}`;
+  if (operation.response === "ndjson") return `curl${method} ${url} -o FILE`;
   if (!operation.body) return `curl${method} ${url}`;
+  if (operation.body.kind === "ndjson") return `curl -X ${operation.method} ${url} -T FILE`;
   if (operation.body.kind === "bytes")
     return `curl${method} ${url} --data-binary @FILE -H 'Content-Type: application/json'`;
   return `curl${method} ${url} -d '${JSON.stringify(example(jsonSchema(operation.body.schema, "input")))}'`;

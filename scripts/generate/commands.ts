@@ -1,4 +1,4 @@
-import type { Operation } from "../../src/contract/operation.ts";
+import type { Body, Operation } from "../../src/contract/operation.ts";
 import type { Command, FieldTarget, Flag, Positional } from "../../src/cli/command.ts";
 import { globalFlags, standardFlags } from "../../src/cli/standard-flags.ts";
 import { type Field, fieldsOf } from "./schema.ts";
@@ -40,8 +40,7 @@ export function commandOf(id: string, operation: Operation & { cli: string }): C
         return [flag, { target: target(field), value, summary: field.schema.description ?? "" }];
       }),
     ),
-    ...(takesBody &&
-      operation.body && { body: { kind: operation.body.kind, maxBytes: operation.body.maxBytes } }),
+    ...(takesBody && operation.body && { body: commandBody(operation.body, fail) }),
     ...(operation.conditional && { conditional: true as const }),
     ...(operation.method === "GET" && {
       reads: operation.response === "bytes" ? ("bytes" as const) : ("json" as const),
@@ -49,6 +48,11 @@ export function commandOf(id: string, operation: Operation & { cli: string }): C
   };
   refuseGaps(command, operation, fields, fail);
   return command;
+}
+
+function commandBody(body: Body, fail: (fault: string) => never): NonNullable<Command["body"]> {
+  const { kind, maxBytes } = body;
+  return kind === "ndjson" ? fail("a body of any length has a command of its own") : { kind, maxBytes };
 }
 
 interface Usage {

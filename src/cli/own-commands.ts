@@ -33,6 +33,33 @@ const versionFlag: StandardFlags = {
 /** Loaded when they are asked for: every command pays for what stands at the top. */
 export const ownCommands: readonly OwnCommand[] = [
   {
+    name: "backup",
+    usage: "backup --output FILE",
+    summary: "Write everything the server stores to a file, while it goes on",
+    flags: {
+      output: {
+        value: "FILE",
+        summary: "Where to put it; replaced only once all of it is there (short: -o)",
+      },
+    },
+    words: { least: 0, most: 0 },
+    async run(_words, args, env, io) {
+      const { writeBackup } = await import("./backup.ts");
+      return writeBackup(args, env, io);
+    },
+  },
+  {
+    name: "restore",
+    usage: "restore --file FILE",
+    summary: "Replace everything the server stores by a backup; what it holds now is gone",
+    flags: { file: { value: "FILE", summary: "The backup; it is looked at whole before anything changes" } },
+    words: { least: 0, most: 0 },
+    async run(_words, args, env, io) {
+      const { sendBackup } = await import("./backup.ts");
+      return sendBackup(args, env, io);
+    },
+  },
+  {
     name: "config set",
     usage: "config set server|token VALUE",
     summary: "Remember the server, or its token, in ./settings.json",

@@ -36,7 +36,7 @@ export interface CallOptions {
 export interface Sendable extends CallOptions {
   params?: Readonly<Record<string, string>> | undefined;
   query?: Readonly<Record<string, string | number | undefined>> | undefined;
-  /** A `json` body is made JSON here; a `bytes` body goes as it is. */
+  /** A `json` body is made JSON here; a `bytes` or `ndjson` body goes as it is. */
   body?: unknown;
   /** Only the headers of what a `GET` would answer: `storedHead` reads them. */
   head?: boolean | undefined;
@@ -52,9 +52,13 @@ type OperationOf<Name> = Name extends `${infer Noun}.${infer Verb}`
     : never
   : never;
 
-/** Operations that answer once; `subscribe` is for the others. */
+/** Operations whose body and answer fit into memory; `subscribe` and `send` are for the others. */
 export type CallName = {
-  [Name in OperationName]: OperationOf<Name> extends { response: "socket" | "stream" } ? never : Name;
+  [Name in OperationName]: OperationOf<Name> extends
+    | { response: "socket" | "stream" | "ndjson" }
+    | { body: { kind: "ndjson" } }
+    ? never
+    : Name;
 }[OperationName];
 
 type In<T> = T extends z.ZodType ? z.input<T> : never;
@@ -182,7 +186,10 @@ function requestInit(name: OperationName, request: Sendable, own: Record<string,
   };
 }
 
-function bodyOf(kind: "json" | "bytes", { body, rawBody }: Sendable): NonNullable<RequestInit["body"]> {
+function bodyOf(
+  kind: "json" | "bytes" | "ndjson",
+  { body, rawBody }: Sendable,
+): NonNullable<RequestInit["body"]> {
   if (rawBody !== undefined) return rawBody as NonNullable<RequestInit["body"]>;
   return kind === "json" ? JSON.stringify(body) : (body as NonNullable<RequestInit["body"]>);
 }

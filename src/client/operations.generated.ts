@@ -42,4 +42,6 @@ export const operations = {
   "instances.capabilities": ["POST","/api/instances/{id}/capabilities","json","json"],
   "instances.delete": ["DELETE","/api/instances/{id}","none","json"],
   "instances.checkLiveness": ["POST","/api/liveness/check","none","json"],
+  "backup.create": ["GET","/api/backup","none","ndjson"],
+  "backup.restore": ["POST","/api/restore","ndjson","json"],
 } as const;

@@ -1,3 +1,4 @@
+import { backupOperations } from "../backup/contract.ts";
 import { changeOperations } from "../changes/contract.ts";
 import { eventOperations } from "../events/contract.ts";
 import { instanceOperations } from "../instances/contract.ts";
@@ -19,6 +20,7 @@ export const api = {
   events: eventOperations,
   changes: changeOperations,
   instances: instanceOperations,
+  backup: backupOperations,
 } as const;
 
 export type Api = typeof api;

@@ -5,13 +5,15 @@ import { limits } from "./limits.ts";
 export type Method = "GET" | "PUT" | "POST" | "PATCH" | "DELETE";
 
 /**
- * What a request carries. `bytes` is kept as it came in; `json` is parsed and checked against its schema.
+ * What a request carries. `bytes` is kept as it came in; `json` is parsed and checked against its schema; `ndjson` is
+ * handed on piece by piece, unread: lines of JSON, too many for memory.
  * `raw` names top-level members of a JSON body that are passed on as the text that came in (white space
  * outside strings removed), so that a number of twenty digits keeps them all.
  */
 export type Body =
   | { kind: "json"; schema: z.ZodType; maxBytes: number; raw: readonly string[] }
-  | { kind: "bytes"; maxBytes: number };
+  | { kind: "bytes"; maxBytes: number }
+  | { kind: "ndjson"; maxBytes: number };
 
 /** How an operation appears as an MCP tool. The mapping is here because REST and tool shapes differ. */
 export interface McpTool {
@@ -49,10 +51,10 @@ export interface Operation {
   query?: z.ZodObject;
   body?: Body;
   /**
-   * The JSON that comes back; `"bytes"`: a stored value with its own content type; `"socket"`: an upgrade, and `"stream"`:
-   * Server-Sent Events, both of the noun's log.
+   * The JSON that comes back; `"bytes"`: a stored value with its own content type; `"ndjson"`: a file of lines of JSON, as it is
+   * made; `"socket"`: an upgrade, and `"stream"`: Server-Sent Events, both of the noun's log.
    */
-  response: z.ZodType | "bytes" | "socket" | "stream";
+  response: z.ZodType | "bytes" | "ndjson" | "socket" | "stream";
   /** Speaks of positions in the noun's log: refuses `?epoch=` of another, and names its own in `Koor-Epoch`. */
   positioned?: boolean;
   /** What this operation can be refused for, beyond what any can (auth, origin, malformed, internal, unavailable). */
@@ -67,6 +69,14 @@ export interface Operation {
   unmetered?: boolean;
   cli?: string;
   mcp?: McpTool;
+}
+
+/**
+ * Whether a request for it can carry terms: an idempotency key and a fence. Those are kept with what it writes; one whose body
+ * is not read whole replaces all of that.
+ */
+export function takesTerms({ method, anonymous, body }: Operation): boolean {
+  return method !== "GET" && !anonymous && body?.kind !== "ndjson";
 }
 
 /** Declares an operation, keeping its schemas' types for the service and the client. */
@@ -131,7 +141,9 @@ type ParsedBody<T> = T extends { kind: "json"; schema: infer S }
   ? Parsed<S>
   : T extends { kind: "bytes" }
     ? Uint8Array
-    : undefined;
+    : T extends { kind: "ndjson" }
+      ? AsyncIterable<Uint8Array>
+      : undefined;
 
 /** What a service gets for an operation: everything already checked. */
 export interface Input<O extends Operation> extends Terms {
@@ -153,11 +165,20 @@ export interface StoredAnswer {
   hash: string;
 }
 
+/** A file that is sent as it is made. It breaks off when it cannot be made to its end. */
+export interface FileAnswer {
+  stream: ReadableStream<Uint8Array>;
+  /** What a browser would call it. */
+  filename: string;
+}
+
 export type Answer<O extends Operation> = O["response"] extends z.ZodType
   ? z.input<O["response"]>
   : O["response"] extends "bytes"
     ? StoredAnswer
-    : never;
+    : O["response"] extends "ndjson"
+      ? FileAnswer
+      : never;
 
 export type Operations = Record<string, Operation>;
 

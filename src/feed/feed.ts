@@ -18,6 +18,8 @@ export interface Feed {
   subscribe(options: SubscribeOptions): Subscription;
   /** How many follow. */
   readonly subscriptions: number;
+  /** The log is another one now: what was known of it is forgotten, and subscriptions to the old one are over. */
+  reset(): void;
   close(): void;
 }
 
@@ -45,7 +47,9 @@ export interface FeedOptions {
  * of 5 us). With few subscriptions rounds are too short to rest after; with many, deliveries wait at most `longestRest`.
  */
 const restFactor = 4;
+/** Rests of fewer milliseconds are left out: a timer is not more exact than that. */
 const shortestRest = 1;
+/** The longest rest, in milliseconds: half of what a delivery may take (50 ms at the 99th percentile). */
 const longestRest = 25;
 
 async function rest(roundMs: number): Promise<void> {
@@ -57,6 +61,8 @@ export function createFeed({ log, now, onError }: FeedOptions): Feed {
   const readers = new Set<Reader>();
   const source = { log, now, onError, tail: new Tail(), last: 0 };
   let filling = false;
+  /** How many logs there were before this one. */
+  let generation = 0;
 
   /** Brings the tail up to the newest hint, then lets every subscription take what it wants. */
   async function fill(): Promise<void> {
@@ -65,9 +71,10 @@ export function createFeed({ log, now, onError }: FeedOptions): Feed {
     try {
       while (source.tail.newest < source.last && readers.size > 0) {
         const { last, tail } = source;
+        const current = generation;
         // A tail that is far behind begins anew at the end; who needs what is between reads it from the log.
         const page = await log.read(last - tail.newest > tailEntries ? last - 1 : tail.newest, pageEntries);
-        if (page.length === 0) break;
+        if (page.length === 0 || current !== generation) break;
         tail.extend(page);
         const began = performance.now();
         for (const reader of readers) reader.pump();
@@ -95,6 +102,12 @@ export function createFeed({ log, now, onError }: FeedOptions): Feed {
       }
       if (epoch && epoch !== heads.epoch) throw gone(heads, "the epoch is that of another log");
       return { ...heads, after: after ?? heads.last };
+    },
+    reset() {
+      for (const reader of readers) reader.close();
+      source.tail.clear();
+      source.last = 0;
+      generation += 1;
     },
     subscribe(options) {
       const reader = openSubscription(source, options, () => {

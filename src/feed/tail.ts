@@ -1,7 +1,8 @@
 import type { Entry } from "./log.ts";
 
-/** The newest entries are kept for those who keep up: at most this many, and this much text. */
+/** The newest entries are kept in memory for those who keep up: at most this many ... */
 export const tailEntries = 1024;
+/** ... and this much text: eight of the largest. */
 const tailCharacters = 8 * 1024 * 1024;
 
 /** Entries read from the log in one go. */

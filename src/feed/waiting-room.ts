@@ -17,6 +17,8 @@ export interface WaitingRoom {
   enter(ms: number, signal: AbortSignal | undefined, over: () => void): () => void;
   /** How many wait. */
   readonly waiting: number;
+  /** Ends every wait with what it has. */
+  clear(): void;
   /** Ends every wait with what it has, and lets nobody wait any more. */
   close(): void;
 }
@@ -24,7 +26,11 @@ export interface WaitingRoom {
 export function openWaitingRoom(places = waitingRequests): WaitingRoom {
   const waits = new Set<() => void>();
   let closed = false;
+  const clear = () => {
+    for (const end of waits) end();
+  };
   return {
+    clear,
     enter(ms, signal, over) {
       if (waits.size >= places) {
         throw new KoorError("rate_limited", "too many requests are waiting", {
@@ -51,7 +57,7 @@ export function openWaitingRoom(places = waitingRequests): WaitingRoom {
     },
     close() {
       closed = true;
-      for (const end of waits) end();
+      clear();
     },
   };
 }

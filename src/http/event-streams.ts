@@ -26,6 +26,8 @@ export interface EventStreams {
   ): Promise<Response>;
   /** Bytes that wait in this process for their readers, over all streams. */
   bufferedBytes(): number;
+  /** Tells every reader that the log is another one now, and ends its stream. */
+  replaced(): void;
   /** Tells every reader that the server goes, and ends its stream. */
   close(): void;
 }
@@ -70,6 +72,9 @@ export function createEventStreams({
       return new Response(body, { headers });
     },
     bufferedBytes: () => [...open].reduce((bytes, stream) => bytes + stream.buffered(), 0),
+    replaced() {
+      for (const stream of open) stream.end(closeCodes.replaced, "a backup was restored");
+    },
     close() {
       stopWatching();
       clearInterval(beats);

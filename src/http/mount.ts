@@ -3,12 +3,19 @@ import { getLogger } from "@logtape/logtape";
 import { type Services, api } from "../contract/api.ts";
 import { check } from "../contract/check.ts";
 import { KoorError } from "../contract/errors.ts";
-import type { Caller, Input, Operation, StoredAnswer } from "../contract/operation.ts";
+import {
+  type Caller,
+  type FileAnswer,
+  type Input,
+  type Operation,
+  type StoredAnswer,
+  takesTerms,
+} from "../contract/operation.ts";
 import { oneAtATime } from "../core/one-at-a-time.ts";
 import type { Feed, Position } from "../feed/feed.ts";
 import type { Ledger } from "../metrics/ledger.ts";
 import { prometheusText, prometheusType } from "../metrics/prometheus.ts";
-import { readBody } from "./body.ts";
+import { readBody, readPieces } from "./body.ts";
 import type { EventStreams } from "./event-streams.ts";
 import type { Front } from "./front.ts";
 import { openApiDocument } from "./openapi.ts";
@@ -24,7 +31,7 @@ import {
   readParams,
   readQuery,
 } from "./request.ts";
-import { type Sent, sendError, sendJson, sendStored, sendText } from "./response.ts";
+import { type Sent, sendError, sendFile, sendJson, sendStored, sendText } from "./response.ts";
 import type { BunServer, RouteHandler } from "./route.ts";
 import type { Sockets } from "./sockets.ts";
 
@@ -112,7 +119,8 @@ function mountOperation(
   const noQuery: unknown = operation.query ? Object.freeze(check(operation.query, {}, "query")) : undefined;
   const names = paramNames(operation.path);
   const takesCondition = operation.conditional === true || operation.response === "bytes";
-  const writes = operation.method !== "GET" && !operation.anonymous;
+  const streams = operation.response === "ndjson" || operation.body?.kind === "ndjson";
+  const writes = takesTerms(operation);
   const waits = operation.query !== undefined && "wait" in operation.query.shape;
 
   async function readInput(
@@ -140,6 +148,10 @@ function mountOperation(
       if (writes) input.once = readOnce(request, caller, noBytes);
       return { input, bytesIn: 0, release() {} };
     }
+    if (operation.body.kind === "ndjson") {
+      (input as { body: unknown }).body = readPieces(request, operation.body.maxBytes);
+      return { input, bytesIn: 0, release() {} };
+    }
     input.contentType = operation.body.kind === "bytes" ? contentTypeOf(request) : "";
     const { bytes, release } = await readBody(request, operation.body.maxBytes);
     try {
@@ -154,6 +166,8 @@ function mountOperation(
 
   async function answer(request: BunRequest, server: BunServer): Promise<Sent & { bytesIn: number }> {
     const { input, bytesIn, release } = await readInput(request);
+    // It has its own patience with those who stop; Bun's ends while nobody has anything to say.
+    if (streams) server.timeout(request, 0);
     try {
       if (waits) letWait(input, request, server);
       const place = feed && (await feed.place({ epoch: (input.query as Position).epoch }));
@@ -161,7 +175,7 @@ function mountOperation(
       const handle = () => (handler as Handler)(input);
       // A request that is sent again while the first one is under way waits for it.
       const result = once ? await inTurn(once.key, handle) : await handle();
-      const sent = operation.response === "bytes" ? sendStored(result as StoredAnswer) : sendJson(result);
+      const sent = show(result);
       if (place) {
         // What was read while another log took its place is neither's.
         await feed.place({ epoch: place.epoch });
@@ -173,6 +187,11 @@ function mountOperation(
     }
   }
 
+  function show(result: unknown): Sent {
+    if (operation.response === "ndjson") return sendFile(result as FileAnswer);
+    return operation.response === "bytes" ? sendStored(result as StoredAnswer) : sendJson(result);
+  }
+
   return async (request, server) => {
     try {
       if (feed && (operation.response === "socket" || operation.response === "stream")) {
@@ -181,7 +200,7 @@ function mountOperation(
       }
       const { response, bytes, bytesIn } = await answer(request, server);
       if (!operation.unmetered) ledger.rest(bytes + bytesIn);
-      return request.method === "HEAD" ? withoutBody(response, bytes) : response;
+      return request.method === "HEAD" ? withoutBody(response, streams ? undefined : bytes) : response;
     } catch (error) {
       return refuse(request, error);
     }
@@ -263,9 +282,10 @@ function pathOf(url: string): string {
   return url.replace(/\?.*$/s, "").replace(/^https?:\/\/[^/]*/, "");
 }
 
-function withoutBody(response: Response, bytes: number): Response {
+function withoutBody(response: Response, bytes: number | undefined): Response {
+  void response.body?.cancel();
   const headers = new Headers(response.headers);
-  if (response.status === 200) headers.set("Content-Length", String(bytes));
+  if (response.status === 200 && bytes !== undefined) headers.set("Content-Length", String(bytes));
   return new Response(null, { status: response.status, headers });
 }
 

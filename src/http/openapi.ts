@@ -1,9 +1,12 @@
 import { z } from "zod";
 import { api, apiVersion } from "../contract/api.ts";
 import { type Reason, reasons } from "../contract/errors.ts";
-import type { Operation } from "../contract/operation.ts";
+import { type Operation, takesTerms } from "../contract/operation.ts";
 
 /** The OpenAPI 3.1 document, worked out from the contract and from nothing else. */
+
+/** Of files of lines of JSON. */
+const ndjsonType = "application/x-ndjson";
 
 type Json = Record<string, unknown>;
 
@@ -114,7 +117,7 @@ function describe(noun: string, verb: string, operation: Operation): Json {
     : reading
       ? ["ifNoneMatch"]
       : [];
-  const writes = operation.method !== "GET" && !operation.anonymous;
+  const writes = takesTerms(operation);
   const terms = writes ? Object.keys(termParameters) : [];
   const position = operation.response === "stream" ? Object.keys(streamParameters) : [];
   return {
@@ -150,11 +153,18 @@ function fieldsOf(schema: z.ZodObject | undefined, place: "path" | "query"): Jso
 }
 
 function requestBody(body: NonNullable<Operation["body"]>): Json {
-  const content =
-    body.kind === "bytes"
-      ? { "*/*": { schema: { description: `Any bytes, at most ${body.maxBytes}.` } } }
-      : { "application/json": { schema: toJsonSchema(body.schema, "input") } };
-  return { required: true, content };
+  return { required: true, content: contentOf(body) };
+}
+
+function contentOf(body: NonNullable<Operation["body"]>): Json {
+  switch (body.kind) {
+    case "bytes":
+      return { "*/*": { schema: { description: `Any bytes, at most ${body.maxBytes}.` } } };
+    case "ndjson":
+      return { [ndjsonType]: { schema: { description: `Lines of JSON, at most ${body.maxBytes} bytes.` } } };
+    case "json":
+      return { "application/json": { schema: toJsonSchema(body.schema, "input") } };
+  }
 }
 
 function success(operation: Operation): Json {
@@ -176,6 +186,12 @@ function success(operation: Operation): Json {
       "200": { description: "The value as it was written", headers, content: { "*/*": {} } },
       "304": { description: "You have this state of it already" },
     };
+  }
+  if (operation.response === "ndjson") {
+    const schema = {
+      description: "Lines of JSON, sent as they are made; the last one says that it is whole.",
+    };
+    return { "200": { description: operation.summary, content: { [ndjsonType]: { schema } } } };
   }
   const schema = toJsonSchema(operation.response, "output");
   const content = { "application/json": { schema } };

@@ -4,6 +4,8 @@
 export const closeCodes = {
   /** The reader took nothing for a minute. Reconnect with `after`. */
   slowReader: 4008,
+  /** A backup was restored: positions mean nothing any more. Read the current state, then subscribe without `after`. */
+  replaced: 4010,
   /** RFC 6455: the server goes away. */
   goingAway: 1001,
 } as const;

@@ -100,7 +100,7 @@ export function readLastEventId(headers: Headers): Position | undefined {
  * A body as the operation wants it.
  * @throws KoorError `bad_request` for what is no UTF-8, no JSON, or not of the schema
  */
-export function parseBody(body: Body, bytes: Uint8Array): unknown {
+export function parseBody(body: Exclude<Body, { kind: "ndjson" }>, bytes: Uint8Array): unknown {
   if (body.kind === "bytes") return bytes;
   const text = decodeUtf8(bytes);
   if (text.trim() === "") throw new KoorError("bad_request", "empty body", { path: "body" });

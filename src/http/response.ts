@@ -1,5 +1,5 @@
 import { type ErrorBody, KoorError } from "../contract/errors.ts";
-import type { StoredAnswer } from "../contract/operation.ts";
+import type { FileAnswer, StoredAnswer } from "../contract/operation.ts";
 import { stringify } from "../contract/raw-json.ts";
 import { entityTag } from "../core/commit.ts";
 
@@ -65,6 +65,16 @@ export function sendStored(stored: StoredAnswer): Sent {
   if (stored.bytes === null) return { response: new Response(null, { status: 304, headers }), bytes: 0 };
   const response = new Response(stored.bytes as Uint8Array<ArrayBuffer>, { headers });
   return { response, bytes: stored.bytes.length };
+}
+
+/** A file that is sent as it is made; how large it gets nobody knows. */
+export function sendFile({ stream, filename }: FileAnswer): Sent {
+  const headers = {
+    ...jsonHeaders,
+    "Content-Type": "application/x-ndjson",
+    "Content-Disposition": `attachment; filename="${filename}"`,
+  };
+  return { response: new Response(stream, { headers }), bytes: 0 };
 }
 
 /** A refusal. What is no `KoorError` is told as `internal`, and nothing of its inside. */

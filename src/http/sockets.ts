@@ -28,6 +28,8 @@ export interface Sockets {
   handler: WebSocketHandler<SocketData>;
   /** Bytes that wait in this process for their readers, over all sockets. */
   bufferedBytes(): number;
+  /** Tells every subscriber that the log is another one now. */
+  replaced(): void;
   /** Tells every subscriber that the server goes. */
   close(): void;
 }
@@ -111,6 +113,10 @@ export function createSockets({ now }: { /** Milliseconds since 1970. */ now: ()
       let bytes = 0;
       for (const socket of open) bytes += socket.getBufferedAmount();
       return bytes;
+    },
+    replaced() {
+      const reason = "a backup was restored; read the current state, then subscribe without after";
+      for (const socket of open) socket.close(closeCodes.replaced, reason);
     },
 
     close() {
