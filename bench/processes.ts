@@ -44,8 +44,11 @@ export interface Served {
 }
 
 /** Starts Koor's server on a free port, in a directory of its own unless one is given. */
-export async function startKoor(directory = temporaryDirectory()): Promise<Served> {
-  return start(koorCommand("127.0.0.1:0", directory), directory);
+export async function startKoor(
+  directory = temporaryDirectory(),
+  flags: readonly string[] = [],
+): Promise<Served> {
+  return start([...koorCommand("127.0.0.1:0", directory), ...flags], directory);
 }
 
 /** Milliseconds from the start of Koor's process to the first connection that it takes; ends it again. */
@@ -140,6 +143,44 @@ async function stop(child: Subprocess): Promise<void> {
 /** Runs a script of bench/ to its end in a process of its own; what it prints is JSON. */
 export async function runScript<T>(file: string, args: readonly string[]): Promise<T> {
   return JSON.parse(await runCommand([bun, join(import.meta.dir, file), ...args])) as T;
+}
+
+/** A script of bench/ that runs on and is asked over IPC. */
+export interface Workers {
+  /** Sends a question and waits for the answer. */
+  ask(question: string): Promise<unknown>;
+  stop(): Promise<void>;
+}
+
+/** Starts a script of bench/ in a process of its own, and waits until it says that it is ready. */
+export async function startWorkers(file: string, args: readonly string[]): Promise<Workers> {
+  const answers: unknown[] = [];
+  let wake = () => {};
+  const child = Bun.spawn([bun, join(import.meta.dir, file), ...args], {
+    cwd: root,
+    env: plainEnvironment(),
+    stdio: ["ignore", "ignore", "inherit"],
+    ipc(message) {
+      answers.push(message);
+      wake();
+    },
+  });
+  running.add(child);
+  const next = async (): Promise<unknown> => {
+    while (answers.length === 0) {
+      if (child.exitCode !== null) throw new Error(`${file} ended with ${child.exitCode}`);
+      await Promise.race([new Promise<void>((resolve) => (wake = resolve)), child.exited]);
+    }
+    return answers.shift();
+  };
+  await next();
+  return {
+    ask(question) {
+      child.send(question);
+      return next();
+    },
+    stop: () => stop(child),
+  };
 }
 
 /** Runs a command to its end. @throws Error with its stderr when it fails */

@@ -8,6 +8,8 @@ import { measureLargeWrites } from "./large-writes.ts";
 import { program, root, stopAll } from "./processes.ts";
 import { measurePutRate } from "./put-rate.ts";
 import { type Section, documentText, sectionText } from "./report.ts";
+import { measureStreams } from "./streams.ts";
+import { measureRules } from "./rules.ts";
 import { measureTokens } from "./tokens.ts";
 
 /** Named as their files. */
@@ -15,7 +17,9 @@ const benches: Record<string, () => Promise<Section>> = {
   "get-rate": measureGetRate,
   "put-rate": measurePutRate,
   "large-writes": measureLargeWrites,
+  streams: measureStreams,
   "cli-time": measureCliTime,
+  rules: measureRules,
   idle: measureIdle,
   tokens: measureTokens,
 };

@@ -46,10 +46,15 @@ async function commit(commit: Commit): Promise<Outcome> {
 const nobody = Object.fromEntries(Object.keys(api).map((noun) => [noun, {}]));
 const config = readConfig([], {});
 const routes = mountApi({
-  services: { ...nobody, state: stateService({ commit } as unknown as Store) } as Services,
+  services: {
+    ...nobody,
+    state: stateService({ commit } as unknown as Store, async () => undefined),
+  } as Services,
   front: createFront({ config, dashboardPort: () => undefined }),
   ledger: createLedger(),
   sockets: {} as never,
+  streams: {} as never,
+  feeds: {},
   identify: async () => ({ name: "" }),
 });
 const server = Bun.serve({

@@ -10,6 +10,7 @@ import { apiDocs } from "./generate/api-docs.ts";
 import { cliDocs } from "./generate/cli-docs.ts";
 import { commandOf, refuseTwins } from "./generate/commands.ts";
 import { configurationDocs } from "./generate/configuration-docs.ts";
+import { limitsDocs } from "./generate/limits-docs.ts";
 
 const root = join(import.meta.dir, "..");
 const header =
@@ -43,6 +44,7 @@ const files: Record<string, string> = {
   "src/cli/commands.generated.ts": commandTable(),
   "docs/api.md": `${apiDocs(api, apiVersion)}\n`,
   "docs/cli.md": `${cliDocs(commands)}\n`,
+  "docs/limits.md": `${limitsDocs(root)}\n`,
   "docs/configuration.md": `${configurationDocs(options)}\n`,
 };
 

@@ -57,6 +57,7 @@ describe("configuration", () => {
       "auth-token": "two words",
       "log-level": "loud",
       "event-retention": "-1",
+      "history-retention": "0",
       "mcp-tools": "some",
       "allowed-origins": "http://",
       insecure: "perhaps",

@@ -26,6 +26,7 @@ export interface Config {
   authToken: string;
   logLevel: (typeof logLevels)[number];
   eventRetention: number;
+  historyRetention: number;
   mcpTools: (typeof toolSets)[number];
   allowedHosts: string[];
   allowedOrigins: string[];
@@ -49,6 +50,7 @@ export interface Option<T = unknown> {
   parse: (text: string) => T;
 }
 
+type Env = Record<string, string | undefined>;
 type Table = { [K in keyof Config]: Option<Config[K]> };
 
 const table: Table = {
@@ -121,6 +123,16 @@ const table: Table = {
     summary: "How many of the newest events are kept; the rest is trimmed every 60 s",
     parse: (text) => wholeNumber(text, 1, 100_000_000),
   },
+  historyRetention: {
+    name: "history-retention",
+    value: "N",
+    default: "100",
+    allowed: "a whole number from 1 to 100000",
+    summary:
+      "How many versions of a key are kept, the current one among them; older ones go after an hour, or when those of " +
+      "a key's last hour are more than 64 MiB",
+    parse: (text) => wholeNumber(text, 1, 100_000),
+  },
   mcpTools: {
     name: "mcp-tools",
     value: "SET",
@@ -170,10 +182,22 @@ export const variableName = (option: { name: string }) => `KOOR_${settingName(op
  * @param args the command line without the program
  * @throws ConfigError naming the option and what is allowed; nothing is ever ignored
  */
-export function readConfig(args: readonly string[], env: Record<string, string | undefined>): Config {
+export function readConfig(args: readonly string[], env: Env): Config {
+  const config = readOptions(args, env, Object.keys(table) as (keyof Config)[]);
+  refuseOpenDoor(config);
+  return config;
+}
+
+/** Some of the configuration, for what does not open a server. @throws ConfigError as `readConfig` */
+export function readOptions<K extends keyof Config>(
+  args: readonly string[],
+  env: Env,
+  fields: readonly K[],
+): Pick<Config, K> {
   const flags = readFlags(args);
   const settings = readSettings(flags.get("config"));
-  const entries = Object.entries(table).map(([field, option]) => {
+  const entries = fields.map((field) => {
+    const option = table[field] as Option;
     const [text, origin] =
       given(flags.get(option.name), `--${option.name}`) ??
       given(env[variableName(option)], variableName(option)) ??
@@ -181,9 +205,7 @@ export function readConfig(args: readonly string[], env: Record<string, string |
       ([option.default, `--${option.name}`] as const);
     return [field, parseOption(option, text, origin)];
   });
-  const config = Object.fromEntries(entries) as unknown as Config;
-  refuseOpenDoor(config);
-  return config;
+  return Object.fromEntries(entries);
 }
 
 function given(text: string | undefined, origin: string): readonly [string, string] | undefined {
@@ -234,6 +256,8 @@ export function helpText(): string {
     "koor-server: the coordination server for AI coding agents",
     "",
     "Usage: koor-server [options]",
+    "       koor-server check [FILE]          Look whether the data is sound; a server may run on it",
+    "       koor-server backup --output PATH  Copy the database into a file; a server may run on it",
     "",
     ...rows,
     `  ${"--config FILE".padEnd(28)} Read settings from this file (./settings.json, if there is one).`,

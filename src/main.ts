@@ -1,9 +1,10 @@
 import { ConfigError, helpText, readConfig } from "./config.ts";
 import { configureLog } from "./log.ts";
+import { maintenanceCommand } from "./maintenance.ts";
 import { openServer } from "./server.ts";
 import { version } from "./version.ts";
 
-/** The server's program: reads the configuration, opens the server, closes it when asked to. */
+/** The server's program: a command on its files, or the server, which is closed when asked to. */
 async function main(args: readonly string[]): Promise<void> {
   if (args.includes("--help") || args.includes("-h") || args[0] === "help") {
     process.stdout.write(helpText());
@@ -15,6 +16,13 @@ async function main(args: readonly string[]): Promise<void> {
   }
   // Nobody else on this machine reads what the agents share.
   process.umask(0o077);
+  const command = maintenanceCommand(args);
+  if (command) {
+    const { text, exit } = command(args.slice(1), process.env);
+    process.stdout.write(text);
+    process.exitCode = exit;
+    return;
+  }
   const config = readConfig(args, process.env);
   await configureLog(config.logLevel);
   const server = await openServer(config);

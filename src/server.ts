@@ -3,13 +3,22 @@ import { randomUUID } from "node:crypto";
 import { resolve } from "node:path";
 import type { WebSocketHandler } from "bun";
 import { type Address, type Config, showAddress } from "./config.ts";
+import { backupService } from "./backup/service.ts";
 import type { Services } from "./contract/api.ts";
 import { dashboardRoutes } from "./dashboard/routes.ts";
 import { createSessions, dashboardFront } from "./dashboard/session.ts";
+import { changeLog } from "./changes/log.ts";
 import { eventLog } from "./events/log.ts";
 import { eventService } from "./events/service.ts";
+import { spareHistoryBytes, spareHistoryMs } from "./core/retention.ts";
 import { createFeed } from "./feed/feed.ts";
+import type { Log } from "./feed/log.ts";
+import { pollOf } from "./feed/poll.ts";
+import { versionWaits } from "./feed/version-waits.ts";
+import { openWaitingRoom } from "./feed/waiting-room.ts";
+import { createEventStreams } from "./http/event-streams.ts";
 import { type Front, createFront } from "./http/front.ts";
+import { type Gate, createGate } from "./http/gate.ts";
 import { mountApi, noRoute } from "./http/mount.ts";
 import type { BunServer, RouteHandler, SocketData } from "./http/route.ts";
 import { mountMcp } from "./http/mcp.ts";
@@ -46,6 +55,8 @@ export interface RunningServer {
   /** Where the API listens: `http://localhost:9800`. */
   url: string;
   dashboardUrl: string | undefined;
+  /** Who follows and who waits right now, and the bytes that wait in this process for slow readers. */
+  followers(): { subscriptions: number; waiting: number; bufferedBytes: number };
   /** Stops gracefully: no new connections, running requests finish, subscribers get a close frame. */
   close(): Promise<void>;
 }
@@ -63,9 +74,9 @@ export async function openServer(config: Config, options: ServerOptions = {}): P
   const { now } = store;
   const doors: Doors = {};
   const house = furnish(store, config, now, doors);
-  const { services, instances, sockets, feed, engine } = house;
+  const { services, instances, sockets, streams, feeds, room, engine, gate } = house;
   const front = createFront({ config, dashboardPort: () => doors.dashboard?.port });
-  const mounting = { services, front, ledger: house.ledger, sockets, identify: instances.identify };
+  const mounting = { ...house, front, identify: instances.identify };
   const mcp = mcpHandler({
     services,
     toolSet: config.mcpTools,
@@ -81,10 +92,10 @@ export async function openServer(config: Config, options: ServerOptions = {}): P
   const websocket = sockets.handler;
   try {
     const routes = { ...mountApi(mounting), "/mcp": mountMcp(mcp, mounting) };
-    doors.api = listen(config.bind, { routes, front, websocket });
+    doors.api = listen(config.bind, { routes, front, gate, websocket });
     if (config.dashboardBind) {
       const pages = { ...mountApi(onDashboard), ...dashboardRoutes({ front, sessions }) };
-      doors.dashboard = listen(config.dashboardBind, { routes: pages, front, websocket });
+      doors.dashboard = listen(config.dashboardBind, { routes: pages, front, gate, websocket });
     }
   } catch (error) {
     await store.close();
@@ -102,14 +113,22 @@ export async function openServer(config: Config, options: ServerOptions = {}): P
   return {
     url: urlOf(api) as string,
     dashboardUrl: urlOf(dashboard),
+    followers: () => ({
+      subscriptions: feeds.events.subscriptions + feeds.changes.subscriptions,
+      waiting: room.waiting,
+      bufferedBytes: sockets.bufferedBytes() + streams.bufferedBytes(),
+    }),
     async close() {
       const servers = [api, dashboard].filter((server) => server !== undefined);
       for (const server of servers) void server.stop(false);
       sockets.close();
+      streams.close();
+      room.close();
       await finished(servers);
       await Promise.all(servers.map((server) => server.stop(true)));
       await jobs.stop();
-      feed.close();
+      feeds.events.close();
+      feeds.changes.close();
       await mcp.close();
       await engine.close();
       await instances.flush();
@@ -145,33 +164,45 @@ function furnish(store: Store, config: Config, now: () => number, doors: Doors) 
   const log = getLogger(["koor", "server"]);
   const engine = openRuleEngine();
   const ledger = createLedger();
-  const feed = createFeed({
-    log: eventLog(store),
-    now,
-    onError: (error) => log.warn("events cannot be read now: {error}", { error }),
-  });
+  const feedOf = (followed: Log) =>
+    createFeed({
+      log: followed,
+      now,
+      onError: (error) => log.warn("a log cannot be read now: {error}", { error }),
+    });
+  const feeds = { events: feedOf(eventLog(store)), changes: feedOf(changeLog(store)) };
+  const room = openWaitingRoom();
+  const waitForVersion = versionWaits({ store, feed: feeds.changes, room });
+  const gate = createGate({ onClose: room.clear });
   const instances = instanceService({ store, now, newId: randomUUID });
   const binds = () => ({ api: bindOf(doors.api), dashboard: bindOf(doors.dashboard) });
   const services: Services = {
     metrics: metricsService({ store, ledger, version, now, binds }),
-    state: stateService(store),
-    specs: specService(store),
+    state: stateService(store, waitForVersion),
+    specs: specService(store, waitForVersion),
     rules: ruleService({ store, engine, now }),
-    events: eventService(store),
+    events: { ...eventService(store), next: pollOf(feeds.events, room) },
+    changes: { next: pollOf(feeds.changes, room) },
     instances,
+    backup: backupService({ store, directory: config.dataDir, now, alone: gate.alone }),
   };
-  const heads = async () => {
-    const { epoch, firstEvent, events } = await store.heads();
-    return { epoch, first: firstEvent, last: events };
-  };
-  const sockets = createSockets({ feed, heads, now });
-  return { services, instances, sockets, feed, engine, ledger };
+  const sockets = createSockets({ now });
+  const streams = createEventStreams({ now });
+  store.onReplaced(() => {
+    sockets.replaced();
+    streams.replaced();
+    for (const feed of Object.values(feeds)) feed.reset();
+  });
+  return { services, gate, instances, sockets, streams, feeds, room, engine, ledger };
 }
 
 /** What comes round by itself. */
 function jobsOf(store: Store, { instances }: ReturnType<typeof furnish>, config: Config): Job[] {
+  const { now } = store;
+  const retention = { keep: config.historyRetention, spareMs: spareHistoryMs, spareBytes: spareHistoryBytes };
   return [
     { name: "trim events", everyMs: minute, run: () => store.trimEvents(config.eventRetention) },
+    { name: "trim history", everyMs: minute, run: () => store.trimHistory(retention, now()) },
     {
       name: "forget idempotency keys",
       everyMs: minute,
@@ -185,22 +216,30 @@ function jobsOf(store: Store, { instances }: ReturnType<typeof furnish>, config:
 interface Listening {
   routes: Record<string, RouteHandler | Response>;
   front: Front;
+  gate: Gate;
   websocket: WebSocketHandler<SocketData>;
 }
 
-function listen(address: Address, { routes, front, websocket }: Listening): BunServer {
+function listen(address: Address, { routes, front, gate, websocket }: Listening): BunServer {
   return Bun.serve({
     hostname: address.host,
     port: address.port,
-    routes,
+    routes: Object.fromEntries(
+      Object.entries(routes).map(([path, route]) => [path, guarded(path, route, gate)]),
+    ),
     fetch: (request) => noRoute(request, front),
     websocket,
     // Counted by ourselves: Bun's own 413 comes without a body, before any handler runs.
-    maxRequestBodySize: 1024 * 1024 * 1024,
+    maxRequestBodySize: Number.MAX_SAFE_INTEGER,
     development: false,
     // Bun shares ports unless told not to: a second server would take every other request, silently.
     reusePort: false,
   });
+}
+
+/** Health is told while a backup is restored, too: who looks after the process must not end it then. */
+function guarded(path: string, route: RouteHandler | Response, gate: Gate): RouteHandler | Response {
+  return path === "/health" || route instanceof Response ? route : gate.guard(route);
 }
 
 /** Resolves when no request is under way, or the grace is over. Idle connections count for nothing: Bun's own wait does. */

@@ -85,7 +85,8 @@ describe("what the server says", () => {
     const { code, stdout, stderr } = await run([serverProgram, "--help"], folder());
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     for (const option of options) expect(stdout).toContain(`--${option.name}`);
-    for (const flag of ["--config", "--help", "--version"]) expect(stdout).toContain(flag);
+    for (const flag of ["--config", "--help", "--version", "koor-server check", "koor-server backup"])
+      expect(stdout).toContain(flag);
   });
 
   test("--version prints the version and leaves nothing behind", async () => {
@@ -132,6 +133,7 @@ describe("configuration", () => {
     "auth-token": "two words",
     "log-level": "loud",
     "event-retention": "0",
+    "history-retention": "0",
     "mcp-tools": "all",
     "allowed-origins": "https://a.example/path",
     insecure: "perhaps",

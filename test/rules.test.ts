@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { Database } from "bun:sqlite";
+import { join } from "node:path";
 import { type TestServer, startServer } from "./harness.ts";
 
 let server: TestServer;
@@ -11,6 +13,22 @@ const send = (method: string, path: string, body?: unknown, headers: Record<stri
   server.json(path, { method, headers, ...(body !== undefined && { body: JSON.stringify(body) }) });
 const setRules = (project: string, rules: unknown) => send("PUT", `/api/validate/${project}/rules`, rules);
 const validate = (project: string, body: unknown) => send("POST", `/api/validate/${project}`, body);
+const propose = (project: string, rule_id: string, pattern = "oops") =>
+  send("POST", "/api/rules/propose", { project, rule_id, pattern });
+const importRules = (body: unknown, headers?: Record<string, string>) =>
+  send("POST", "/api/rules/import", body, headers);
+/** Which rules a query of `GET /api/rules` finds, as `project/rule_id`. */
+const found = async (query: string) =>
+  (await server.json(`/api/rules?${query}`)).body.map((rule: any) => `${rule.project}/${rule.rule_id}`);
+/** The version of a project's set, as a refused write tells it. */
+const versionOf = async (project: string) =>
+  (await send("PUT", `/api/validate/${project}/rules`, [], { "X-Koor-If-Version": "999999" })).body.current;
+/** Action, resource and detail of the audit rows of one project's rules, oldest first. */
+function auditOf(project: string) {
+  using database = new Database(join(server.directory, "data.db"), { readonly: true });
+  const rows = database.query("select action, resource, detail from audit where resource = ? order by id");
+  return rows.all(project).map((row: any) => ({ ...row, detail: JSON.parse(row.detail) }));
+}
 const rulesOf = async (project: string) => (await server.json(`/api/validate/${project}/rules`)).body.rules;
 
 describe("rules over REST", () => {
@@ -178,6 +196,231 @@ describe("rules over REST", () => {
     const plain = (rules: any[]) => rules.map(({ created_at: _, ...rule }) => rule);
     expect(plain(again)).toEqual(plain(exported));
     expect((await send("POST", "/api/rules/import", {})).status).toBe(400);
+  });
+
+  test("rules are found by project, source, status and stack, which match whole values", async () => {
+    await setRules("f1", [{ rule_id: "own", pattern: "x" }]);
+    await importRules([{ project: "f1", rule_id: "ext", pattern: "x", stack: "f-go" }]);
+    await propose("f2", "waits");
+    await propose("f2", "no");
+    await send("POST", "/api/rules/f2/no/reject");
+    expect(await found("project=f1")).toEqual(["f1/own", "f1/ext"]);
+    expect(await found("project=f1&source=external")).toEqual(["f1/ext"]);
+    expect(await found("project=f1&source=external,local")).toEqual(["f1/own", "f1/ext"]);
+    expect(await found("project=f2&status=proposed")).toEqual(["f2/waits"]);
+    expect(await found("project=f2&status=proposed,rejected")).toEqual(["f2/waits", "f2/no"]);
+    expect(await found("project=f1&stack=f-go")).toEqual(["f1/own", "f1/ext"]);
+    expect(await found("project=f1&stack=f-rust")).toEqual(["f1/own"]);
+    const everywhere = await found("status=proposed");
+    expect(everywhere).toContain("f2/waits");
+    for (const nothing of ["project=f%25", "status=propose", "source=nonsense", "project=F1"])
+      expect(await found(nothing)).toEqual([]);
+    expect((await server.json("/api/rules?project=f1&source=local")).body).toEqual([
+      expect.objectContaining({ rule_id: "own", status: "accepted", source: "local", project: "f1" }),
+    ]);
+  });
+
+  test("a rule of any source and status can be deleted, once", async () => {
+    await setRules("d", [{ rule_id: "own/with slash", pattern: "x" }]);
+    await propose("d", "waits");
+    expect((await send("DELETE", "/api/rules/d/own%2Fwith%20slash")).body).toEqual({
+      deleted: "d/own/with slash",
+    });
+    expect((await send("DELETE", "/api/rules/d/waits")).status).toBe(200);
+    expect(await rulesOf("d")).toEqual([]);
+    expect((await send("DELETE", "/api/rules/d/waits")).body).toMatchObject({
+      code: 404,
+      reason: "not_found",
+      error: "no rule waits in project d",
+    });
+    expect((await send("DELETE", "/api/rules/unknown/r")).status).toBe(404);
+    expect((await propose("d", "waits")).status).toBe(200);
+  });
+
+  test("a proposal is judged once, and by nobody after that", async () => {
+    await propose("j", "a");
+    await propose("j", "b");
+    const judge = (id: string, verdict: string) => send("POST", `/api/rules/j/${id}/${verdict}`);
+    expect((await judge("a", "reject")).body).toEqual({ project: "j", rule_id: "a", status: "rejected" });
+    expect((await judge("a", "accept")).status).toBe(404);
+    expect((await judge("b", "accept")).status).toBe(200);
+    expect((await judge("b", "reject")).body).toMatchObject({ code: 404, reason: "not_found" });
+    await setRules("j", [{ rule_id: "local", pattern: "x" }]);
+    expect((await judge("local", "reject")).status).toBe(404);
+    expect((await propose("j", "local")).body).toMatchObject({ code: 409, path: "rule_id" });
+    expect((await propose("j", "b")).status).toBe(409);
+  });
+
+  test("replacing a project's rules leaves proposed, learned and imported ones where they are", async () => {
+    await propose("keep", "waits");
+    await propose("keep", "learned");
+    await send("POST", "/api/rules/keep/learned/accept");
+    await importRules([{ project: "keep", rule_id: "ext", pattern: "x" }]);
+    await setRules("keep", [{ rule_id: "one", pattern: "x" }]);
+    await setRules("keep", [{ rule_id: "two", pattern: "x" }]);
+    const status = async () => (await rulesOf("keep")).map((rule: any) => [rule.rule_id, rule.status]);
+    const everything = [
+      ["waits", "proposed"],
+      ["learned", "accepted"],
+      ["ext", "accepted"],
+      ["two", "accepted"],
+    ];
+    expect(await status()).toEqual(everything);
+    // Who reads all, changes something and writes all back has not accepted what waits.
+    expect((await setRules("keep", await rulesOf("keep"))).body).toMatchObject({
+      code: 409,
+      reason: "already_exists",
+      path: "0.rule_id",
+    });
+    expect(await status()).toEqual(everything);
+    await setRules("keep", []);
+    expect(await status()).toEqual(everything.slice(0, 3));
+  });
+
+  test("an import takes an array or an object with one, and what names no project is for all", async () => {
+    expect((await importRules({ rules: [{ rule_id: "i-1", pattern: "i-bad" }] })).body).toEqual({
+      imported: 1,
+    });
+    expect((await validate("anything", { content: "i-bad" })).body.violations).toMatchObject([
+      { rule_id: "i-1" },
+    ]);
+    expect((await server.json("/api/rules?project=_global")).body).toMatchObject([
+      { rule_id: "i-1", source: "external", status: "accepted", project: "_global" },
+    ]);
+    expect((await importRules([])).body).toEqual({ imported: 0 });
+    await send("DELETE", "/api/rules/_global/i-1");
+  });
+
+  test.each([
+    [{}, "rules must be an array of rules", "rules"],
+    [null, "body must be an array of rules", "body"],
+    ["x", "body must be an array of rules", "body"],
+    [{ rules: [{ rule_id: "a" }] }, "rules.0.pattern is required", "rules.0.pattern"],
+    [[{ project: "all", rule_id: "a", pattern: "x", source: "elsewhere" }], undefined, "0.source"],
+    [
+      [
+        { project: "all", rule_id: "fine", pattern: "x" },
+        { project: "none", rule_id: "b", pattern: "(?=x)" },
+      ],
+      undefined,
+      "1.pattern",
+    ],
+    [[{ project: "all", rule_id: "g", pattern: "x", applies_to: ["[z-"] }], undefined, "0.applies_to"],
+    [
+      [
+        { rule_id: "a", pattern: "x" },
+        { project: "_global", rule_id: "a", pattern: "y" },
+      ],
+      "1.rule_id is there twice: a",
+      "1.rule_id",
+    ],
+  ])("an import of %j is refused, and nothing of it is stored (LIMIT-1)", async (body, error, path) => {
+    const answer = await importRules(body);
+    expect(answer.body).toMatchObject({ code: 400, reason: "bad_request", path, ...(error && { error }) });
+    expect(await found("project=all")).toEqual([]);
+    expect(await found("project=_global")).toEqual([]);
+  });
+
+  test("a project over its bound refuses the whole import, for others too (LIMIT-1)", async () => {
+    const many = (project: string, count: number) =>
+      Array.from({ length: count }, (_, index) => ({ project, rule_id: `r${index}`, pattern: "x" }));
+    const answer = await importRules([...many("under", 1), ...many("over", 1001)]);
+    expect(answer.body).toMatchObject({ code: 400, error: expect.stringContaining("more than 1000 rules") });
+    expect(await found("project=under")).toEqual([]);
+    expect((await importRules(many("over", 1000))).body).toEqual({ imported: 1000 });
+    expect((await propose("over", "one more")).status).toBe(400);
+    expect((await importRules([{ rule_id: "x", pattern: "x".repeat(1_100_000) }])).status).toBe(413);
+  });
+
+  test("importing what is there makes no version and no audit row, not even when one project of two changes", async () => {
+    const rule = (project: string, more = {}) => ({ project, rule_id: "a", pattern: "x", ...more });
+    await importRules([rule("same"), rule("other"), { project: "same", rule_id: "z", pattern: "z" }]);
+    const before = await rulesOf("same");
+    expect(await versionOf("same")).toBe(1);
+    await importRules([rule("same")]);
+    await importRules([{ project: "same", rule_id: "z", pattern: "z" }, rule("same")]);
+    await importRules([rule("same"), rule("other", { message: "new" })]);
+    expect([await versionOf("same"), await versionOf("other")]).toEqual([1, 2]);
+    expect(await rulesOf("same")).toEqual(before);
+    expect(auditOf("same")).toHaveLength(1);
+    expect(auditOf("other")).toHaveLength(2);
+  });
+
+  test("an imported rule takes the place of its id: where it stood, and as old as it was", async () => {
+    const rules = ["a", "b"].map((rule_id) => ({ project: "place", rule_id, pattern: "x" }));
+    await importRules(rules);
+    const [{ created_at }] = await rulesOf("place");
+    await Bun.sleep(2);
+    await importRules([{ ...rules[0], pattern: "y", severity: "warning" }]);
+    expect(await rulesOf("place")).toMatchObject([
+      { rule_id: "a", pattern: "y", severity: "warning", created_at },
+      { rule_id: "b" },
+    ]);
+  });
+
+  test("an export without a source is what people here agreed on, not what others made", async () => {
+    await setRules("e", [{ rule_id: "own", pattern: "x" }]);
+    await importRules([{ project: "e", rule_id: "ext", pattern: "x" }]);
+    await propose("e", "learned");
+    await propose("e", "waits");
+    await send("POST", "/api/rules/e/learned/accept");
+    const exported = async (query: string) =>
+      (await server.json(`/api/rules/export${query}`)).body
+        .filter(({ project }: any) => project === "e")
+        .map(({ rule_id }: any) => rule_id);
+    expect(await exported("")).toEqual(["own", "learned"]);
+    expect(await exported("?source=")).toEqual(["own", "learned"]);
+    expect(await exported("?source=external")).toEqual(["ext"]);
+    expect(await exported("?source=external,%20local")).toEqual(["own", "ext"]);
+    expect(await exported("?source=nonsense")).toEqual([]);
+    expect(await exported("?source=nonsense,local")).toEqual(["own"]);
+  });
+
+  test("what is said in the audit names the rule", async () => {
+    await propose("aud", "a");
+    await send("POST", "/api/rules/aud/a/accept");
+    await setRules("aud", []);
+    await send("DELETE", "/api/rules/aud/a");
+    expect(auditOf("aud")).toMatchObject([
+      { action: "rule.propose", detail: { rule_id: "a", version: 1 } },
+      { action: "rule.accept", detail: { rule_id: "a", version: 2 } },
+      { action: "rules.put", detail: { count: 0, version: 3 } },
+      { action: "rule.delete", detail: { rule_id: "a", version: 4 } },
+    ]);
+  });
+
+  test("a change that is sent again under its key takes effect once (IDEM-1)", async () => {
+    const headers = (key: string) => ({ "Idempotency-Key": key });
+    const proposal = { project: "idem", rule_id: "a", pattern: "x" };
+    const twice = async (method: string, path: string, body?: unknown) => {
+      const first = await send(method, path, body, headers(`${method} ${path}`));
+      const second = await send(method, path, body, headers(`${method} ${path}`));
+      expect([first.status, second.body]).toEqual([200, first.body]);
+    };
+    await twice("POST", "/api/rules/propose", proposal);
+    await twice("POST", "/api/rules/idem/a/accept");
+    await twice("POST", "/api/rules/import", [{ project: "idem", rule_id: "b", pattern: "x" }]);
+    await twice("DELETE", "/api/rules/idem/a");
+    expect(await versionOf("idem")).toBe(4);
+    expect(auditOf("idem")).toHaveLength(4);
+  });
+
+  test("without the server's token no rule is read or changed (AUTH-1)", async () => {
+    const closed = await startServer(["--auth-token", "secret"]);
+    try {
+      for (const [method, path] of [
+        ["GET", "/api/rules"],
+        ["GET", "/api/rules/export"],
+        ["POST", "/api/rules/import"],
+        ["POST", "/api/rules/propose"],
+        ["POST", "/api/rules/p/r/accept"],
+        ["POST", "/api/rules/p/r/reject"],
+        ["DELETE", "/api/rules/p/r"],
+      ] as const)
+        expect((await closed.ask(path, { method })).status).toBe(401);
+    } finally {
+      await closed.dispose();
+    }
   });
 
   test("proposals by many at once are all there in the end", async () => {

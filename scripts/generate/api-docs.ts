@@ -88,6 +88,7 @@ function bodyDocs({ body, conditional }: Operation): string[] {
   const lines: string[] = [];
   if (body?.kind === "bytes")
     lines.push(`Body: any bytes, kept as they are, at most ${size(body.maxBytes)}.`);
+  if (body?.kind === "ndjson") lines.push(`Body: lines of JSON, at most ${size(body.maxBytes)}.`);
   if (body?.kind === "json") {
     const schema = jsonSchema(body.schema, "input");
     const what = schema.type === "object" ? "a JSON object of the body's fields" : `\`${shape(schema)}\``;
@@ -103,16 +104,22 @@ function bodyDocs({ body, conditional }: Operation): string[] {
 }
 
 function size(bytes: number): string {
-  return `${bytes / 1024 / 1024} MiB`;
+  const mebibytes = bytes / 1024 / 1024;
+  return mebibytes < 1024 ? `${mebibytes} MiB` : `${mebibytes / 1024} GiB`;
 }
 
-function answer({ response }: Operation): string {
+function answer({ response, positioned }: Operation): string {
   if (response === "socket")
-    return 'a WebSocket. Text frames of JSON: events, and where they apply `{"hello": ...}` and `{"gap": ...}`.';
+    return 'a WebSocket. Text frames of JSON: entries of the log, and where they apply `{"hello": ...}` and `{"gap": ...}`.';
+  if (response === "stream")
+    return 'Server-Sent Events: `id: EPOCH:ID` and `data: JSON`, which `Last-Event-ID` resumes; an event `gap` with `{"gap": {"from", "to"}}` for what is gone, and `close` with `{code, after, reason}` at the end.';
   if (response === "bytes") {
     return "the bytes as they were written, with their `Content-Type`, `ETag`, `X-Koor-Version` and `X-Koor-Hash`. With `If-None-Match: ETAG` 304 where nothing changed.";
   }
-  return `\`${shape(jsonSchema(response, "output"))}\``;
+  if (response === "ndjson")
+    return "lines of JSON, sent as they are made; the last one says that all have come.";
+  const epoch = positioned ? ", with `Koor-Epoch`" : "";
+  return `\`${shape(jsonSchema(response, "output"))}\`${epoch}`;
 }
 
 function refusals({ errors = [] }: Operation): string[] {
@@ -124,12 +131,15 @@ function refusals({ errors = [] }: Operation): string[] {
 function curl(operation: Operation): string {
   const url = `http://localhost:9800${operation.path.replaceAll(/\{(\w+?)(?:\.\.\.)?\}/g, (_, name: string) => name.toUpperCase())}`;
   if (operation.response === "socket")
-    return `koor-cli events subscribe 'api.*'   # ${url.replace("http", "ws")}`;
+    return `koor-cli ${operation.path.split("/")[2]} subscribe 'api.*'   # ${url.replace("http", "ws")}`;
+  if (operation.response === "stream") return `curl -N ${url}`;
   const method =
     operation.method === "GET" || (operation.method === "POST" && operation.body)
       ? ""
       : ` -X ${operation.method}`;
+  if (operation.response === "ndjson") return `curl${method} ${url} -o FILE`;
   if (!operation.body) return `curl${method} ${url}`;
+  if (operation.body.kind === "ndjson") return `curl -X ${operation.method} ${url} -T FILE`;
   if (operation.body.kind === "bytes")
     return `curl${method} ${url} --data-binary @FILE -H 'Content-Type: application/json'`;
   return `curl${method} ${url} -d '${JSON.stringify(example(jsonSchema(operation.body.schema, "input")))}'`;

@@ -38,6 +38,7 @@ function exitCodes(): string {
   for (const [reason, { exit }] of Object.entries(reasons))
     byCode.set(exit, [...(byCode.get(exit) ?? []), `\`${reason}\``]);
   byCode.get(1)?.unshift("wrong usage, no server");
+  byCode.get(4)?.push("a `wait` whose time is up");
   return table(
     ["Exit code", "When"],
     [...byCode].toSorted(([a], [b]) => a - b).map(([code, when]) => [code, when.join(", ")]),

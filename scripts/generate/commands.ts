@@ -1,4 +1,4 @@
-import type { Operation } from "../../src/contract/operation.ts";
+import type { Body, Operation } from "../../src/contract/operation.ts";
 import type { Command, FieldTarget, Flag, Positional } from "../../src/cli/command.ts";
 import { globalFlags, standardFlags } from "../../src/cli/standard-flags.ts";
 import { type Field, fieldsOf } from "./schema.ts";
@@ -24,9 +24,10 @@ export function commandOf(id: string, operation: Operation & { cli: string }): C
   };
   const target = (field: Field): FieldTarget => [field.place, field.name, kindOf(field, operation, fail)];
 
-  const positionals: Positional[] = places.map((word) => ({
+  const positionals: Positional[] = places.map(({ word, optional }) => ({
     name: word,
     fields: word.split("/").map((part) => target(find(part))),
+    ...(optional && { optional }),
   }));
   const command: Command = {
     name: words.join(" "),
@@ -39,8 +40,7 @@ export function commandOf(id: string, operation: Operation & { cli: string }): C
         return [flag, { target: target(field), value, summary: field.schema.description ?? "" }];
       }),
     ),
-    ...(takesBody &&
-      operation.body && { body: { kind: operation.body.kind, maxBytes: operation.body.maxBytes } }),
+    ...(takesBody && operation.body && { body: commandBody(operation.body, fail) }),
     ...(operation.conditional && { conditional: true as const }),
     ...(operation.method === "GET" && {
       reads: operation.response === "bytes" ? ("bytes" as const) : ("json" as const),
@@ -50,9 +50,14 @@ export function commandOf(id: string, operation: Operation & { cli: string }): C
   return command;
 }
 
+function commandBody(body: Body, fail: (fault: string) => never): NonNullable<Command["body"]> {
+  const { kind, maxBytes } = body;
+  return kind === "ndjson" ? fail("a body of any length has a command of its own") : { kind, maxBytes };
+}
+
 interface Usage {
   words: string[];
-  places: string[];
+  places: { word: string; optional?: true }[];
   flags: [name: string, value: string][];
   takesBody: boolean;
 }
@@ -69,7 +74,10 @@ function readUsage(usage: string, fail: (fault: string) => never): Usage {
         token.slice(2).replaceAll("_", "-"),
         tokens[at] ?? fail(`${token} has no name for its value`),
       ]);
-    } else if (/^[A-Z][A-Z_]*(\/[A-Z_]+)*$/.test(token)) result.places.push(token);
+    } else if (result.places.at(-1)?.optional) fail(`${token} cannot follow what may be left out`);
+    else if (/^[A-Z][A-Z_]*(\/[A-Z_]+)*$/.test(token)) result.places.push({ word: token });
+    else if (/^\[[A-Z][A-Z_]*\]$/.test(token))
+      result.places.push({ word: token.slice(1, -1), optional: true });
     else if (/^[a-z][a-z-]*$/.test(token) && result.places.length === 0) result.words.push(token);
     else fail(`what is ${token}?`);
   }

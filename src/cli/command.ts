@@ -16,6 +16,8 @@ export interface Positional {
   /** `PROJECT/NAME` is one word that is split at its first slash. */
   readonly name: string;
   readonly fields: readonly FieldTarget[];
+  /** May be left out; only the last one. */
+  readonly optional?: true;
 }
 
 export interface Flag {

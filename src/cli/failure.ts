@@ -23,7 +23,7 @@ export function report(error: unknown): FailureReport {
 }
 
 /** What comes from a server may hold line ends, and sequences that steer a terminal. */
-function oneLine(text: string): string {
+export function oneLine(text: string): string {
   // oxlint-disable-next-line no-control-regex
   return text.replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, " ").replace(/[\s.]+$/, "");
 }

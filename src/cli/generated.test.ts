@@ -81,6 +81,19 @@ test.each([
   );
 });
 
+test("only the last word may be left out", () => {
+  const query = z.object({ deep: z.string().optional() });
+  const command = commandOf("x.list", operation({ ...base, query, cli: "x list ID [DEEP]" }));
+  expect(command.positionals[1]).toEqual({
+    name: "DEEP",
+    fields: [["query", "deep", "text"]],
+    optional: true,
+  });
+  expect(() => commandOf("x.list", operation({ ...base, query, cli: "x list [DEEP] ID" }))).toThrow(
+    "ID cannot follow what may be left out",
+  );
+});
+
 test("a flag that every such command has is not an operation's to take", () => {
   const query = z.object({ output: z.string().optional() });
   expect(() =>

@@ -14,8 +14,51 @@ export interface OwnCommand {
   run(words: readonly string[], args: Arguments, env: Env, io: Io): Promise<number>;
 }
 
+const followFlags: StandardFlags = {
+  after: { value: "ID", summary: "First what came after this one; unless said, only what is new" },
+  epoch: { value: "EPOCH", summary: "The log that --after is of; refused when it is another one now" },
+};
+
+const timeoutFlag: StandardFlags = {
+  timeout: { value: "TIME", summary: "How long to wait: 90s, 5m; 60s unless said. Then exit 4" },
+};
+
+const versionFlag: StandardFlags = {
+  after: {
+    value: "N",
+    summary: "Until its version is above this one, 0 until it exists; unless said, the version now",
+  },
+};
+
 /** Loaded when they are asked for: every command pays for what stands at the top. */
 export const ownCommands: readonly OwnCommand[] = [
+  {
+    name: "backup",
+    usage: "backup --output FILE",
+    summary: "Write everything the server stores to a file, while it goes on",
+    flags: {
+      output: {
+        value: "FILE",
+        summary: "Where to put it; replaced only once all of it is there (short: -o)",
+      },
+    },
+    words: { least: 0, most: 0 },
+    async run(_words, args, env, io) {
+      const { writeBackup } = await import("./backup.ts");
+      return writeBackup(args, env, io);
+    },
+  },
+  {
+    name: "restore",
+    usage: "restore --file FILE",
+    summary: "Replace everything the server stores by a backup; what it holds now is gone",
+    flags: { file: { value: "FILE", summary: "The backup; it is looked at whole before anything changes" } },
+    words: { least: 0, most: 0 },
+    async run(_words, args, env, io) {
+      const { sendBackup } = await import("./backup.ts");
+      return sendBackup(args, env, io);
+    },
+  },
   {
     name: "config set",
     usage: "config set server|token VALUE",
@@ -28,17 +71,78 @@ export const ownCommands: readonly OwnCommand[] = [
     },
   },
   {
+    name: "specs push",
+    usage: "specs push PROJECT DIR",
+    summary: "Make every file below a directory a spec, named by its path there, unless it is one already",
+    flags: {},
+    words: { least: 2, most: 2 },
+    async run(words, _args, env, io) {
+      const { pushSpecs } = await import("./specs-push.ts");
+      return pushSpecs(words[0] as string, words[1] as string, env, io);
+    },
+  },
+  {
+    name: "validate",
+    usage:
+      "validate PROJECT (FILE | DIR | -)... [--stack S] [--format text|json|sarif|github] [--filename PATH]",
+    summary: "Check files against a project's rules; exit 1 where one of severity error is broken",
+    flags: {
+      stack: { value: "S", summary: "Only rules of this stack, and those of every stack" },
+      format: { value: "FORMAT", summary: "text: file:line: severity: message [rule]; json, sarif, github" },
+      filename: { value: "PATH", summary: "What standard input is: the rules for such files are asked" },
+    },
+    words: { least: 2, most: Number.POSITIVE_INFINITY },
+    async run(words, args, env, io) {
+      const { validateFiles } = await import("./validate.ts");
+      return validateFiles(words[0] as string, words.slice(1), args, env, io);
+    },
+  },
+  {
     name: "events subscribe",
     usage: "events subscribe [PATTERN] [--after ID]",
     summary: "Follow events, a line of JSON each, across breaks of the connection",
-    flags: {
-      after: { value: "ID", summary: "First what came after this event; unless said, only what is new" },
-      epoch: { value: "EPOCH", summary: "The log that --after is of; refused when it is another one now" },
-    },
+    flags: followFlags,
     words: { least: 0, most: 1 },
     async run(words, args, env, io) {
-      const { followEvents } = await import("./events-subscribe.ts");
-      return followEvents(words[0], args, env, io);
+      const { followLog } = await import("./follow.ts");
+      return followLog("events", words[0], args, env, io);
     },
   },
+  {
+    name: "events wait",
+    usage: "events wait [PATTERN] [--after ID] [--timeout TIME]",
+    summary: "Wait for the next event that matches, and print it; exit 4 when the time is up",
+    flags: { ...followFlags, ...timeoutFlag },
+    words: { least: 0, most: 1 },
+    async run(words, args, env, io) {
+      const { waitForEvent } = await import("./wait.ts");
+      return waitForEvent(words[0], args, env, io);
+    },
+  },
+  {
+    name: "changes subscribe",
+    usage: "changes subscribe [PATTERN] [--after ID]",
+    summary:
+      "Follow changes of state.KEY, specs.PROJECT/NAME and the like, as events subscribe follows events",
+    flags: followFlags,
+    words: { least: 0, most: 1 },
+    async run(words, args, env, io) {
+      const { followLog } = await import("./follow.ts");
+      return followLog("changes", words[0], args, env, io);
+    },
+  },
+  ...(["state", "specs"] as const).map((noun): OwnCommand => {
+    const name = noun === "state" ? "KEY" : "PROJECT/NAME";
+    return {
+      name: `${noun} wait`,
+      usage: `${noun} wait ${name} [--after N] [--timeout TIME]`,
+      summary: "Wait for the next version, and print it; exit 4 when the time is up, 3 when it was deleted",
+      flags: { ...versionFlag, ...timeoutFlag },
+      words: { least: 1, most: 1 },
+      async run(words, args, env, io) {
+        const { waitForValue } = await import("./wait.ts");
+        return waitForValue(`${noun} get`, words, args, env, io);
+      },
+    };
+  }),
 ];

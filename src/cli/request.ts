@@ -32,6 +32,7 @@ export async function toRequest(
   };
 
   for (const [at, positional] of command.positionals.entries()) {
+    if (positional.optional && values[at] === undefined) continue;
     const parts = split(positional, values[at], command.name);
     for (const [index, target] of positional.fields.entries())
       put(target, parts[index] as string, positional.name);

@@ -4,7 +4,7 @@ import type { Command } from "./command.ts";
 export function brief({ name, positionals, body }: Command): string {
   return [
     name,
-    ...positionals.map((positional) => positional.name),
+    ...positionals.map((positional) => (positional.optional ? `[${positional.name}]` : positional.name)),
     ...(body ? ["(--file PATH | --data TEXT | -)"] : []),
   ].join(" ");
 }

@@ -13,6 +13,7 @@ export interface Failure {
   hint?: string | undefined;
   path?: string | undefined;
   current?: number | undefined;
+  oldest?: number | undefined;
   cause?: unknown;
 }
 
@@ -27,14 +28,17 @@ export class ClientError extends Error {
   readonly path: string | undefined;
   /** The version the record has now; 0 when it does not exist. */
   readonly current: number | undefined;
+  /** The oldest entry of the log that is kept, where a position was refused. */
+  readonly oldest: number | undefined;
 
-  constructor(message: string, { reason, status = 0, hint, path, current, cause }: Failure) {
+  constructor(message: string, { reason, status = 0, hint, path, current, oldest, cause }: Failure) {
     super(message, { cause });
     this.reason = reason;
     this.status = status;
     this.hint = hint;
     this.path = path;
     this.current = current;
+    this.oldest = oldest;
   }
 }
 
@@ -56,8 +60,8 @@ export async function refusal(response: Response, server: string): Promise<Clien
       },
     );
   }
-  const { error, reason = reasonOf(status), hint, path, current } = body;
-  return new ClientError(error, { reason, status, hint, path, current });
+  const { error, reason = reasonOf(status), hint, path, current, oldest } = body;
+  return new ClientError(error, { reason, status, hint, path, current, oldest });
 }
 
 function parseBody(text: string): (Partial<ErrorBody> & { error: string }) | undefined {

@@ -36,8 +36,10 @@ export interface CallOptions {
 export interface Sendable extends CallOptions {
   params?: Readonly<Record<string, string>> | undefined;
   query?: Readonly<Record<string, string | number | undefined>> | undefined;
-  /** A `json` body is made JSON here; a `bytes` body goes as it is. */
+  /** A `json` body is made JSON here; a `bytes` or `ndjson` body goes as it is. */
   body?: unknown;
+  /** Only the headers of what a `GET` would answer: `storedHead` reads them. */
+  head?: boolean | undefined;
   /** A `json` body whose text is there already, so that a number of twenty digits keeps them all. */
   rawBody?: string | Uint8Array | undefined;
 }
@@ -50,9 +52,13 @@ type OperationOf<Name> = Name extends `${infer Noun}.${infer Verb}`
     : never
   : never;
 
-/** Operations that answer once; `subscribe` is for the others. */
+/** Operations whose body and answer fit into memory; `subscribe` and `send` are for the others. */
 export type CallName = {
-  [Name in OperationName]: OperationOf<Name> extends { response: "socket" } ? never : Name;
+  [Name in OperationName]: OperationOf<Name> extends
+    | { response: "socket" | "stream" | "ndjson" }
+    | { body: { kind: "ndjson" } }
+    ? never
+    : Name;
 }[OperationName];
 
 type In<T> = T extends z.ZodType ? z.input<T> : never;
@@ -165,10 +171,10 @@ function identityHeaders({ token, instanceToken }: ClientOptions): Record<string
 
 function requestInit(name: OperationName, request: Sendable, own: Record<string, string>): RequestInit {
   const [method, , bodyKind] = operations[name];
-  const { condition, contentType, headers, signal } = request;
+  const { condition, contentType, headers, signal, head } = request;
   const type = bodyKind === "json" ? "application/json" : contentType;
   return {
-    method,
+    method: head ? "HEAD" : method,
     headers: {
       ...own,
       ...(bodyKind !== "none" && type && { "Content-Type": type }),
@@ -180,7 +186,10 @@ function requestInit(name: OperationName, request: Sendable, own: Record<string,
   };
 }
 
-function bodyOf(kind: "json" | "bytes", { body, rawBody }: Sendable): NonNullable<RequestInit["body"]> {
+function bodyOf(
+  kind: "json" | "bytes" | "ndjson",
+  { body, rawBody }: Sendable,
+): NonNullable<RequestInit["body"]> {
   if (rawBody !== undefined) return rawBody as NonNullable<RequestInit["body"]>;
   return kind === "json" ? JSON.stringify(body) : (body as NonNullable<RequestInit["body"]>);
 }

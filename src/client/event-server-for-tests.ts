@@ -27,6 +27,8 @@ export interface EventServer {
   front: ((request: Request) => Response | undefined) | undefined;
   /** Whether the history names the log it is of. */
   namesEpoch: boolean;
+  /** Whether it has the long poll. */
+  holds: boolean;
   close(): void;
 }
 
@@ -78,6 +80,7 @@ export function openEventServer(): EventServer {
     handshake: undefined,
     front: undefined,
     namesEpoch: false,
+    holds: false,
     publish(topic, data = "null") {
       last += 1;
       const frame = `{"id":${last},"topic":${JSON.stringify(topic)},"data":${data},"source":"","created_at":"2026-11-01T12:00:00.000Z"}`;
@@ -112,6 +115,8 @@ export function openEventServer(): EventServer {
           asked.push(pathname);
           const refused = self.front?.(request);
           if (refused) return refused;
+          if (pathname === "/api/events/next")
+            return self.holds ? next(rows, searchParams, epoch, last) : refuse(404, "not_found");
           return pathname === "/api/events/history"
             ? history(rows, searchParams, self.namesEpoch ? epoch : undefined)
             : refuse(400, "bad_request");
@@ -158,6 +163,28 @@ function history(rows: readonly Row[], query: URLSearchParams, epoch: string | u
   const page = after === null ? found.toReversed().slice(0, limit) : found.slice(0, limit);
   const headers = { "Content-Type": "application/json", ...(epoch && { "Koor-Epoch": epoch }) };
   return new Response(`[${page.map(({ frame }) => frame).join(",")}]`, { headers });
+}
+
+/** The long poll, at its shortest: who waits is answered after a moment. */
+async function next(
+  rows: readonly Row[],
+  query: URLSearchParams,
+  epoch: string,
+  last: number,
+): Promise<Response> {
+  const after = Number(query.get("after") ?? last);
+  const oldest = rows[0]?.id ?? last + 1;
+  if (after > last || (query.has("epoch") && query.get("epoch") !== epoch) || oldest > after + 1) {
+    return Response.json({ error: "gone", code: 410, reason: "gone", oldest }, { status: 410 });
+  }
+  const page = rows
+    .filter(({ id, topic }) => id > after && matches(query.get("pattern") ?? "", topic))
+    .slice(0, Number(query.get("limit")));
+  if (page.length === 0 && query.get("wait") !== "0ms") await Bun.sleep(10);
+  const full = page.length === Number(query.get("limit"));
+  const lastId = full ? page.at(-1)?.id : last;
+  const body = `{"events":[${page.map(({ frame }) => frame).join(",")}],"last_id":${lastId}}`;
+  return new Response(body, { headers: { "Content-Type": "application/json", "Koor-Epoch": epoch } });
 }
 
 /** What a new socket gets: a hello if it wants one, a gap if there is one, and what it missed. */

@@ -9,8 +9,8 @@ type Names<Noun extends keyof Api> = { [N in Noun]: `${N}.${Extract<keyof Api[N]
 export type OperationEntry = readonly [
   method: string,
   path: string,
-  body: "none" | "json" | "bytes",
-  answer: "json" | "bytes" | "socket",
+  body: "none" | "json" | "bytes" | "ndjson",
+  answer: "json" | "bytes" | "ndjson" | "socket" | "stream",
 ];
 
 /** Made from the contract; that none is missing is checked here, by type. */

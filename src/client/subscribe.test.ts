@@ -317,6 +317,51 @@ describe("where WebSockets do not pass", () => {
     expect((await failure(second.done)).reason).toBe("gone");
   });
 
+  describe("and the server holds polls", () => {
+    beforeEach(() => {
+      server.holds = true;
+    });
+
+    test("they are used: all that matches, once and in order, each as the text that it is", async () => {
+      for (let n = 0; n < 1201; n++) server.publish(n % 2 ? "api.a" : "other", `"]${n}["`);
+      const { frames, ids } = follow({ after: 0, pattern: "api.*" });
+      await until(() => ids().length === 600);
+      server.publish("api.b", "12345678901234567890");
+      await until(() => ids().length === 601);
+      expect(ids()).toEqual([...Array.from({ length: 600 }, (_, at) => at * 2 + 2), 1202]);
+      expect(frames.at(-1)?.raw).toContain("12345678901234567890");
+      expect(server.asked).not.toContain("/api/events/history");
+    });
+
+    test("without a position only what is new, and a server that answers at once is not asked in a loop", async () => {
+      server.publish("old");
+      const { ids, states } = follow({ times: { ...times, pollMs: 30 } });
+      await until(() => states.includes("polling"));
+      const asked = server.asked.length;
+      await Bun.sleep(150);
+      expect(server.asked.length - asked).toBeLessThan(8);
+      server.publish("new");
+      await until(() => ids().length === 1);
+      expect(ids()).toEqual([2]);
+    });
+
+    test("a gap is told, and another log is gone", async () => {
+      const first = follow({ after: 0 });
+      await until(() => first.states.includes("polling"));
+      await server.stop();
+      for (let n = 0; n < 5; n++) server.publish("t");
+      server.trim(4);
+      server.start();
+      await until(() => first.ids().length === 2);
+      expect(first.ids()).toEqual(["1-4", 5]);
+      await server.stop();
+      server.replace("second", 9);
+      server.trim(8);
+      server.start();
+      expect((await failure(first.done)).reason).toBe("gone");
+    });
+  });
+
   test("a malformed pattern is told at once, although no event comes", async () => {
     server.front = ({ url }) => (url.includes("topic=%5B") ? malformed("topic") : undefined);
     expect((await failure(follow({ pattern: "[" }).done)).message).toBe("pattern is malformed");

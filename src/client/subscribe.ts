@@ -1,7 +1,7 @@
 import { type Client, type ClientOptions, createClient } from "./client.ts";
 import { ClientError } from "./client-error.ts";
 import { type Frame, readFrame } from "./frames.ts";
-import { type Position, otherLog, pollOnce } from "./poll.ts";
+import { type LogName, type Position, nextFrames, otherLog, pollOnce } from "./poll.ts";
 import { type SocketConstructor, type SocketEnd, type SocketTimes, socketFrames } from "./socket.ts";
 
 export type { EventFrame, Frame, GapFrame } from "./frames.ts";
@@ -10,6 +10,8 @@ export type { EventFrame, Frame, GapFrame } from "./frames.ts";
 export type SubscriptionState = "live" | "polling" | "waiting";
 
 export interface SubscribeOptions extends ClientOptions {
+  /** What to follow; events unless said. Of changes a frame's `event` is a change. */
+  log?: LogName | undefined;
   /** Globs over the topic, with commas between; all unless said. */
   pattern?: string | undefined;
   /** First what came after this event; unless said, only what is new. */
@@ -33,7 +35,7 @@ export interface SubscribeTimes extends SocketTimes {
   backoffMs: number;
   /** The longest wait. */
   backoffMaxMs: number;
-  /** Between two polls. */
+  /** Between two polls that were answered at once and with nothing. */
   pollMs: number;
   /** How long to poll before WebSockets are tried again. */
   pollForMs: number;
@@ -67,6 +69,7 @@ const final = new Set([401, 403, 410]);
  */
 export async function* subscribe(options: SubscribeOptions): AsyncGenerator<Frame, void> {
   const client = createClient(options);
+  const followed: Followed = { client, log: options.log ?? "events", pattern: options.pattern };
   const signal = options.signal ?? new AbortController().signal;
   const times = { ...defaultTimes, ...options.times };
   const position: Position = { after: options.after, epoch: options.epoch };
@@ -83,12 +86,12 @@ export async function* subscribe(options: SubscribeOptions): AsyncGenerator<Fram
     const began = Date.now();
     const polls = !Socket || refusals >= refusalsBeforePolling;
     const reader = polls
-      ? followByPolling(client, options.pattern, position, {
+      ? followByPolling(followed, position, {
           ...times,
           signal,
           forMs: Socket ? times.pollForMs : Infinity,
         })
-      : followBySocket(client, options.pattern, position, { ...times, WebSocket: Socket, signal });
+      : followBySocket(followed, position, { ...times, WebSocket: Socket, signal });
     try {
       let result = await reader.next();
       for (; !result.done; result = await reader.next()) {
@@ -100,7 +103,7 @@ export async function* subscribe(options: SubscribeOptions): AsyncGenerator<Fram
       const end = result.value;
       if (end.kind === "refused") {
         // Whether it is the server, the way there, or only WebSockets on it.
-        await askWhy(client, options.pattern, position, end.status, signal);
+        await askWhy(followed, position, end.status, signal);
         refusals += 1;
         reached = true;
       } else if (polls) {
@@ -123,16 +126,22 @@ export async function* subscribe(options: SubscribeOptions): AsyncGenerator<Fram
 
 /** Says that the connection stands, before the first event. */
 const connected = Symbol("connected");
-type Followed = Frame | typeof connected;
+type Heard = Frame | typeof connected;
+
+/** What is followed, and through whom. */
+interface Followed {
+  client: Client;
+  log: LogName;
+  pattern: string | undefined;
+}
 
 async function* followBySocket(
-  client: Client,
-  pattern: string | undefined,
+  { client, log, pattern }: Followed,
   position: Position,
   options: SocketTimes & { WebSocket: SocketConstructor; signal: AbortSignal },
-): AsyncGenerator<Followed, SocketEnd> {
+): AsyncGenerator<Heard, SocketEnd> {
   const query = { pattern, hello: "1", after: position.after, epoch: position.epoch };
-  const url = webSocketUrl(client.url("events.subscribe", { query }));
+  const url = webSocketUrl(client.url(`${log}.subscribe`, { query }));
   const frames = socketFrames({ ...options, url, headers: client.headers() });
   try {
     for (;;) {
@@ -160,27 +169,48 @@ function moves(position: Position, frame: Frame): boolean {
   return true;
 }
 
+/** How long a server may hold a poll, in milliseconds: less than proxies let pass in silence. */
+const holdMs = 30_000;
+
 async function* followByPolling(
-  client: Client,
-  pattern: string | undefined,
+  followed: Followed,
   position: Position,
   { pollMs, forMs, signal }: { pollMs: number; forMs: number; signal: AbortSignal },
-): AsyncGenerator<Followed, SocketEnd> {
+): AsyncGenerator<Heard, SocketEnd> {
+  const { client, pattern } = followed;
   const until = Date.now() + forMs;
-  // A malformed pattern is told now, not when the first event comes.
-  await (await client.send("events.history", { query: { last: 1, topic: pattern }, signal })).body?.cancel();
+  // Answered at once: where the log stands, whether the pattern is malformed, and whether the server holds polls at all.
+  let page = await nextFrames(client, position, { ...followed, waitMs: 0, signal }).catch(unlessMissing);
+  const holds = page !== undefined;
+  // Without, the history is asked for what may be wrong with the pattern.
+  if (!holds)
+    await (
+      await client.send("events.history", { query: { last: 1, topic: pattern }, signal })
+    ).body?.cancel();
   do {
-    for await (const frame of pollOnce(client, position, pattern, signal)) yield frame;
+    const began = Date.now();
+    if (holds) {
+      const waitMs = Math.min(holdMs, until - began);
+      page ??= await nextFrames(client, position, { ...followed, waitMs, signal });
+      yield* page;
+    } else for await (const frame of pollOnce(client, position, pattern, signal)) yield frame;
     yield connected;
-    await sleep(pollMs, signal);
+    // A server may answer at once and with nothing, as one that stops does: it is not to be asked in a loop.
+    if (!page?.length) await sleep(Math.max(0, pollMs - (holds ? Date.now() - began : 0)), signal);
+    page = undefined;
   } while (!signal.aborted && Date.now() < until);
   return { kind: "closed" };
 }
 
+/** Servers of before the long poll answer so. */
+function unlessMissing(error: unknown): undefined {
+  if (error instanceof ClientError && (error.status === 404 || error.status === 405)) return undefined;
+  throw error;
+}
+
 /** Asks the same without a WebSocket, since most runtimes do not tell why a handshake failed. @throws ClientError */
 async function askWhy(
-  client: Client,
-  pattern: string | undefined,
+  { client, log, pattern }: Followed,
   position: Position,
   status: number | undefined,
   signal: AbortSignal,
@@ -188,7 +218,7 @@ async function askWhy(
   if (status === 410) throw otherLog(position.after ?? 0);
   const query = { pattern, after: position.after, epoch: position.epoch };
   try {
-    const response = await client.send("events.subscribe", { query, signal });
+    const response = await client.send(`${log}.subscribe`, { query, signal });
     await response.body?.cancel();
   } catch (error) {
     // That it wants a WebSocket is what a server should say here; a field that is wrong stays wrong.

@@ -1,3 +1,5 @@
+import { backupOperations } from "../backup/contract.ts";
+import { changeOperations } from "../changes/contract.ts";
 import { eventOperations } from "../events/contract.ts";
 import { instanceOperations } from "../instances/contract.ts";
 import { metricsOperations } from "../metrics/contract.ts";
@@ -16,7 +18,9 @@ export const api = {
   specs: specOperations,
   rules: ruleOperations,
   events: eventOperations,
+  changes: changeOperations,
   instances: instanceOperations,
+  backup: backupOperations,
 } as const;
 
 export type Api = typeof api;

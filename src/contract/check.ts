@@ -10,9 +10,20 @@ import { KoorError } from "./errors.ts";
 export function check<T extends z.ZodType>(schema: T, value: unknown, whole: string): z.output<T> {
   const result = schema.safeParse(value, { reportInput: true });
   if (result.success) return result.data;
-  const issue = result.error.issues[0] as z.core.$ZodIssue;
+  const issue = innermost(result.error.issues[0] as z.core.$ZodIssue);
   const path = issue.path.length > 0 ? issue.path.map(String).join(".") : whole;
   throw new KoorError("bad_request", `${path} ${predicate(issue)}`, { path });
+}
+
+/** Of a value that may have several forms, the fault in the form that it came nearest to. */
+function innermost(issue: z.core.$ZodIssue): z.core.$ZodIssue {
+  if (issue.code !== "invalid_union") return issue;
+  const faults = issue.errors.flatMap(([first]) => (first ? [innermost(first)] : []));
+  const nearest = faults.reduce<z.core.$ZodIssue | undefined>(
+    (best, fault) => (best && best.path.length >= fault.path.length ? best : fault),
+    undefined,
+  );
+  return nearest ? { ...nearest, path: [...issue.path, ...nearest.path] } : issue;
 }
 
 /** What is wrong, as the end of a sentence whose subject is the field. */

@@ -48,6 +48,8 @@ export interface ErrorDetails {
   path?: string | undefined;
   /** The version the record has now; 0 when it does not exist. */
   current?: number | undefined;
+  /** The oldest entry of the log that is kept: who goes on from there asks for what is after the one before it. */
+  oldest?: number | undefined;
   /** Seconds after which trying again makes sense; becomes the `Retry-After` header. */
   retryAfter?: number | undefined;
   /** The methods a route does have; becomes the `Allow` header. */
@@ -62,6 +64,7 @@ export interface ErrorBody {
   hint?: string;
   path?: string;
   current?: number;
+  oldest?: number;
 }
 
 /** A refusal that the caller is meant to see. Anything else that is thrown becomes `internal` and is only logged. */
@@ -82,7 +85,7 @@ export class KoorError extends Error {
 
   /** The error as it goes over the wire; absent details leave no empty fields behind. */
   toBody(): ErrorBody {
-    const { hint, path, current } = this.details;
+    const { hint, path, current, oldest } = this.details;
     return {
       error: this.message,
       code: this.status,
@@ -90,6 +93,7 @@ export class KoorError extends Error {
       ...(hint !== undefined && { hint }),
       ...(path !== undefined && { path }),
       ...(current !== undefined && { current }),
+      ...(oldest !== undefined && { oldest }),
     };
   }
 }

@@ -67,6 +67,40 @@ export const time = z
   .optional()
   .meta({ description: "RFC 3339, any offset: 2026-11-01T12:00:00Z" });
 
+/** Milliseconds in one of each unit; a plain number is seconds. */
+const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, "": 1000 };
+
+/** A duration such as `30s`, `500ms`, `1m`, or a plain number of seconds, as milliseconds. */
+export const duration = z
+  .string()
+  .regex(/^\d{1,9}(\.\d{1,3})?(ms|s|m|h)?$/, "must be a duration such as 30s, 500ms or 1m")
+  .transform((value) => {
+    const number = Number.parseFloat(value);
+    return Math.round(number * (units[value.replace(/^[\d.]+/, "")] as number));
+  });
+
+/** How long to wait for what is not there yet, as milliseconds. */
+export const waitingTime = duration
+  .transform((value) => Math.min(value, limits.waitMs))
+  .optional()
+  .meta({
+    description: "How long to wait: `30s`, `500ms`, `1m`; over a minute is cut. Unless said, not at all.",
+  });
+
+/** Of reads that can wait for a record's next version. */
+export const versionWait = {
+  after_version: wholeNumber(0).optional().meta({
+    description:
+      "Answer as soon as the version is above this one, or 304 when the time is up; 0 waits until it exists.",
+  }),
+  wait: waitingTime,
+};
+
+/** The name of the log that a position is of. */
+export const epoch = text(limits.nameBytes)
+  .optional()
+  .meta({ description: "The epoch that the position is of, as `Koor-Epoch` had it; of another: 410." });
+
 /** A query's text; an empty one filters nothing. */
 export const filter = text(limits.topicBytes).optional();
 

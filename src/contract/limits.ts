@@ -7,6 +7,8 @@ export const limits = {
   valueBytes: 10 * 1024 * 1024,
   /** Any other body. */
   bodyBytes: 1024 * 1024,
+  /** A backup that is restored; it is put on disk, and a full disk is said before that. */
+  backupBytes: 64 * 1024 * 1024 * 1024,
   /** A key, a project, a spec's name: the size etcd's own documentation advises to stay under is 1 KiB. */
   keyBytes: 512,
   /** An event's topic, and a pattern over topics. */
@@ -19,6 +21,8 @@ export const limits = {
   capabilities: 64,
   /** Rows in one page; larger asks are cut to this. */
   pageRows: 1000,
+  /** How long one request may wait for something to happen, in milliseconds: less than proxies let pass in silence. */
+  waitMs: 60_000,
   /** Rows of `GET /api/events/history` when nothing is asked for. */
   historyRows: 50,
 } as const;

@@ -5,13 +5,15 @@ import { limits } from "./limits.ts";
 export type Method = "GET" | "PUT" | "POST" | "PATCH" | "DELETE";
 
 /**
- * What a request carries. `bytes` is kept as it came in; `json` is parsed and checked against its schema.
+ * What a request carries. `bytes` is kept as it came in; `json` is parsed and checked against its schema; `ndjson` is
+ * handed on piece by piece, unread: lines of JSON, too many for memory.
  * `raw` names top-level members of a JSON body that are passed on as the text that came in (white space
  * outside strings removed), so that a number of twenty digits keeps them all.
  */
 export type Body =
   | { kind: "json"; schema: z.ZodType; maxBytes: number; raw: readonly string[] }
-  | { kind: "bytes"; maxBytes: number };
+  | { kind: "bytes"; maxBytes: number }
+  | { kind: "ndjson"; maxBytes: number };
 
 /** How an operation appears as an MCP tool. The mapping is here because REST and tool shapes differ. */
 export interface McpTool {
@@ -37,8 +39,9 @@ export interface McpTool {
  *
  * `path` names its parameters in braces; `{key...}` at the end takes the rest of the path, slashes included.
  * `cli` is a usage line such as `specs get PROJECT/NAME` or `register NAME --workspace W`: words in capitals
- * and flags name the parameter, query or body field of the same name in lower case; `@body` says that the
- * request's body comes from `--file PATH`, `--data TEXT` or standard input.
+ * and flags name the parameter, query or body field of the same name in lower case; the last word in brackets, as in
+ * `rules list [PROJECT]`, may be left out; `@body` says that the request's body comes from `--file PATH`, `--data TEXT`
+ * or standard input.
  */
 export interface Operation {
   method: Method;
@@ -47,8 +50,13 @@ export interface Operation {
   params?: z.ZodObject;
   query?: z.ZodObject;
   body?: Body;
-  /** The JSON that comes back; `"bytes"`: a stored value with its own content type; `"socket"`: an upgrade. */
-  response: z.ZodType | "bytes" | "socket";
+  /**
+   * The JSON that comes back; `"bytes"`: a stored value with its own content type; `"ndjson"`: a file of lines of JSON, as it is
+   * made; `"socket"`: an upgrade, and `"stream"`: Server-Sent Events, both of the noun's log.
+   */
+  response: z.ZodType | "bytes" | "ndjson" | "socket" | "stream";
+  /** Speaks of positions in the noun's log: refuses `?epoch=` of another, and names its own in `Koor-Epoch`. */
+  positioned?: boolean;
   /** What this operation can be refused for, beyond what any can (auth, origin, malformed, internal, unavailable). */
   errors?: readonly Reason[];
   /** Takes `If-Match`, `If-None-Match` and `X-Koor-If-Version` as conditions of the write. */
@@ -61,6 +69,14 @@ export interface Operation {
   unmetered?: boolean;
   cli?: string;
   mcp?: McpTool;
+}
+
+/**
+ * Whether a request for it can carry terms: an idempotency key and a fence. Those are kept with what it writes; one whose body
+ * is not read whole replaces all of that.
+ */
+export function takesTerms({ method, anonymous, body }: Operation): boolean {
+  return method !== "GET" && !anonymous && body?.kind !== "ndjson";
 }
 
 /** Declares an operation, keeping its schemas' types for the service and the client. */
@@ -125,7 +141,9 @@ type ParsedBody<T> = T extends { kind: "json"; schema: infer S }
   ? Parsed<S>
   : T extends { kind: "bytes" }
     ? Uint8Array
-    : undefined;
+    : T extends { kind: "ndjson" }
+      ? AsyncIterable<Uint8Array>
+      : undefined;
 
 /** What a service gets for an operation: everything already checked. */
 export interface Input<O extends Operation> extends Terms {
@@ -135,6 +153,8 @@ export interface Input<O extends Operation> extends Terms {
   /** Of a `bytes` body. */
   contentType: string;
   condition: Condition;
+  /** Of a request that may wait: aborted when the caller has gone. */
+  signal?: AbortSignal;
 }
 
 /** A stored value on its way out: the bytes as they came in. `null` bytes: the caller has this state already. */
@@ -145,17 +165,26 @@ export interface StoredAnswer {
   hash: string;
 }
 
+/** A file that is sent as it is made. It breaks off when it cannot be made to its end. */
+export interface FileAnswer {
+  stream: ReadableStream<Uint8Array>;
+  /** What a browser would call it. */
+  filename: string;
+}
+
 export type Answer<O extends Operation> = O["response"] extends z.ZodType
   ? z.input<O["response"]>
   : O["response"] extends "bytes"
     ? StoredAnswer
-    : never;
+    : O["response"] extends "ndjson"
+      ? FileAnswer
+      : never;
 
 export type Operations = Record<string, Operation>;
 
-/** What a noun's service implements: one function an operation, but those that are sockets. */
+/** What a noun's service implements: one function an operation, but those that follow the noun's log. */
 export type Handlers<T extends Operations> = {
-  [K in keyof T as T[K]["response"] extends "socket" ? never : K]: (
+  [K in keyof T as T[K]["response"] extends "socket" | "stream" ? never : K]: (
     input: Input<T[K]>,
   ) => Promise<Answer<T[K]>>;
 };

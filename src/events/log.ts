@@ -1,4 +1,5 @@
 import { stringify } from "../contract/raw-json.ts";
+import { lazy } from "../core/lazy.ts";
 import type { Log } from "../feed/log.ts";
 import type { Store } from "../store/store.ts";
 import { showEvent } from "./service.ts";
@@ -8,11 +9,16 @@ export function eventLog(store: Store): Log {
   return {
     async read(after, limit, topic) {
       const rows = await store.events({ order: "oldest", after, limit, topic });
-      return rows.map((row) => ({ id: row.id, topic: row.topic, frame: stringify(showEvent(row)) }));
+      return rows.map((row) => ({
+        id: row.id,
+        topic: row.topic,
+        size: row.topic.length + row.data.length,
+        frame: lazy(() => stringify(showEvent(row))),
+      }));
     },
     async heads() {
-      const { firstEvent, events } = await store.heads();
-      return { first: firstEvent, last: events };
+      const { epoch, firstEvent, events } = await store.heads();
+      return { epoch, first: firstEvent, last: events };
     },
     watch: (listener) => store.watch(({ events }) => listener(events)),
   };

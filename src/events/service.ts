@@ -8,8 +8,8 @@ import { appendedEvent, perform } from "../store/write.ts";
 import type { eventOperations } from "./contract.ts";
 import { patternOf } from "./pattern.ts";
 
-/** The event bus: what is published is appended to a log, which is what every subscriber reads. */
-export function eventService(store: Store): Handlers<typeof eventOperations> {
+/** The event bus: what is published is appended to a log, which is what every subscriber reads. `next` is the feed's. */
+export function eventService(store: Store): Omit<Handlers<typeof eventOperations>, "next"> {
   return {
     async publish({ body, ...terms }) {
       const data = body.data instanceof RawJson ? body.data.text : JSON.stringify(body.data ?? null);

@@ -2,11 +2,11 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { type Glob, compileGlobs } from "../core/glob.ts";
 import { type Feed, createFeed } from "./feed.ts";
-import type { Log } from "./log.ts";
+import type { Entry, Log } from "./log.ts";
 
 /** A log whose reads and hints come when the test says, and whose oldest entries can go. */
 function scriptedLog() {
-  const entries: { id: number; topic: string; frame: string }[] = [];
+  const entries: Entry[] = [];
   let first = 1;
   let last = 0;
   const listeners = new Set<(last: number) => void>();
@@ -21,7 +21,7 @@ function scriptedLog() {
     },
     async heads() {
       await Promise.resolve();
-      return { first, last };
+      return { epoch: "one", first, last };
     },
     watch: (listener) => {
       listeners.add(listener);
@@ -32,7 +32,8 @@ function scriptedLog() {
     log,
     append(topic: string, hint = true) {
       last += 1;
-      entries.push({ id: last, topic, frame: `${last}` });
+      const frame = `${last}`;
+      entries.push({ id: last, topic, size: frame.length, frame: () => frame });
       if (hint) for (const listener of listeners) listener(last);
     },
     hint: () => listeners.forEach((listener) => listener(last)),
@@ -57,8 +58,8 @@ function reader(feed: Feed, after: number, pattern = "*", room = () => true) {
     after,
     topic: compileGlobs(pattern),
     sink: {
-      send(frame) {
-        frames.push(frame);
+      send(entry) {
+        frames.push(entry.frame());
         return room();
       },
       gap(from, to) {

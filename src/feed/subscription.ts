@@ -1,4 +1,4 @@
-import type { Log, SubscribeOptions, Subscription } from "./log.ts";
+import type { Entry, Log, SubscribeOptions, Subscription } from "./log.ts";
 import { type Tail, pageEntries } from "./tail.ts";
 
 /** What all subscriptions of a feed read from. */
@@ -22,41 +22,53 @@ export function openSubscription(source: Source, options: SubscribeOptions, onCl
   let position = options.after;
   let blockedSince: number | undefined;
   let state: "new" | "started" | "closed" = "new";
+  let pageSize = pageEntries;
   let pumping = false;
   let again = false;
 
   const halted = () => state === "closed" || blockedSince !== undefined;
 
-  function handOver(id: number, accepted: () => boolean): void {
-    position = id;
-    if (!accepted()) blockedSince = source.now();
+  function accept(room: boolean): void {
+    if (!room) blockedSince = source.now();
+  }
+
+  function handOver(entries: readonly Entry[]): void {
+    const each = () => {
+      for (const entry of entries) {
+        if (halted()) return;
+        position = entry.id;
+        if (topic.test(entry.topic)) accept(sink.send(entry));
+      }
+    };
+    if (sink.together && entries.length > 1) sink.together(each);
+    else each();
   }
 
   /** Takes what is in memory. False when the next entry is not there, but in the log. */
   function takeFromTail(): boolean {
-    for (;;) {
-      if (halted()) return true;
-      const entry = source.tail.get(position + 1);
-      if (!entry) return position >= source.last;
-      handOver(entry.id, () => !topic.test(entry.topic) || sink.send(entry.frame));
-    }
+    if (!halted()) handOver(source.tail.after(position));
+    return halted() || position >= source.last;
   }
 
   async function takeFromLog(): Promise<void> {
     // Heads first: whatever is appended after them is told by a hint.
-    const heads = await source.log.heads();
-    source.last = Math.max(source.last, heads.last);
+    const { last } = await source.log.heads();
+    source.last = Math.max(source.last, last);
     if (halted()) return;
-    if (heads.first > position + 1) {
+    const page = await source.log.read(position, pageSize, topic);
+    // And heads once more: what retention took while the page was read is missing in it without a trace.
+    const { first } = await source.log.heads();
+    if (halted()) return;
+    if (first > position + 1) {
       const from = position + 1;
-      handOver(heads.first - 1, () => sink.gap(from, heads.first - 1));
-      return;
-    }
-    const page = await source.log.read(position, pageEntries, topic);
-    if (page.length === 0) position = Math.max(position, heads.last);
-    for (const entry of page) {
-      if (halted()) return;
-      handOver(entry.id, () => sink.send(entry.frame));
+      position = first - 1;
+      accept(sink.gap(from, position));
+    } else if (page.length === 0) position = Math.max(position, last);
+    else {
+      handOver(page);
+      // Whoever takes a few large entries at a time should not have 16 MiB read for each of them.
+      const taken = page.findIndex(({ id }) => id === position) + 1;
+      pageSize = taken < page.length ? Math.max(1, taken) : Math.min(pageEntries, pageSize * 2);
     }
   }
 
@@ -70,6 +82,7 @@ export function openSubscription(source: Source, options: SubscribeOptions, onCl
         again = false;
         while (!takeFromTail()) await takeFromLog();
       } while (again && !halted());
+      if (!halted()) sink.idle?.();
     } finally {
       // Here and not after the promise: a hint that came in between would be lost.
       pumping = false;
@@ -79,7 +92,10 @@ export function openSubscription(source: Source, options: SubscribeOptions, onCl
   function pump(): void {
     again = true;
     if (pumping || halted()) return;
-    run().catch(source.onError);
+    run().catch((error: unknown) => {
+      source.onError(error);
+      sink.failed?.(error);
+    });
   }
 
   return {

@@ -1,7 +1,8 @@
 import type { Entry } from "./log.ts";
 
-/** The newest entries are kept for those who keep up: at most this many, and this much text. */
+/** The newest entries are kept in memory for those who keep up: at most this many ... */
 export const tailEntries = 1024;
+/** ... and this much text: eight of the largest. */
 const tailCharacters = 8 * 1024 * 1024;
 
 /** Entries read from the log in one go. */
@@ -17,18 +18,18 @@ export class Tail {
     return this.#entries.at(-1)?.id ?? 0;
   }
 
-  /** Adds entries that follow each other; when they do not follow what is here, the tail begins anew with them. */
+  /** Adds entries, oldest first. Where one does not follow the one before, the tail begins anew with it. */
   extend(page: readonly Entry[]): void {
-    if (this.#entries.length > 0 && page[0]?.id !== this.newest + 1) this.clear();
     for (const entry of page) {
+      if (this.#entries.length > 0 && entry.id !== this.newest + 1) this.clear();
       this.#entries.push(entry);
-      this.#characters += entry.frame.length;
+      this.#characters += entry.size;
     }
     while (
       this.#entries.length > tailEntries ||
       (this.#characters > tailCharacters && this.#entries.length > 1)
     ) {
-      this.#characters -= (this.#entries.shift() as Entry).frame.length;
+      this.#characters -= (this.#entries.shift() as Entry).size;
     }
   }
 
@@ -37,8 +38,9 @@ export class Tail {
     this.#characters = 0;
   }
 
-  /** The entry with this id; undefined when it is not here. */
-  get(id: number): Entry | undefined {
-    return this.#entries[id - (this.#entries[0]?.id ?? 0)];
+  /** The entries after an id; none when the first of them is not here. */
+  after(id: number): readonly Entry[] {
+    const at = id + 1 - (this.#entries[0]?.id ?? 0);
+    return at < 0 || at >= this.#entries.length ? [] : this.#entries.slice(at);
   }
 }

@@ -2,8 +2,8 @@ import { KoorError } from "../contract/errors.ts";
 
 /** Bodies under way at once, in bytes. Six values of the largest size; the rest is told to come back. */
 export const bodiesUnderWayBytes = 64 * 1024 * 1024;
-/** Bodies that take no room. */
-const smallBody = 64 * 1024;
+/** Bodies up to this size, in bytes, take no room of those under way. */
+const smallBodyBytes = 64 * 1024;
 
 let underWay = 0;
 
@@ -25,7 +25,7 @@ export async function readBody(request: Request, maxBytes: number): Promise<Read
     return { bytes: new Uint8Array(), release() {} };
   // With a length the server reads no further than that. Small ones pass whatever else is under way: they are bounded
   // by the number of connections, and a few clients that stall with large ones must not shut everybody out.
-  if (length !== undefined && length <= smallBody) {
+  if (length !== undefined && length <= smallBodyBytes) {
     return { bytes: new Uint8Array(await request.arrayBuffer()), release() {} };
   }
   const room = takeRoom();
@@ -34,6 +34,44 @@ export async function readBody(request: Request, maxBytes: number): Promise<Read
   } catch (error) {
     room.release();
     throw error;
+  }
+}
+
+/** How long a body that is read in pieces may stop coming, in milliseconds. */
+const bodyPatienceMs = 30_000;
+
+/**
+ * A request's body piece by piece; who reads slowly is sent slowly.
+ * @throws KoorError `too_large`; `bad_request` when it stops coming
+ */
+export async function* readPieces(request: Request, maxBytes: number): AsyncGenerator<Uint8Array> {
+  if (Number(request.headers.get("content-length") ?? 0) > maxBytes) throw tooLarge(maxBytes);
+  const reader = request.body?.getReader();
+  if (!reader) return;
+  try {
+    for (let size = 0; ;) {
+      const { value, done } = await inTime(reader.read());
+      if (done) return;
+      size += value.length;
+      if (size > maxBytes) throw tooLarge(maxBytes);
+      yield value;
+    }
+  } finally {
+    // Whatever is left of it is not wanted.
+    reader.cancel().catch(() => undefined);
+  }
+}
+
+async function inTime<T>(reading: Promise<T>): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => late.reject(new KoorError("bad_request", "the body stopped coming", { path: "body" })),
+    bodyPatienceMs,
+  );
+  try {
+    return await Promise.race([reading, late.promise]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -3,11 +3,20 @@ import { getLogger } from "@logtape/logtape";
 import { type Services, api } from "../contract/api.ts";
 import { check } from "../contract/check.ts";
 import { KoorError } from "../contract/errors.ts";
-import type { Caller, Input, Operation, StoredAnswer } from "../contract/operation.ts";
+import {
+  type Caller,
+  type FileAnswer,
+  type Input,
+  type Operation,
+  type StoredAnswer,
+  takesTerms,
+} from "../contract/operation.ts";
 import { oneAtATime } from "../core/one-at-a-time.ts";
+import type { Feed, Position } from "../feed/feed.ts";
 import type { Ledger } from "../metrics/ledger.ts";
 import { prometheusText, prometheusType } from "../metrics/prometheus.ts";
-import { readBody } from "./body.ts";
+import { readBody, readPieces } from "./body.ts";
+import type { EventStreams } from "./event-streams.ts";
 import type { Front } from "./front.ts";
 import { openApiDocument } from "./openapi.ts";
 import {
@@ -17,12 +26,13 @@ import {
   parseBody,
   readCondition,
   readFence,
+  readLastEventId,
   readOnce,
   readParams,
   readQuery,
 } from "./request.ts";
-import { type Sent, sendError, sendJson, sendStored, sendText } from "./response.ts";
-import type { RouteHandler } from "./route.ts";
+import { type Sent, sendError, sendFile, sendJson, sendStored, sendText } from "./response.ts";
+import type { BunServer, RouteHandler } from "./route.ts";
 import type { Sockets } from "./sockets.ts";
 
 /**
@@ -35,6 +45,9 @@ export interface MountOptions {
   front: Front;
   ledger: Ledger;
   sockets: Sockets;
+  streams: EventStreams;
+  /** The feed of each noun that has a log. */
+  feeds: Readonly<Record<string, Feed>>;
   /** Whose token this is. @throws KoorError `unknown_instance` */
   identify: (instanceToken: string) => Promise<Caller>;
 }
@@ -53,7 +66,8 @@ export function mountApi(options: MountOptions): Record<string, RouteHandler> {
     for (const [verb, operation] of Object.entries(operations as Record<string, Operation>)) {
       const handlers = options.services[noun as keyof Services] as unknown as Record<string, Handler>;
       const methods = byPath.get(operation.path) ?? new Map<string, RouteHandler>();
-      methods.set(operation.method, mountOperation(operation, handlers[verb], options));
+      const feed = operation.positioned ? options.feeds[noun] : undefined;
+      methods.set(operation.method, mountOperation(operation, handlers[verb], feed, options));
       byPath.set(operation.path, methods);
     }
   }
@@ -98,13 +112,16 @@ function byMethod(methods: ReadonlyMap<string, RouteHandler>, front: Front): Rou
 function mountOperation(
   operation: Operation,
   handler: Handler | undefined,
+  feed: Feed | undefined,
   options: MountOptions,
 ): RouteHandler {
-  const { front, ledger, sockets } = options;
+  const { front, ledger } = options;
   const noQuery: unknown = operation.query ? Object.freeze(check(operation.query, {}, "query")) : undefined;
   const names = paramNames(operation.path);
   const takesCondition = operation.conditional === true || operation.response === "bytes";
-  const writes = operation.method !== "GET" && !operation.anonymous;
+  const streams = operation.response === "ndjson" || operation.body?.kind === "ndjson";
+  const writes = takesTerms(operation);
+  const waits = operation.query !== undefined && "wait" in operation.query.shape;
 
   async function readInput(
     request: BunRequest,
@@ -131,6 +148,10 @@ function mountOperation(
       if (writes) input.once = readOnce(request, caller, noBytes);
       return { input, bytesIn: 0, release() {} };
     }
+    if (operation.body.kind === "ndjson") {
+      (input as { body: unknown }).body = readPieces(request, operation.body.maxBytes);
+      return { input, bytesIn: 0, release() {} };
+    }
     input.contentType = operation.body.kind === "bytes" ? contentTypeOf(request) : "";
     const { bytes, release } = await readBody(request, operation.body.maxBytes);
     try {
@@ -143,33 +164,78 @@ function mountOperation(
     return { input, bytesIn: bytes.length, release };
   }
 
-  async function answer(request: BunRequest): Promise<Sent & { bytesIn: number }> {
+  async function answer(request: BunRequest, server: BunServer): Promise<Sent & { bytesIn: number }> {
     const { input, bytesIn, release } = await readInput(request);
+    // It has its own patience with those who stop; Bun's ends while nobody has anything to say.
+    if (streams) server.timeout(request, 0);
     try {
+      if (waits) letWait(input, request, server);
+      const place = feed && (await feed.place({ epoch: (input.query as Position).epoch }));
       const { once } = input;
       const handle = () => (handler as Handler)(input);
       // A request that is sent again while the first one is under way waits for it.
       const result = once ? await inTurn(once.key, handle) : await handle();
-      const sent = operation.response === "bytes" ? sendStored(result as StoredAnswer) : sendJson(result);
+      const sent = show(result);
+      if (place) {
+        // What was read while another log took its place is neither's.
+        await feed.place({ epoch: place.epoch });
+        sent.response.headers.set("Koor-Epoch", place.epoch);
+      }
       return { ...sent, bytesIn };
     } finally {
       release();
     }
   }
 
+  function show(result: unknown): Sent {
+    if (operation.response === "ndjson") return sendFile(result as FileAnswer);
+    return operation.response === "bytes" ? sendStored(result as StoredAnswer) : sendJson(result);
+  }
+
   return async (request, server) => {
     try {
-      if (operation.response === "socket") {
+      if (feed && (operation.response === "socket" || operation.response === "stream")) {
         const { input } = await readInput(request);
-        return await sockets.upgrade(request, server, input.query, ledger);
+        return await follow(operation.response, { ...options, request, server, feed, query: input.query });
       }
-      const { response, bytes, bytesIn } = await answer(request);
+      const { response, bytes, bytesIn } = await answer(request, server);
       if (!operation.unmetered) ledger.rest(bytes + bytesIn);
-      return request.method === "HEAD" ? withoutBody(response, bytes) : response;
+      return request.method === "HEAD" ? withoutBody(response, streams ? undefined : bytes) : response;
     } catch (error) {
       return refuse(request, error);
     }
   };
+}
+
+interface Following extends Pick<MountOptions, "sockets" | "streams" | "ledger"> {
+  request: BunRequest;
+  server: BunServer;
+  feed: Feed;
+  query: Position;
+}
+
+/** Opens a WebSocket or an event stream over a noun's log. */
+async function follow(
+  how: "socket" | "stream",
+  { sockets, streams, ledger, request, server, feed, query }: Following,
+): Promise<Response | undefined> {
+  if (how === "socket") return sockets.upgrade(request, server, feed, query, ledger);
+  // A browser that reconnects says in the header how far it got, and asks for the same address as before.
+  const position = { ...query, ...readLastEventId(request.headers) };
+  const response = await streams.open(request, server, feed, position, ledger);
+  ledger.rest(0);
+  return response;
+}
+
+/** How long a connection is kept after a wait is over, in seconds. */
+const afterWait = 10;
+
+/** Bun would cut a request that is silent for ten seconds, and tells only by the signal that the caller has gone. */
+function letWait(input: Input<Operation>, request: BunRequest, server: BunServer): void {
+  const { wait = 0 } = input.query as { wait?: number };
+  if (wait === 0) return;
+  input.signal = request.signal;
+  server.timeout(request, Math.ceil(wait / 1000) + afterWait);
 }
 
 /** A page that is no operation: `GET` of what the contract or the counters say. */
@@ -216,9 +282,10 @@ function pathOf(url: string): string {
   return url.replace(/\?.*$/s, "").replace(/^https?:\/\/[^/]*/, "");
 }
 
-function withoutBody(response: Response, bytes: number): Response {
+function withoutBody(response: Response, bytes: number | undefined): Response {
+  void response.body?.cancel();
   const headers = new Headers(response.headers);
-  if (response.status === 200) headers.set("Content-Length", String(bytes));
+  if (response.status === 200 && bytes !== undefined) headers.set("Content-Length", String(bytes));
   return new Response(null, { status: response.status, headers });
 }
 

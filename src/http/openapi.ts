@@ -1,9 +1,12 @@
 import { z } from "zod";
 import { api, apiVersion } from "../contract/api.ts";
 import { type Reason, reasons } from "../contract/errors.ts";
-import type { Operation } from "../contract/operation.ts";
+import { type Operation, takesTerms } from "../contract/operation.ts";
 
 /** The OpenAPI 3.1 document, worked out from the contract and from nothing else. */
+
+/** Of files of lines of JSON. */
+const ndjsonType = "application/x-ndjson";
 
 type Json = Record<string, unknown>;
 
@@ -48,6 +51,7 @@ export function openApiDocument(): Json {
         },
         ...conditionParameters,
         ...termParameters,
+        ...streamParameters,
       },
       schemas: { Error: errorSchema },
     },
@@ -74,6 +78,20 @@ const termParameters = {
   fence: header("Koor-Fence", "`LEASE_ID:FENCE`: only while that lease is held."),
 };
 
+const streamParameters = {
+  lastEventId: header(
+    "Last-Event-ID",
+    "`EPOCH:ID` of the last event that came, or the bare id: goes on after it.",
+  ),
+};
+
+const epochHeader = {
+  "Koor-Epoch": {
+    description: "The name of the log: a position goes with it as `epoch`.",
+    schema: { type: "string" },
+  },
+};
+
 const errorSchema = {
   type: "object",
   required: ["error", "code", "reason"],
@@ -84,6 +102,7 @@ const errorSchema = {
     hint: { type: "string", description: "What to do next." },
     path: { type: "string", description: "The offending field." },
     current: { type: "integer", description: "The version the record has now; 0: there is none." },
+    oldest: { type: "integer", description: "The oldest entry of the log that is kept." },
   },
 };
 
@@ -98,8 +117,9 @@ function describe(noun: string, verb: string, operation: Operation): Json {
     : reading
       ? ["ifNoneMatch"]
       : [];
-  const writes = operation.method !== "GET" && !operation.anonymous;
+  const writes = takesTerms(operation);
   const terms = writes ? Object.keys(termParameters) : [];
+  const position = operation.response === "stream" ? Object.keys(streamParameters) : [];
   return {
     operationId: `${noun}.${verb}`,
     tags: [noun],
@@ -108,7 +128,7 @@ function describe(noun: string, verb: string, operation: Operation): Json {
     parameters: [
       ...fieldsOf(operation.params, "path"),
       ...fieldsOf(operation.query, "query"),
-      ...["instanceToken", ...conditions, ...terms].map((name) => ({
+      ...["instanceToken", ...conditions, ...terms, ...position].map((name) => ({
         $ref: `#/components/parameters/${name}`,
       })),
     ],
@@ -133,16 +153,28 @@ function fieldsOf(schema: z.ZodObject | undefined, place: "path" | "query"): Jso
 }
 
 function requestBody(body: NonNullable<Operation["body"]>): Json {
-  const content =
-    body.kind === "bytes"
-      ? { "*/*": { schema: { description: `Any bytes, at most ${body.maxBytes}.` } } }
-      : { "application/json": { schema: toJsonSchema(body.schema, "input") } };
-  return { required: true, content };
+  return { required: true, content: contentOf(body) };
+}
+
+function contentOf(body: NonNullable<Operation["body"]>): Json {
+  switch (body.kind) {
+    case "bytes":
+      return { "*/*": { schema: { description: `Any bytes, at most ${body.maxBytes}.` } } };
+    case "ndjson":
+      return { [ndjsonType]: { schema: { description: `Lines of JSON, at most ${body.maxBytes} bytes.` } } };
+    case "json":
+      return { "application/json": { schema: toJsonSchema(body.schema, "input") } };
+  }
 }
 
 function success(operation: Operation): Json {
   if (operation.response === "socket") {
-    return { "101": { description: "A WebSocket; each text frame is one event as JSON." } };
+    return { "101": { description: "A WebSocket; each text frame is one entry of the log as JSON." } };
+  }
+  if (operation.response === "stream") {
+    const description =
+      "Server-Sent Events; the data of each is one entry of the log as JSON, the id EPOCH:ID.";
+    return { "200": { description, headers: epochHeader, content: { "text/event-stream": {} } } };
   }
   const headers = {
     ETag: { schema: { type: "string" } },
@@ -155,8 +187,17 @@ function success(operation: Operation): Json {
       "304": { description: "You have this state of it already" },
     };
   }
+  if (operation.response === "ndjson") {
+    const schema = {
+      description: "Lines of JSON, sent as they are made; the last one says that it is whole.",
+    };
+    return { "200": { description: operation.summary, content: { [ndjsonType]: { schema } } } };
+  }
   const schema = toJsonSchema(operation.response, "output");
-  return { "200": { description: operation.summary, content: { "application/json": { schema } } } };
+  const content = { "application/json": { schema } };
+  return {
+    "200": { description: operation.summary, ...(operation.positioned && { headers: epochHeader }), content },
+  };
 }
 
 function refusals(operation: Operation, conditional: boolean, writes: boolean): Json {

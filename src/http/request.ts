@@ -3,6 +3,7 @@ import { check } from "../contract/check.ts";
 import { KoorError } from "../contract/errors.ts";
 import type { Body, Caller, Condition, Fence, Once } from "../contract/operation.ts";
 import { rawMembers } from "../contract/raw-json.ts";
+import type { Position } from "../feed/feed.ts";
 
 /** From a request to what a service takes: parameters, query, body and conditions, all checked. */
 
@@ -80,10 +81,26 @@ export function readQuery(url: string): Record<string, string> {
 }
 
 /**
+ * Where a reader of Server-Sent Events was cut off: `EPOCH:ID` as the stream had it, or a bare id.
+ * @throws KoorError `bad_request` for what is neither
+ */
+export function readLastEventId(headers: Headers): Position | undefined {
+  const header = headers.get("last-event-id");
+  if (header === null || header === "") return undefined;
+  const [, epoch, id] = /^(?:(.{1,512}):)?(\d{1,15})$/.exec(header) ?? [];
+  if (id === undefined) {
+    throw new KoorError("bad_request", "Last-Event-ID must be EPOCH:ID, or an id alone", {
+      path: "Last-Event-ID",
+    });
+  }
+  return { after: Number(id), ...(epoch !== undefined && { epoch }) };
+}
+
+/**
  * A body as the operation wants it.
  * @throws KoorError `bad_request` for what is no UTF-8, no JSON, or not of the schema
  */
-export function parseBody(body: Body, bytes: Uint8Array): unknown {
+export function parseBody(body: Exclude<Body, { kind: "ndjson" }>, bytes: Uint8Array): unknown {
   if (body.kind === "bytes") return bytes;
   const text = decodeUtf8(bytes);
   if (text.trim() === "") throw new KoorError("bad_request", "empty body", { path: "body" });

@@ -1,5 +1,5 @@
 import { type ErrorBody, KoorError } from "../contract/errors.ts";
-import type { StoredAnswer } from "../contract/operation.ts";
+import type { FileAnswer, StoredAnswer } from "../contract/operation.ts";
 import { stringify } from "../contract/raw-json.ts";
 import { entityTag } from "../core/commit.ts";
 
@@ -33,8 +33,24 @@ export function sendText(text: string, type: string): Response {
   return new Response(text, { headers: { ...jsonHeaders, "Content-Type": type } });
 }
 
+/** Of Server-Sent Events. The last is for proxies that gather what they pass on (nginx). */
+export function eventStreamHeaders(epoch: string): Record<string, string> {
+  return {
+    ...jsonHeaders,
+    "Content-Type": "text/event-stream",
+    "Koor-Epoch": epoch,
+    "X-Accel-Buffering": "no",
+  };
+}
+
 /** A stored value, or 304 for a caller who has it. */
 export function sendStored(stored: StoredAnswer): Sent {
+  // A wait for what does not exist is over: nothing to tag.
+  if (stored.version === 0)
+    return {
+      response: new Response(null, { status: 304, headers: { ...everywhere, "X-Koor-Version": "0" } }),
+      bytes: 0,
+    };
   // Spelled out: making the answer is a third of a small read's time, and copying headers a tenth of that.
   const headers = {
     "Content-Type": stored.content_type,
@@ -49,6 +65,16 @@ export function sendStored(stored: StoredAnswer): Sent {
   if (stored.bytes === null) return { response: new Response(null, { status: 304, headers }), bytes: 0 };
   const response = new Response(stored.bytes as Uint8Array<ArrayBuffer>, { headers });
   return { response, bytes: stored.bytes.length };
+}
+
+/** A file that is sent as it is made; how large it gets nobody knows. */
+export function sendFile({ stream, filename }: FileAnswer): Sent {
+  const headers = {
+    ...jsonHeaders,
+    "Content-Type": "application/x-ndjson",
+    "Content-Disposition": `attachment; filename="${filename}"`,
+  };
+  return { response: new Response(stream, { headers }), bytes: 0 };
 }
 
 /** A refusal. What is no `KoorError` is told as `internal`, and nothing of its inside. */

@@ -1,10 +1,12 @@
 import type { BunRequest, Server } from "bun";
 import type { Glob } from "../core/glob.ts";
+import type { Feed } from "../feed/feed.ts";
 import type { Subscription } from "../feed/log.ts";
 import type { Ledger } from "../metrics/ledger.ts";
 
 /** What a socket carries from its handshake on. */
 export interface SocketData {
+  feed: Feed;
   after: number;
   topic: Glob;
   hello: string | undefined;

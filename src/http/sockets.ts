@@ -1,40 +1,19 @@
 import type { ServerWebSocket, WebSocketHandler } from "bun";
 import { KoorError } from "../contract/errors.ts";
 import { patternOf } from "../events/pattern.ts";
-import type { Feed } from "../feed/feed.ts";
+import type { Feed, Position } from "../feed/feed.ts";
 import type { Ledger } from "../metrics/ledger.ts";
+import { closeCodes, lastWords, watchReaders } from "./patience.ts";
 import type { BunServer, SocketData } from "./route.ts";
-
-/** Close codes of ours; 4000 to 4999 are free for applications (RFC 6455, 7.4.2). The reason says the position. */
-export const closeCodes = {
-  /** The reader took nothing for a minute. Reconnect with `after`. */
-  slowReader: 4008,
-  /** RFC 6455: the server goes away. */
-  goingAway: 1001,
-} as const;
-
-/** How long a reader may take nothing before it is closed, in milliseconds. */
-const patience = 60_000;
-/** How often that is looked at. */
-const patrol = 5_000;
 
 /** What a client may send: nothing we read, so a little. */
 const clientFrameBytes = 64 * 1024;
 /** One frame at its largest: an event of 1 MiB with a topic of control characters, each six bytes as JSON. */
 const serverFrameBytes = 4 * 1024 * 1024;
 
-export interface SubscribeQuery {
+export interface SubscribeQuery extends Position {
   pattern?: string;
-  after?: number;
-  epoch?: string;
   hello?: "1";
-}
-
-export interface SocketsOptions {
-  feed: Feed;
-  heads: () => Promise<{ epoch: string; first: number; last: number }>;
-  /** Milliseconds since 1970. */
-  now: () => number;
 }
 
 export interface Sockets {
@@ -42,30 +21,35 @@ export interface Sockets {
   upgrade(
     request: Request,
     server: BunServer,
+    feed: Feed,
     query: SubscribeQuery,
     ledger: Ledger,
   ): Promise<Response | undefined>;
   handler: WebSocketHandler<SocketData>;
+  /** Bytes that wait in this process for their readers, over all sockets. */
+  bufferedBytes(): number;
+  /** Tells every subscriber that the log is another one now. */
+  replaced(): void;
   /** Tells every subscriber that the server goes. */
   close(): void;
 }
 
 type Socket = ServerWebSocket<SocketData>;
 
-/** Events over WebSockets: each socket is a sink of the feed, which keeps its position. */
-export function createSockets({ feed, heads, now }: SocketsOptions): Sockets {
+/** Logs over WebSockets: each socket is a sink of a feed, which keeps its position. */
+export function createSockets({ now }: { /** Milliseconds since 1970. */ now: () => number }): Sockets {
   const open = new Set<Socket>();
 
-  const timer = setInterval(() => {
-    for (const socket of open) {
-      const { subscription } = socket.data;
-      if (subscription?.blockedSince === undefined || now() - subscription.blockedSince < patience) continue;
-      socket.close(closeCodes.slowReader, `slow reader; go on with after=${subscription.position}`);
-      // Its buffer is full, so the close frame may never get through.
-      setTimeout(() => socket.terminate(), patrol).unref();
-    }
-  }, patrol);
-  timer.unref();
+  const stopWatching = watchReaders(open, (socket) => socket.data.subscription, sendAway, now);
+
+  function sendAway(socket: Socket): void {
+    open.delete(socket);
+    const { subscription } = socket.data;
+    subscription?.close();
+    socket.close(closeCodes.slowReader, `slow reader; go on with after=${subscription?.position ?? 0}`);
+    // Its buffer is full, so the close frame may never get through.
+    setTimeout(() => socket.terminate(), lastWords).unref();
+  }
 
   /** Whether the socket took it and wants more. Bun keeps what it answers -1 to, and has dropped what it answers 0 to. */
   function send(socket: Socket, frame: string): boolean {
@@ -76,23 +60,18 @@ export function createSockets({ feed, heads, now }: SocketsOptions): Sockets {
   }
 
   return {
-    async upgrade(request, server, query, ledger) {
+    async upgrade(request, server, feed, query, ledger) {
       const topic = patternOf("pattern", query.pattern ?? "");
-      const { epoch, last } = await heads();
-      const { after = last } = query;
-      if (after > last || (query.epoch && query.epoch !== epoch)) {
-        throw new KoorError("gone", `position ${after} is not of this log, which ends at ${last}`, {
-          hint: "The data was restored or replaced. Read the current state, then subscribe without `after`.",
-        });
-      }
+      const { epoch, last, after } = await feed.place(query);
       if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
         throw new KoorError("bad_request", "this route speaks WebSocket only", {
-          hint: "Use koor-cli events subscribe, or read GET /api/events/history?after=ID.",
+          hint: "Use koor-cli events subscribe, or follow with GET /api/events/stream, or ask GET /api/events/next?after=ID&wait=30s.",
         });
       }
       const hello = query.hello ? JSON.stringify({ hello: { epoch, last_id: last } }) : undefined;
       const upgraded = server.upgrade(request, {
-        data: { after, topic, hello, ledger, subscription: undefined },
+        data: { feed, after, topic, hello, ledger, subscription: undefined },
+        headers: { "Koor-Epoch": epoch },
       });
       if (upgraded) return undefined;
       throw new KoorError("bad_request", "the WebSocket handshake is broken");
@@ -106,14 +85,15 @@ export function createSockets({ feed, heads, now }: SocketsOptions): Sockets {
       sendPings: true,
       open(socket) {
         open.add(socket);
-        const { after, topic, hello } = socket.data;
+        const { feed, after, topic, hello } = socket.data;
         if (hello) send(socket, hello);
         socket.data.subscription = feed.subscribe({
           after,
           topic,
           sink: {
-            send: (frame) => send(socket, frame),
+            send: (entry) => send(socket, entry.frame()),
             gap: (from, to) => send(socket, JSON.stringify({ gap: { from, to } })),
+            together: (handOver) => socket.cork(handOver),
           },
         });
       },
@@ -129,8 +109,18 @@ export function createSockets({ feed, heads, now }: SocketsOptions): Sockets {
       },
     },
 
+    bufferedBytes() {
+      let bytes = 0;
+      for (const socket of open) bytes += socket.getBufferedAmount();
+      return bytes;
+    },
+    replaced() {
+      const reason = "a backup was restored; read the current state, then subscribe without after";
+      for (const socket of open) socket.close(closeCodes.replaced, reason);
+    },
+
     close() {
-      clearInterval(timer);
+      stopWatching();
       for (const socket of open) {
         socket.close(
           closeCodes.goingAway,

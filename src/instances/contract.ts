@@ -53,6 +53,7 @@ export const instanceOperations = {
       }),
     ),
     response: instance.extend({ token: z.string() }),
+    errors: ["rate_limited"],
     anonymous: true,
     cli: "register NAME --workspace W --intent TEXT --stack S --capabilities A,B",
     mcp: {

@@ -12,6 +12,9 @@ import type { instanceOperations } from "./contract.ts";
 /** Silence after which an instance counts as stale, in milliseconds. */
 export const staleAfter = 5 * 60 * 1000;
 
+/** Registered at once: lists of them, and the look for silence each minute, go through all. */
+export const registeredInstances = 10_000;
+
 /** What is stored of an instance. `status` is worked out of two facts, since a stale one may or may not have been active. */
 interface Profile {
   name: string;
@@ -34,6 +37,8 @@ export interface InstanceOptions {
   now: () => number;
   /** Ids and tokens: random UUIDs. */
   newId: () => string;
+  /** As `registeredInstances`. */
+  most?: number;
 }
 
 export interface InstanceService extends Handlers<typeof instanceOperations> {
@@ -49,7 +54,12 @@ export interface InstanceService extends Handlers<typeof instanceOperations> {
 }
 
 /** The instance registry: who is there, and what they work on. */
-export function instanceService({ store, now, newId }: InstanceOptions): InstanceService {
+export function instanceService({
+  store,
+  now,
+  newId,
+  most = registeredInstances,
+}: InstanceOptions): InstanceService {
   /** Signs of life that are not flushed yet: id -> milliseconds. */
   const seen = new Map<string, number>();
   const inTurn = oneAtATime();
@@ -156,6 +166,11 @@ export function instanceService({ store, now, newId }: InstanceOptions): Instanc
     },
 
     async register({ body, caller }) {
+      if ((await store.heads()).live.instances >= most) {
+        throw new KoorError("rate_limited", `${most} instances are registered already`, {
+          hint: "Remove those that are gone: koor-cli instances stale names the silent ones, DELETE /api/instances/{id} removes one.",
+        });
+      }
       const id = newId();
       const token = newId();
       const profile: Profile = {

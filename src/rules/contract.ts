@@ -29,8 +29,11 @@ export const rule = z.object({
 
 export type Rule = z.output<typeof rule>;
 
-/** Rules of one project. The content of 1 MB is matched against some 40 of them within the budget of 2 s. */
+/** Rules of one project, the most that anyone keeps; how many a content of 1 MB can pass in 2 s is in bench/rules.ts. */
 export const projectRules = 1000;
+
+/** Rules of one import, over all its projects: as many as 1 MiB holds with their messages. */
+export const importedRules = 5000;
 
 /** A rule as it comes in: what is not said has a default. */
 export const newRule = z.object({
@@ -49,12 +52,16 @@ export const newRule = z.object({
 
 export type NewRule = z.output<typeof newRule>;
 
-const exported = newRule.extend({
-  project: optionalText(limits.keyBytes),
-  source: source.optional(),
+const imported = newRule.extend({
+  project: optionalText(limits.keyBytes).meta({ description: "`_global` unless said." }),
+  source: source.optional().meta({ description: "`external` unless said." }),
   context: optionalText(limits.noteBytes),
   proposed_by: optionalText(limits.nameBytes),
 });
+
+const importedSet = z
+  .array(imported, "must be an array of rules")
+  .max(importedRules, `has more than ${importedRules} rules`);
 
 export const violation = z.object({
   rule_id: z.string(),
@@ -68,15 +75,30 @@ const params = z.object({ project: key });
 const ruleParams = z.object({ project: key, rule_id: requiredText(limits.keyBytes) });
 const verdict = z.object({ project: z.string(), rule_id: z.string(), status: ruleStatus });
 
+const stackFilter = filter.meta({ description: "Rules of this stack, and those of every stack." });
+const sourceFilter = "local, learned or external; several with commas.";
+
 export const ruleOperations = {
   list: operation({
     method: "GET",
     path: "/api/validate/{project}/rules",
-    summary: "List a project's rules, of every status",
+    summary: "List a project's own rules, of every status",
     params,
-    query: z.object({ stack: filter }),
+    query: z.object({ stack: stackFilter }),
     response: z.object({ project: z.string(), rules: z.array(rule) }),
-    cli: "rules list PROJECT --stack S",
+  }),
+  find: operation({
+    method: "GET",
+    path: "/api/rules",
+    summary: "List rules, of every project, source and status unless said",
+    query: z.object({
+      project: filter.meta({ description: "Only this project's; `_global` are those of all projects." }),
+      source: filter.meta({ description: sourceFilter }),
+      status: filter.meta({ description: "accepted, proposed or rejected; several with commas." }),
+      stack: stackFilter,
+    }),
+    response: z.array(rule),
+    cli: "rules list [PROJECT] --source A,B --status A,B --stack S",
   }),
   replace: operation({
     method: "PUT",
@@ -88,7 +110,7 @@ export const ruleOperations = {
     ),
     conditional: true,
     response: z.object({ project: z.string(), count: z.int() }),
-    errors: ["version_mismatch", "over_budget"],
+    errors: ["already_exists", "version_mismatch", "over_budget"],
     cli: "rules set PROJECT @body",
   }),
   validate: operation({
@@ -146,11 +168,24 @@ export const ruleOperations = {
     errors: ["not_found"],
     cli: "rules reject PROJECT/RULE_ID",
   }),
+  delete: operation({
+    method: "DELETE",
+    path: "/api/rules/{project}/{rule_id}",
+    summary: "Delete a rule, of any source and status",
+    params: ruleParams,
+    response: z.object({ deleted: z.string() }),
+    errors: ["not_found"],
+    cli: "rules delete PROJECT/RULE_ID",
+  }),
   export: operation({
     method: "GET",
     path: "/api/rules/export",
-    summary: "Read all accepted rules, as import takes them",
-    query: z.object({ source: filter.meta({ description: "local,learned,external; all unless said." }) }),
+    summary: "Read the accepted rules of all projects, as import takes them",
+    query: z.object({
+      source: filter.meta({
+        description: `${sourceFilter} Unless said local and learned: the rules of your own.`,
+      }),
+    }),
     response: z.array(rule),
     cli: "rules export --source A,B",
   }),
@@ -159,7 +194,9 @@ export const ruleOperations = {
     path: "/api/rules/import",
     summary: "Add or replace rules by project and id, as accepted; all or nothing",
     body: json(
-      z.array(exported, "must be an array of rules").max(projectRules, `has more than ${projectRules} rules`),
+      z
+        .union([importedSet, z.object({ rules: importedSet })])
+        .transform((body) => (Array.isArray(body) ? body : body.rules)),
     ),
     response: z.object({ imported: z.int() }),
     errors: ["over_budget"],

@@ -1,4 +1,6 @@
 import { afterAll, afterEach, describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { RE2JS } from "re2js";
 import { MATCH_LENGTH, VIOLATIONS } from "./engine-job.ts";
 import {
   BudgetExceeded,
@@ -85,6 +87,38 @@ describe("a regex rule", () => {
     expect(await found("^.$", "😀\nab")).toEqual([[1, "😀"]]);
     expect(await found("\\x{fffd}", "a\ud800")).toEqual([[1, "\ufffd"]]);
   });
+});
+
+test("whatever a pattern and a content are, the lines are those that it matches one by one", async () => {
+  const classes = ["a", "b", "\\r", "\\s", "\\n", ".", "[^a]", "[^b\\s]", "(?s:.)", "(?:)"];
+  const ends = ["^", "$", "\\A", "\\z", "\\b", "\\B", "(?m:^a)", "(?-m:^)", "(?i-m:$)", "(?m:$)"];
+  const atom = fc.constantFrom(...classes, ...ends);
+  const pattern = fc
+    .array(fc.tuple(atom, fc.constantFrom("", "", "*", "+?", "{2}")), { minLength: 1, maxLength: 4 })
+    .map((parts) => parts.map(([part, times]) => `(?:${part})${times}`).join(""));
+  const line = fc.constantFrom("a", "b", "", "ab", " a", "b\r", "\r", "a\ra", "aa bb", "z".repeat(900));
+  const content = fc
+    .array(fc.tuple(line, fc.constantFrom("\n", "\n", "\r\n")), { maxLength: 30 })
+    .chain((lines) =>
+      fc.constantFrom("", "a", "b\r").map((last) => lines.map((parts) => parts.join("")).join("") + last),
+    );
+  const expected = (source: string, text: string) => {
+    const lines = text.split(/\r?\n/);
+    if (lines.at(-1) === "") lines.pop();
+    const expression = RE2JS.compile(source);
+    return lines.flatMap((whole, index) => (expression.test(whole) ? [index + 1] : []));
+  };
+  await fc.assert(
+    fc.asyncProperty(fc.array(pattern, { minLength: 1, maxLength: 15 }), content, async (sources, text) => {
+      const rules = sources.map((source, index) => rule(source, { rule_id: String(index) }));
+      const violations = await validate(rules, text);
+      for (const [index, source] of sources.entries()) {
+        const lines = violations.flatMap((one) => (one.rule_id === String(index) ? [one.line] : []));
+        expect([source, lines]).toEqual([source, expected(source, text)]);
+      }
+    }),
+    { numRuns: 400 },
+  );
 });
 
 describe("a missing rule", () => {

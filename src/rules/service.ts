@@ -1,13 +1,24 @@
 import { KoorError } from "../contract/errors.ts";
 import { showTime } from "../contract/fields.ts";
 import type { Condition, Handlers, Terms } from "../contract/operation.ts";
-import type { Op, StoredRecord } from "../core/commit.ts";
+import type { AuditLabel, Op, StoredRecord } from "../core/commit.ts";
 import { isConditional } from "../core/guard.ts";
 import { oneAtATime } from "../core/one-at-a-time.ts";
 import type { Store } from "../store/store.ts";
 import { perform } from "../store/write.ts";
-import { type NewRule, type Rule, projectRules, type ruleOperations, source as sources } from "./contract.ts";
+import { type NewRule, type Rule, projectRules, type ruleOperations } from "./contract.ts";
 import { BudgetExceeded, type RuleEngine, RuleEngineBusy, RuleEngineClosed, withMessage } from "./engine.ts";
+import {
+  type RuleSet,
+  addProposal,
+  isForStack,
+  isListed,
+  judge,
+  refuseTwins,
+  remove,
+  replaceLocal,
+  upsert,
+} from "./rule-set.ts";
 
 /** Rules of this project apply to every project. */
 export const globalProject = "_global";
@@ -19,60 +30,71 @@ export interface RuleOptions {
   now: () => number;
 }
 
+/** A change of the sets of some projects. */
+interface Change<Answer> {
+  /** What a project's set comes to, by project. One that comes out as it went in is not written. */
+  edits: ReadonlyMap<string, (rules: RuleSet) => RuleSet>;
+  action: string;
+  detail?: AuditLabel["detail"];
+  terms: Terms & { condition?: Condition };
+  answer: Answer;
+}
+
 /**
  * Rules and validation. The rules of a project are one record, so that replacing them is one write with one
  * version, and a reader never sees half of an old set and half of a new one.
  */
 export function ruleService({ store, engine, now }: RuleOptions): Handlers<typeof ruleOperations> {
   /** Reads the sets, changes them and writes them together. */
-  function changeNow<Answer>(
-    projects: readonly string[],
-    action: string,
-    edit: (rules: Map<string, readonly Rule[]>) => Map<string, readonly Rule[]>,
-    { condition = {}, ...terms }: Terms & { condition?: Condition },
-    answer: Answer,
-  ): Promise<Answer> {
+  function changeNow<Answer>({ edits, action, detail, terms, answer }: Change<Answer>): Promise<Answer> {
+    const { condition = {}, ...others } = terms;
     const plan = async () => {
-      const records = await Promise.all(projects.map((project) => store.get("rules", project)));
-      const before = new Map(projects.map((project, index) => [project, decode(records[index])]));
-      const edited = edit(before);
-      const ops = projects.map((project, index): Op => {
-        const rules = edited.get(project) ?? [];
+      const projects = [...edits];
+      const records = await Promise.all(projects.map(([project]) => store.get("rules", project)));
+      const ops = projects.map(([project, edit], index): Op => {
+        const before = decode(records[index]);
+        const rules = edit(before);
         if (rules.length > projectRules) {
           throw new KoorError("bad_request", `project ${project} would have more than ${projectRules} rules`);
         }
-        return {
-          kind: "put",
-          collection: "rules",
-          key: project,
-          value: new TextEncoder().encode(JSON.stringify(rules)),
-          contentType: "application/json",
-          guard: {
-            ...condition,
-            ...(!isConditional(condition) && { version: records[index]?.version ?? 0 }),
-          },
-          audit: { action, resource: project },
-        };
+        const guard = isConditional(condition) ? condition : { version: records[index]?.version ?? 0 };
+        const record = { collection: "rules", key: project, guard } as const;
+        if (rules === before) return { kind: "guard", ...record };
+        const value = new TextEncoder().encode(JSON.stringify(rules));
+        const audit: AuditLabel = { action, resource: project, ...(detail && { detail }) };
+        return { kind: "put", ...record, value, contentType: "application/json", audit };
       });
-      return { ops, note: answer, optimistic: !isConditional(condition) };
+      const changes = ops.some(({ kind }) => kind === "put");
+      return { ops: changes ? ops : [], note: answer, optimistic: !isConditional(condition) };
     };
-    return perform(store, terms, plan, (_, note) => note);
+    return perform(store, others, plan, (_, note) => note);
   }
 
   /** A change can span projects, so all of them go in one line. */
   const inTurn = oneAtATime();
-  const change: typeof changeNow = (...all) => inTurn("rules", () => changeNow(...all));
+  const change: typeof changeNow = (all) => inTurn("rules", () => changeNow(all));
 
-  async function rulesOf(project: string): Promise<readonly Rule[]> {
+  async function rulesOf(project: string): Promise<RuleSet> {
     return decode(await store.get("rules", project));
   }
 
-  /** Refuses what the engine cannot run, before it is stored. */
-  async function checkPatterns(rules: readonly NewRule[]): Promise<void> {
+  /** Of every project, by its name. */
+  async function allRules(): Promise<Rule[]> {
+    return (await store.listValues("rules")).flatMap(decode);
+  }
+
+  /**
+   * Refuses what the engine cannot run, before it is stored.
+   * @param place where in the request a rule stands, by its index
+   */
+  async function checkPatterns(
+    rules: readonly NewRule[],
+    place = (index: number) => `${index}.`,
+  ): Promise<void> {
     const fault = await inBudget(engine.check(rules.map(withMessage)));
     if (!fault) return;
     throw new KoorError("bad_request", `rule ${fault.rule_id}: ${fault.fault}`, {
-      path: `${fault.index}.${fault.fault.startsWith("applies_to") ? "applies_to" : "pattern"}`,
+      path: `${place(fault.index)}${fault.fault.startsWith("applies_to") ? "applies_to" : "pattern"}`,
       hint: "Patterns are RE2 syntax: no lookaround, no backreferences. The old rules are unchanged.",
     });
   }
@@ -88,50 +110,54 @@ export function ruleService({ store, engine, now }: RuleOptions): Handlers<typeo
     ...more,
   });
 
-  async function judge(
-    { project, rule_id }: { project: string; rule_id: string },
+  function decideOn(
+    params: { project: string; rule_id: string },
     status: "accepted" | "rejected",
     terms: Terms,
   ) {
-    const action = status === "accepted" ? "rule.accept" : "rule.reject";
-    const edit = (sets: Map<string, readonly Rule[]>) => {
-      const rules = sets.get(project) ?? [];
-      if (!rules.some((rule) => rule.rule_id === rule_id && rule.status === "proposed")) {
-        throw new KoorError("not_found", `no proposed rule ${rule_id} in project ${project}`, {
-          hint: "List the rules: koor-cli rules list PROJECT",
-        });
-      }
-      return new Map([
-        [project, rules.map((rule) => (rule.rule_id === rule_id ? { ...rule, status } : rule))],
-      ]);
-    };
-    return change([project], action, edit, terms, { project, rule_id, status });
+    return change({
+      edits: new Map([[params.project, (rules: RuleSet) => judge(rules, params, status)]]),
+      action: status === "accepted" ? "rule.accept" : "rule.reject",
+      detail: { rule_id: params.rule_id },
+      terms,
+      answer: { ...params, status },
+    });
   }
 
   return {
     async list({ params: { project }, query }) {
       const rules = await rulesOf(project);
-      return { project, rules: rules.filter((rule) => forStack(rule, query.stack)) };
+      return { project, rules: rules.filter((rule) => isForStack(rule, query.stack)) };
+    },
+
+    async find({ query }) {
+      const rules = query.project ? await rulesOf(query.project) : await allRules();
+      return rules.filter(
+        (rule) =>
+          isListed(rule.source, query.source) &&
+          isListed(rule.status, query.status) &&
+          isForStack(rule, query.stack),
+      );
     },
 
     async replace({ params: { project }, body, ...terms }) {
-      refuseTwins(body.map((rule) => rule.rule_id));
+      refuseTwins(body);
       await checkPatterns(body);
       const fresh = body.map((rule) => complete(rule, project, {}));
-      return change(
-        [project],
-        "rules.put",
-        (sets) => new Map([[project, [...others(sets.get(project) ?? [], fresh), ...fresh]]]),
+      return change({
+        edits: new Map([[project, (rules: RuleSet) => replaceLocal(rules, fresh)]]),
+        action: "rules.put",
+        detail: { count: fresh.length },
         terms,
-        { project, count: fresh.length },
-      );
+        answer: { project, count: fresh.length },
+      });
     },
 
     async validate({ params: { project }, body }) {
       const own = await rulesOf(project);
       const shared = project === globalProject ? [] : await rulesOf(globalProject);
       const rules = [...own, ...shared].filter(
-        (rule) => rule.status === "accepted" && forStack(rule, body.stack),
+        (rule) => rule.status === "accepted" && isForStack(rule, body.stack),
       );
       const { content, filename } = body;
       const result = await inBudget(engine.validate({ rules, content, ...(filename && { filename }) }));
@@ -141,87 +167,63 @@ export function ruleService({ store, engine, now }: RuleOptions): Handlers<typeo
 
     async propose({ body, ...terms }) {
       const { project, proposed_by, context, ...rule } = body;
-      await checkPatterns([rule]);
+      await checkPatterns([rule], () => "");
       const proposal = complete(rule, project, {
         source: "learned",
         status: "proposed",
         proposed_by: terms.caller.name || proposed_by,
         context,
       });
-      const edit = (sets: Map<string, readonly Rule[]>) => {
-        const rules = sets.get(project) ?? [];
-        const twin = rules.find(({ rule_id }) => rule_id === rule.rule_id);
-        if (twin && twin.status !== "rejected") {
-          throw new KoorError(
-            "already_exists",
-            `rule ${rule.rule_id} exists in project ${project} (${twin.status})`,
-            {
-              path: "rule_id",
-            },
-          );
-        }
-        return new Map([[project, [...rules.filter((other) => other !== twin), proposal]]]);
-      };
-      const answer = { project, rule_id: rule.rule_id, status: "proposed" as const };
-      return change([project], "rule.propose", edit, terms, answer);
+      const { rule_id } = rule;
+      return change({
+        edits: new Map([[project, (rules: RuleSet) => addProposal(rules, proposal)]]),
+        action: "rule.propose",
+        detail: { rule_id },
+        terms,
+        answer: { project, rule_id, status: "proposed" as const },
+      });
     },
 
-    accept: ({ params, ...terms }) => judge(params, "accepted", terms),
-    reject: ({ params, ...terms }) => judge(params, "rejected", terms),
+    accept: ({ params, ...terms }) => decideOn(params, "accepted", terms),
+    reject: ({ params, ...terms }) => decideOn(params, "rejected", terms),
+
+    async delete({ params, ...terms }) {
+      return change({
+        edits: new Map([[params.project, (rules: RuleSet) => remove(rules, params)]]),
+        action: "rule.delete",
+        detail: { rule_id: params.rule_id },
+        terms,
+        answer: { deleted: `${params.project}/${params.rule_id}` },
+      });
+    },
 
     async export({ query }) {
-      const wanted: readonly string[] = query.source
-        ? query.source.split(",").map((name) => name.trim())
-        : sources.options;
-      const records = await store.listValues("rules");
-      return records
-        .flatMap(decode)
-        .filter((rule) => rule.status === "accepted" && wanted.includes(rule.source));
+      const rules = await allRules();
+      return rules.filter(
+        (rule) => rule.status === "accepted" && isListed(rule.source, query.source || "local,learned"),
+      );
     },
 
     async import({ body, ...terms }) {
-      refuseTwins(body.map((rule) => JSON.stringify([rule.project, rule.rule_id])));
-      await checkPatterns(body);
-      const incoming = Map.groupBy(body, (rule) => rule.project || globalProject);
-      if (incoming.size === 0) return { imported: 0 };
-      const edit = (sets: Map<string, readonly Rule[]>) => {
-        const merged = new Map<string, readonly Rule[]>();
-        for (const [project, rules] of incoming) {
-          const fresh = rules.map(({ project: _, source, context, proposed_by, ...rule }) =>
-            complete(rule, project, { source: source ?? "external", context, proposed_by }),
+      const rules = body.map((rule) => ({ ...rule, project: rule.project || globalProject }));
+      refuseTwins(rules);
+      await checkPatterns(rules);
+      const edits = new Map(
+        [...Map.groupBy(rules, ({ project }) => project)].map(([project, group]) => {
+          const fresh = group.map(({ source = "external", context, proposed_by, project: _, ...rule }) =>
+            complete(rule, project, { source, context, proposed_by }),
           );
-          const ids = new Set(fresh.map((rule) => rule.rule_id));
-          const kept = (sets.get(project) ?? []).filter((rule) => !ids.has(rule.rule_id));
-          merged.set(project, [...kept, ...fresh]);
-        }
-        return merged;
-      };
-      return change([...incoming.keys()], "rules.import", edit, terms, { imported: body.length });
+          return [project, (before: RuleSet) => upsert(before, fresh)] as const;
+        }),
+      );
+      const count = rules.length;
+      return change({ edits, action: "rules.import", detail: { count }, terms, answer: { imported: count } });
     },
   };
 }
 
-function decode(record: StoredRecord | undefined): readonly Rule[] {
+function decode(record: StoredRecord | undefined): RuleSet {
   return record ? (JSON.parse(new TextDecoder().decode(record.value)) as Rule[]) : [];
-}
-
-/** What a new set of local rules leaves in place: rules that were learned or imported, unless it takes their id. */
-function others(rules: readonly Rule[], fresh: readonly Rule[]): Rule[] {
-  const ids = new Set(fresh.map((rule) => rule.rule_id));
-  return rules.filter((rule) => rule.source !== "local" && !ids.has(rule.rule_id));
-}
-
-/** A stack selects its own rules and the universal ones; no stack selects all. */
-function forStack(rule: Rule, stack: string | undefined): boolean {
-  return !stack || rule.stack === "" || rule.stack === stack;
-}
-
-function refuseTwins(ids: readonly string[]): void {
-  const twin = ids.findIndex((id, index) => ids.indexOf(id) !== index);
-  if (twin === -1) return;
-  throw new KoorError("bad_request", `${twin}.rule_id is there twice: ${ids[twin]}`, {
-    path: `${twin}.rule_id`,
-  });
 }
 
 /** The engine's own refusals in Koor's words. */

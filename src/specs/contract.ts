@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { hash, key, timestamp, version } from "../contract/fields.ts";
+import { hash, key, timestamp, version, versionWait } from "../contract/fields.ts";
 import { operation, valueBody } from "../contract/operation.ts";
 
 const params = z.object({ project: key, name: key });
@@ -28,8 +28,9 @@ export const specOperations = {
     path: "/api/specs/{project}/{name}",
     summary: "Read a spec",
     params,
+    query: z.object(versionWait),
     response: "bytes",
-    errors: ["not_found"],
+    errors: ["not_found", "rate_limited"],
     cli: "specs get PROJECT/NAME",
   }),
   put: operation({

@@ -1,8 +1,10 @@
 import { KoorError } from "../contract/errors.ts";
 import { showTime } from "../contract/fields.ts";
 import type { Handlers } from "../contract/operation.ts";
+import { changeTopic } from "../core/audit.ts";
 import type { Op } from "../core/commit.ts";
 import { joinKey, splitKey } from "../core/composite-key.ts";
+import type { WaitForVersion } from "../core/version-wait.ts";
 import type { Store } from "../store/store.ts";
 import { readStored } from "../store/values.ts";
 import { perform, writtenRecord } from "../store/write.ts";
@@ -12,7 +14,7 @@ import type { specOperations } from "./contract.ts";
 const listHint = "List them: koor-cli specs list PROJECT";
 
 /** The spec registry: what a project has agreed on, by project and name. */
-export function specService(store: Store): Handlers<typeof specOperations> {
+export function specService(store: Store, waitForVersion: WaitForVersion): Handlers<typeof specOperations> {
   return {
     async projects() {
       const counts = new Map<string, number>();
@@ -36,15 +38,11 @@ export function specService(store: Store): Handlers<typeof specOperations> {
       return { project, specs };
     },
 
-    async get({ params, condition }) {
-      return readStored(
-        store,
-        "specs",
-        joinKey(params.project, params.name),
-        condition,
-        absent(params),
-        listHint,
-      );
+    async get({ params, query, condition, signal }) {
+      const key = joinKey(params.project, params.name);
+      const topic = changeTopic({ action: "spec.put", resource: label(params) });
+      const unchanged = await waitForVersion({ collection: "specs", key, topic, query, signal });
+      return unchanged ?? readStored(store, "specs", key, condition, absent(params), listHint);
     },
 
     async put({ params, body, condition, ...terms }) {

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { hash, key, limit, text, timestamp, version } from "../contract/fields.ts";
+import { hash, key, limit, text, timestamp, version, versionWait } from "../contract/fields.ts";
 import { limits } from "../contract/limits.ts";
 import { operation, valueBody } from "../contract/operation.ts";
 
@@ -27,8 +27,9 @@ export const stateOperations = {
     path: "/api/state/{key...}",
     summary: "Read a value",
     params,
+    query: z.object(versionWait),
     response: "bytes",
-    errors: ["not_found"],
+    errors: ["not_found", "rate_limited"],
     cli: "state get KEY",
   }),
   put: operation({

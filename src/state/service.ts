@@ -1,7 +1,9 @@
 import { KoorError } from "../contract/errors.ts";
 import { showTime } from "../contract/fields.ts";
 import type { Handlers } from "../contract/operation.ts";
+import { changeTopic } from "../core/audit.ts";
 import type { Op, RecordHead } from "../core/commit.ts";
+import type { WaitForVersion } from "../core/version-wait.ts";
 import type { Store } from "../store/store.ts";
 import { readStored } from "../store/values.ts";
 import { perform, writtenRecord } from "../store/write.ts";
@@ -10,15 +12,17 @@ import type { stateOperations } from "./contract.ts";
 const listHint = "List the keys: koor-cli state list";
 
 /** Shared state: values by key, each with its versions. */
-export function stateService(store: Store): Handlers<typeof stateOperations> {
+export function stateService(store: Store, waitForVersion: WaitForVersion): Handlers<typeof stateOperations> {
   return {
     async list({ query }) {
       const heads = await store.list("state", query);
       return heads.map(showHead);
     },
 
-    async get({ params, condition }) {
-      return readStored(store, "state", params.key, condition, `key not found: ${params.key}`, listHint);
+    async get({ params: { key }, query, condition, signal }) {
+      const topic = changeTopic({ action: "state.put", resource: key });
+      const unchanged = await waitForVersion({ collection: "state", key, topic, query, signal });
+      return unchanged ?? readStored(store, "state", key, condition, `key not found: ${key}`, listHint);
     },
 
     async put({ params: { key }, body, contentType, condition, ...terms }) {

@@ -1,5 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { chainHash } from "../core/audit.ts";
 import {
+  type AuditRow,
   type Collection,
   type Commit,
   type Committed,
@@ -10,6 +13,7 @@ import {
   type RecordHead,
   onceTtlMs,
 } from "../core/commit.ts";
+import { type DumpRow, dumpOrder } from "../core/dump.ts";
 import { compileGlob } from "../core/glob.ts";
 import { expectCommitted } from "../core/guard.ts";
 import type { Store } from "./store.ts";
@@ -449,6 +453,290 @@ export function testStore(name: string, open: () => Promise<OpenStore>): void {
         const once = { key: "k", fingerprint: "f", note: "null" };
         expect((await store.commit({ ...commit(put("a", "1", { version: 7 })), once })).ok).toBe(false);
         expect((await store.commit({ ...commit(put("a", "1")), once })).ok).toBe(true);
+      });
+    });
+
+    describe("trimming history", () => {
+      const day = 24 * 60 * 60 * 1000;
+      const retention = { keep: 3, spareMs: 1000, spareBytes: 100 };
+      const versions = async (key: string, collection: Collection = "state") =>
+        (await store.history(collection, key, 10_000)).map(({ version }) => version);
+      const write = async (key: string, times: number, value = "v") => {
+        for (let n = 0; n < times; n++) await store.commit(commit(put(key, value)));
+      };
+
+      test("keeps the newest versions of each key, the current one always, and leaves what is current as it is", async () => {
+        await write("many", 6);
+        await write("few", 2);
+        await store.commit(
+          commit(...["a", "b", "c", "d"].map((key) => put("i", key, undefined, "instances"))),
+        );
+        opened.clock.now += day;
+        expect(await store.trimHistory(retention, opened.clock.now)).toBe(3);
+        expect(await store.trimHistory(retention, opened.clock.now)).toBe(0);
+        expect(await versions("many")).toEqual([6, 5, 4]);
+        expect(await versions("few")).toEqual([2, 1]);
+        expect(await store.version("state", "many", 3)).toBeUndefined();
+        expect(text((await store.get("state", "many"))?.value)).toBe("v");
+        expect(await store.trimHistory({ ...retention, keep: 1 }, opened.clock.now)).toBe(3);
+        expect(await versions("many")).toEqual([6]);
+        expect(text((await store.get("state", "few"))?.value)).toBe("v");
+        expect(versionOf(await store.commit(commit(put("many", "w"))))).toBe(7);
+      });
+
+      test("a deleted key keeps its tombstone, and goes on after it", async () => {
+        await write("k", 4);
+        await store.commit(commit(remove("k")));
+        opened.clock.now += day;
+        await store.trimHistory({ ...retention, keep: 1 }, opened.clock.now);
+        expect(await store.history("state", "k", 10)).toMatchObject([{ version: 5, deleted: true }]);
+        expect(versionOf(await store.commit(commit(put("k", "w"))))).toBe(6);
+      });
+
+      test("is for every collection with a history", async () => {
+        for (const collection of ["state", "specs", "rules"] as const) {
+          for (let n = 0; n < 5; n++) await store.commit(commit(put("k", "v", undefined, collection)));
+        }
+        opened.clock.now += day;
+        expect(await store.trimHistory(retention, opened.clock.now)).toBe(6);
+        for (const collection of ["state", "specs", "rules"] as const)
+          expect(await versions("k", collection)).toEqual([5, 4, 3]);
+      });
+
+      test("spares young versions until they are old, but not more than so many bytes of a key", async () => {
+        await write("small", 6);
+        await write("large", 6, "x".repeat(30));
+        opened.clock.now += 999;
+        // 100 bytes are three of thirty, and the newest three stay anyway.
+        expect(await store.trimHistory(retention, opened.clock.now)).toBe(3);
+        expect(await versions("small")).toHaveLength(6);
+        expect(await versions("large")).toEqual([6, 5, 4]);
+        await write("small", 1);
+        opened.clock.now += 1;
+        expect(await store.trimHistory(retention, opened.clock.now)).toBe(4);
+        expect(await versions("small")).toEqual([7, 6, 5]);
+      });
+
+      test("a key with thousands of versions is trimmed to the end", async () => {
+        const puts = Array.from({ length: 100 }, (_, index) => put("hot", String(index)));
+        for (let round = 0; round < 30; round++) await store.commit(commit(...puts, put(`k${round}`, "v")));
+        expect(await store.trimHistory({ ...retention, spareBytes: 1e9 }, opened.clock.now)).toBe(0);
+        opened.clock.now += day;
+        expect(await store.trimHistory({ ...retention, spareBytes: 1e9 }, opened.clock.now)).toBe(2997);
+        expect(await versions("hot")).toEqual([3000, 2999, 2998]);
+      });
+
+      test("what stays is what the rule says, whatever was written and whenever it is trimmed", async () => {
+        const step = fc.oneof(
+          { weight: 5, arbitrary: fc.record({ key: fc.nat(2), size: fc.nat(60), remove: fc.boolean() }) },
+          { weight: 1, arbitrary: fc.record({ wait: fc.nat(1500) }) },
+          { weight: 1, arbitrary: fc.constant("trim" as const) },
+        );
+        let run = 0;
+        await fc.assert(
+          fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
+            run += 1;
+            const model = new Map<string, { version: number; size: number; at: number }[]>();
+            const newest = new Map<string, number>();
+            for (const act of [...steps, "trim" as const]) {
+              if (act === "trim") {
+                await store.trimHistory(retention, opened.clock.now);
+                for (const [key, kept] of model) {
+                  const stays = kept.filter(({ at }, index) => {
+                    const bytes = kept.slice(index).reduce((sum, { size }) => sum + size, 0);
+                    const young = at > opened.clock.now - retention.spareMs;
+                    return kept.length - index <= retention.keep || (young && bytes <= retention.spareBytes);
+                  });
+                  model.set(key, stays);
+                  expect(await versions(key)).toEqual(stays.map(({ version }) => version).reverse());
+                }
+              } else if ("wait" in act) opened.clock.now += act.wait;
+              else {
+                const key = `${run}/${act.key}`;
+                const version = (newest.get(key) ?? 0) + 1;
+                newest.set(key, version);
+                await store.commit(commit(act.remove ? remove(key) : put(key, "x".repeat(act.size))));
+                const size = act.remove ? 0 : act.size;
+                model.set(key, [...(model.get(key) ?? []), { version, size, at: opened.clock.now }]);
+              }
+            }
+          }),
+          { numRuns: 40 },
+        );
+      });
+    });
+
+    describe("dump and restore", () => {
+      const rowsOf = async (from: Store = store) => {
+        const rows: DumpRow[] = [];
+        for await (const row of from.dump()) rows.push(row);
+        return rows;
+      };
+      async function* given(rows: readonly DumpRow[]): AsyncGenerator<DumpRow> {
+        yield* rows;
+      }
+      /** Something of everything. */
+      async function fill(): Promise<void> {
+        opened.clock.now = 1000;
+        await store.commit(commit(put("a", "1"), put("gone", "1"), put("s", "spec", undefined, "specs")));
+        await store.commit(commit(put("a", "2"), publish("t", '{"n":1.10}', "alice")));
+        await store.commit(commit(remove("gone"), put("i", "{}", undefined, "instances"), publish("u")));
+        await store.commit({
+          ...commit(put("b", "\u0000\u{1F600}")),
+          once: { key: "k", fingerprint: "f", note: "1" },
+        });
+        await store.commit(commit({ ...put("l", "{}", undefined, "leases"), ttlMs: 9000 } as Op));
+        await store.touch("instances", new Map([["i", 700]]));
+      }
+      const sections = (rows: readonly DumpRow[]) => [...new Set(rows.map(({ kind }) => kind))];
+
+      test("a dump holds every version, record, event and audit row, in this order, but no leases", async () => {
+        await fill();
+        const rows = await rowsOf();
+        expect(sections(rows)).toEqual([...dumpOrder]);
+        const heads = await store.heads();
+        expect(rows[0]).toMatchObject({
+          epoch: heads.epoch,
+          heads: { revision: 5, events: 2, live: { leases: 0, state: 2 } },
+        });
+        const versions = rows.flatMap((row) => (row.kind === "version" ? [row.version] : []));
+        expect(
+          versions.map(({ collection, key, version }) => `${collection} ${key} ${version}`).sort(),
+        ).toEqual([
+          "idempotency k 1",
+          "instances i 1",
+          "specs s 1",
+          "state a 1",
+          "state a 2",
+          "state b 1",
+          "state gone 1",
+          "state gone 2",
+        ]);
+        expect(versions.find(({ key, version }) => key === "a" && version === 2)?.value).toEqual(
+          new TextEncoder().encode("2"),
+        );
+        const records = rows.flatMap((row) => (row.kind === "record" ? [row.record] : []));
+        expect(records.find(({ key }) => key === "i")).toMatchObject({
+          version: 1,
+          touchedAt: 700,
+          createRevision: 3,
+        });
+        expect(rows.filter(({ kind }) => kind === "audit")).toHaveLength(8);
+      });
+
+      test("restoring brings back what was dumped and nothing else, under a new epoch, and says so in the audit", async () => {
+        await fill();
+        const rows = await rowsOf();
+        const before = await store.heads();
+        const [a, history] = [await store.get("state", "a"), await store.history("state", "gone", 9)];
+        await store.commit(commit(put("a", "later"), put("new", "later"), remove("b"), publish("later")));
+        opened.clock.now = 2000;
+        let heard = 0;
+        const unwatch = store.onReplaced(() => (heard += 1));
+        await store.restore(given(rows), "alice");
+        unwatch();
+        expect(heard).toBe(1);
+        const after = await store.heads();
+        expect(after.epoch).not.toBe(before.epoch);
+        // Above both, so that no fence comes twice.
+        expect(after).toMatchObject({
+          revision: 7,
+          events: 2,
+          audit: 9,
+          live: { ...before.live, leases: 0 },
+        });
+        expect(await store.get("state", "a")).toEqual(a);
+        expect(await store.history("state", "gone", 9)).toEqual(history);
+        expect(await store.get("state", "new")).toBeUndefined();
+        expect(text((await store.get("state", "b"))?.value)).toBe("\u0000\u{1F600}");
+        expect(await store.head("leases", "l")).toBeUndefined();
+        expect(await store.get("idempotency", "k")).toMatchObject({ expiresAt: 1000 + onceTtlMs });
+        const audit = await store.audit({ order: "newest", limit: 2 });
+        expect(audit[0]).toMatchObject({
+          id: 9,
+          at: 2000,
+          actor: "alice",
+          action: "store.restore",
+          resource: before.epoch,
+        });
+        const { hash, ...row } = audit[0] as AuditRow;
+        expect(hash).toBe(chainHash((audit[1] as AuditRow).hash, row));
+        expect(hash).toBe(after.auditHash);
+        // And it goes on from there.
+        expect(versionOf(await store.commit(commit(put("gone", "again"), publish("next"))))).toBe(3);
+        expect(await store.heads()).toMatchObject({ revision: 8, events: 3, audit: 10 });
+      });
+
+      test("a dump of what was restored is the same, but for the heads and the row that says so", async () => {
+        await fill();
+        const first = await rowsOf();
+        await store.restore(given(first), "");
+        const second = await rowsOf();
+        expect(second.slice(1, -1)).toEqual(first.slice(1));
+      });
+
+      test("a restore that fails changes nothing, whatever it fails of", async () => {
+        await fill();
+        const rows = await rowsOf();
+        const broken = async function* () {
+          yield* rows.slice(0, -1);
+          throw new Error("cut off");
+        };
+        await expect(store.restore(broken(), "")).rejects.toThrow("cut off");
+        const twice = [...rows.slice(0, 2), rows[1] as DumpRow, ...rows.slice(2)];
+        await expect(store.restore(given(twice), "")).rejects.toMatchObject({ reason: "bad_request" });
+        const missing = rows.filter((row) => row.kind !== "version");
+        await expect(store.restore(given(missing), "")).rejects.toMatchObject({ reason: "bad_request" });
+        await expect(store.restore(given(rows.slice(1)), "")).rejects.toMatchObject({
+          reason: "bad_request",
+        });
+        expect(await rowsOf()).toEqual(rows);
+        expect((await store.commit(commit(put("a", "3")))).ok).toBe(true);
+      });
+
+      test("a dump is one moment, whatever is written meanwhile: a prefix of the history", async () => {
+        for (let n = 0; n < 300; n++)
+          await store.commit(commit(put(`k${n % 50}`, String(n)), publish("t", String(n))));
+        let writing = true;
+        const writer = (async () => {
+          for (let n = 300; writing; n++) {
+            await store.commit(commit(put(`k${n % 50}`, String(n)), publish("t", String(n))));
+            await new Promise((resolve) => setImmediate(resolve));
+          }
+        })();
+        const rows: DumpRow[] = [];
+        for await (const row of store.dump()) {
+          rows.push(row);
+          if (rows.length % 100 === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+        }
+        writing = false;
+        await writer;
+        const [head] = rows;
+        if (head?.kind !== "heads") throw new Error("no heads");
+        const { revision } = head.heads;
+        expect((await store.heads()).revision).toBeGreaterThan(revision);
+        const numbers = rows.flatMap((row) =>
+          row.kind === "version" ? [Number(new TextDecoder().decode(row.version.value))] : [],
+        );
+        expect(numbers.sort((a, b) => a - b)).toEqual(Array.from({ length: revision }, (_, n) => n));
+        const data = rows.flatMap((row) => (row.kind === "event" ? [Number(row.event.data)] : []));
+        expect(data).toEqual(Array.from({ length: revision }, (_, n) => n));
+        expect(rows.filter(({ kind }) => kind === "audit")).toHaveLength(revision);
+      });
+
+      test("a dump that nobody reads to its end holds up nothing", async () => {
+        await fill();
+        for await (const row of store.dump()) if (row.kind === "version") break;
+        expect((await store.commit(commit(put("a", "3")))).ok).toBe(true);
+      });
+
+      test("what was trimmed and restored is trimmed again by what is there now", async () => {
+        for (let n = 0; n < 5; n++) await store.commit(commit(put("k", String(n))));
+        const rows = await rowsOf();
+        const retention = { keep: 2, spareMs: 0, spareBytes: 0 };
+        expect(await store.trimHistory(retention, 1)).toBe(3);
+        await store.restore(given(rows), "");
+        expect(await store.trimHistory(retention, 1)).toBe(3);
       });
     });
 

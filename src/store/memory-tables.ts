@@ -9,9 +9,13 @@ import {
   emptyHeads,
   recordId,
 } from "../core/commit.ts";
+import { type Retention, surplus } from "../core/retention.ts";
 import type { Decision, VersionRow } from "../core/decide.ts";
 import { bounds, compareKeys } from "./key-range.ts";
 import { type EventQuery, type KeyRange, eventPageBytes } from "./store.ts";
+
+/** A version has no signs of life and no lifetime of its own: those are the record's. */
+export const noLife = { touchedAt: 0, createRevision: 0, expiresAt: 0 };
 
 /** What an engine holds, as plain collections. */
 export class MemoryTables {
@@ -36,7 +40,7 @@ export class MemoryTables {
       }
       const kept = history ? (this.versions.get(id) ?? []) : [];
       this.records.set(id, head);
-      this.versions.set(id, [...kept, { head, value: value.slice() }]);
+      this.versions.set(id, [...kept, { head: { ...head, ...noLife }, value: value.slice() }]);
     }
   }
 
@@ -87,6 +91,20 @@ export class MemoryTables {
     const before = this.events.length;
     this.events = this.events.filter((event) => event.id > this.heads.events - keep);
     return before - this.events.length;
+  }
+
+  trimHistory(retention: Retention, at: number): number {
+    let removed = 0;
+    for (const [id, kept] of this.versions) {
+      const gone = surplus(
+        kept.map(({ head }) => head),
+        retention,
+        at,
+      );
+      if (gone > 0) this.versions.set(id, kept.slice(gone));
+      removed += gone;
+    }
+    return removed;
   }
 }
 

@@ -2,12 +2,15 @@ import { changeTopic } from "../core/audit.ts";
 import { type Commit, recordId } from "../core/commit.ts";
 import { type VersionRow, decide } from "../core/decide.ts";
 import { groupCommit } from "./group-commit.ts";
+import { dumpMemory, restoreMemory } from "./memory-dump.ts";
 import { MemoryTables, selectEvents } from "./memory-tables.ts";
 import type { Newest, Store } from "./store.ts";
 
 /** The engine for tests: the same promises as the others, but for durability. */
 export function openMemory(options: { now: () => number; epoch?: string }): Store {
-  const tables = new MemoryTables();
+  let tables = new MemoryTables();
+  let epoch = options.epoch ?? "memory";
+  const replaced = new Set<() => void>();
   const listeners = new Set<(newest: Newest) => void>();
 
   const committer = groupCommit(async (batch: Commit[]) => {
@@ -50,7 +53,7 @@ export function openMemory(options: { now: () => number; epoch?: string }): Stor
       const { heads, events, audit } = tables;
       return {
         ...heads,
-        epoch: options.epoch ?? "memory",
+        epoch,
         firstEvent: events[0]?.id ?? heads.events + 1,
         firstAudit: audit[0]?.id ?? heads.audit + 1,
       };
@@ -59,6 +62,17 @@ export function openMemory(options: { now: () => number; epoch?: string }): Stor
     dropExpired: async (collection, at) => tables.dropExpired(collection, at),
     trimEvents: async (keep) => tables.trimEvents(keep),
     takeTurn: async () => true,
+    trimHistory: async (retention, at) => tables.trimHistory(retention, at),
+    dump: () => dumpMemory(tables, epoch),
+    restore: async (rows, by) => {
+      tables = await restoreMemory(rows, by, tables, options.now());
+      epoch = `${epoch}'`;
+      for (const listener of replaced) listener();
+    },
+    onReplaced: (listener) => {
+      replaced.add(listener);
+      return () => replaced.delete(listener);
+    },
     watch: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);

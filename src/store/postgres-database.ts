@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import pg from "pg";
 import { KoorError } from "../contract/errors.ts";
 import { emptyHeads } from "../core/commit.ts";
@@ -108,6 +109,14 @@ export const clockSql = "select (extract(epoch from clock_timestamp()) * 1000)::
  */
 export const identitySql = `select (select system_identifier from pg_control_system()) || ':' ||
   substring(pg_walfile_name(pg_current_wal_lsn()) from 1 for 8)`;
+
+/** The epoch as clients see it: the database's own, in this cluster, on this timeline. */
+export function epochOf(epoch: string, identity: string): string {
+  return createHash("sha256")
+    .update(JSON.stringify([epoch, identity]))
+    .digest("hex")
+    .slice(0, 32);
+}
 
 /**
  * Makes the schema, or brings it up to date. Safe with several servers starting at once: they take turns.

@@ -1,5 +1,5 @@
 import pg from "pg";
-import { type Pool, ask, connectionOptions } from "./postgres-database.ts";
+import { type Pool, ask, connectionOptions, identitySql } from "./postgres-database.ts";
 import { readHeads } from "./heads.ts";
 import type { Newest } from "./store.ts";
 
@@ -11,6 +11,10 @@ export interface Hints {
   /** This server committed: its own listeners are told at once, the other servers after it. */
   committed(newest: Newest): void;
   watch(listener: (newest: Newest) => void): () => void;
+  /** Calls back when the epoch is another one: a backup was restored, by whichever server. */
+  onReplaced(listener: () => void): () => void;
+  /** This server restored a backup: looks, and tells everybody. */
+  replaced(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -28,7 +32,9 @@ export interface HintsOptions {
  */
 export function openHints({ pool, listenUrl, onError }: HintsOptions): Hints {
   const listeners = new Set<(newest: Newest) => void>();
+  const onReplaced = new Set<() => void>();
   let newest: Newest = { events: 0, audit: 0 };
+  let epoch: string | undefined;
   let away = false;
   let closed = false;
 
@@ -38,12 +44,24 @@ export function openHints({ pool, listenUrl, onError }: HintsOptions): Hints {
     if (moved || always) for (const listener of listeners) listener(newest);
   }
 
+  function noticeEpoch(now: string): void {
+    const replaced = epoch !== undefined && epoch !== now;
+    epoch = now;
+    if (!replaced) return;
+    newest = { events: 0, audit: 0 };
+    for (const listener of onReplaced) listener();
+  }
+
   // A hint that gets lost is no matter: the others look by themselves.
   const notify = coalesce(() => ask(pool, `notify ${channel}`).catch(() => {}));
 
   const look = coalesce(async () => {
     try {
-      const { rows } = await ask(pool, "select heads from koor.heads where id = 1");
+      const { rows } = await ask(
+        pool,
+        `select epoch || (${identitySql}) as epoch, heads from koor.heads where id = 1`,
+      );
+      noticeEpoch(rows[0]?.["epoch"] as string);
       // Who was reading when the database went away waits for the next hint: there is one when it is back.
       if (!closed) tell(readHeads(rows[0]?.["heads"] as string), away);
       away = false;
@@ -53,6 +71,7 @@ export function openHints({ pool, listenUrl, onError }: HintsOptions): Hints {
     }
   });
 
+  void look();
   const timer = setInterval(() => void look(), pollMs);
   const ear = listen(listenUrl, () => void look(), onError);
 
@@ -64,6 +83,14 @@ export function openHints({ pool, listenUrl, onError }: HintsOptions): Hints {
     watch(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
+    },
+    onReplaced(listener) {
+      onReplaced.add(listener);
+      return () => onReplaced.delete(listener);
+    },
+    async replaced() {
+      await look();
+      void notify();
     },
     async close() {
       closed = true;

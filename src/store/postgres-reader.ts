@@ -1,9 +1,8 @@
-import { createHash } from "node:crypto";
 import { changeTopic } from "../core/audit.ts";
 import type { AuditRow, Collection, EventRow, RecordHead, StoredRecord } from "../core/commit.ts";
 import { readHeads } from "./heads.ts";
 import { bounds, prefixEnd } from "./key-range.ts";
-import { type Pool, type Row, ask, identitySql } from "./postgres-database.ts";
+import { type Pool, type Row, ask, epochOf, identitySql } from "./postgres-database.ts";
 import {
   readAudit,
   readEvent,
@@ -127,14 +126,6 @@ export function postgresReader(pool: Pool) {
       return found;
     },
   };
-}
-
-/** The epoch as clients see it: the database's own, in this cluster, on this timeline. */
-function epochOf(epoch: string, identity: string): string {
-  return createHash("sha256")
-    .update(JSON.stringify([epoch, identity]))
-    .digest("hex")
-    .slice(0, 32);
 }
 
 interface LogQuery {

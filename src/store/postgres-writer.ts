@@ -11,13 +11,14 @@ import { type Before, type Decision, type VersionRow, decide, recordsOf } from "
 import { readHeads } from "./heads.ts";
 import { type Connection, type Pool, ask, clockSql, inTransaction } from "./postgres-database.ts";
 import { readHead, recordColumns } from "./postgres-rows.ts";
+import { versionValues, writeAll } from "./postgres-statements.ts";
 import type { Newest } from "./store.ts";
 
 /** Rows removed in one transaction: a bite of some milliseconds, after which waiting commits go first. */
 const trimBite = 1000;
 
 /** The row that every commit locks, for the length of its transaction: its order is the order of everything. */
-const lockHeads = "select heads from koor.heads where id = 1 for update";
+export const lockHeads = "select heads from koor.heads where id = 1 for update";
 
 export interface Transacted {
   outcomes: Outcome[];
@@ -132,41 +133,6 @@ async function remove(
   );
 }
 
-/** Names the columns of a version, in JSON and in the table. */
-const versionFields = `r.collection, r.key, r.version, r.revision, r."contentType", r.hash, r.size, r.deleted, r."updatedAt", r."updatedBy"`;
-const versionTypes = `collection text, key text, version bigint, revision bigint, "contentType" text, hash text,
-  size bigint, deleted boolean, "updatedAt" bigint, "updatedBy" text`;
-
-/**
- * All that a batch writes, in one statement and so one round trip: the rows' fields as JSON texts, the values as one run
- * of bytes, from which each row takes its own.
- */
-const writeAll = `with versions as (
-    insert into koor.versions (collection, key, version, revision, content_type, hash, size, deleted, updated_at,
-      updated_by, value)
-    select ${versionFields}, substring($2::bytea from r.at + 1 for r.size::int)
-    from json_to_recordset($1::text::json) as r(${versionTypes}, at int) order by r.revision
-  ), records as (
-    insert into koor.records (collection, key, version, revision, content_type, hash, size, deleted, updated_at,
-      updated_by, touched_at, create_revision, expires_at)
-    select ${versionFields}, r."touchedAt", r."createRevision", r."expiresAt"
-    from json_to_recordset($3::text::json)
-      as r(${versionTypes}, "touchedAt" bigint, "createRevision" bigint, "expiresAt" bigint)
-    on conflict (collection, key) do update set version = excluded.version, revision = excluded.revision,
-      content_type = excluded.content_type, hash = excluded.hash, size = excluded.size, deleted = excluded.deleted,
-      updated_at = excluded.updated_at, updated_by = excluded.updated_by, touched_at = excluded.touched_at,
-      create_revision = excluded.create_revision, expires_at = excluded.expires_at
-  ), events as (
-    insert into koor.events (id, topic, source, created_at, data)
-    select id, topic, source, "createdAt", data from json_to_recordset($4::text::json)
-      as e(id bigint, topic text, source text, "createdAt" bigint, data text)
-  ), audit as (
-    insert into koor.audit (id, at, actor, action, resource, detail, outcome, hash)
-    select * from json_to_recordset($5::text::json) as a(id bigint, at bigint, actor text, action text, resource text,
-      detail text, outcome text, hash text)
-  )
-  update koor.heads set heads = $6 where id = 1`;
-
 async function write(connection: Connection, { versions, events, audit, heads }: Decision): Promise<void> {
   const last = new Map(versions.map((row) => [recordId(row.head.collection, row.head.key), row]));
   const isLast = (row: VersionRow) => last.get(recordId(row.head.collection, row.head.key)) === row;
@@ -184,15 +150,8 @@ async function write(connection: Connection, { versions, events, audit, heads }:
   const kept = versions.filter(
     (row) => stays(row) && (collections[row.head.collection].history || isLast(row)),
   );
-  let at = 0;
-  const placed = kept.map(({ head }) => {
-    const row = { ...head, at };
-    at += head.size;
-    return row;
-  });
   await ask(connection, writeAll, [
-    JSON.stringify(placed),
-    Buffer.concat(kept.map(({ value }) => value)),
+    ...versionValues(kept),
     JSON.stringify(current.filter(stays).map(({ head }) => head)),
     JSON.stringify(events),
     JSON.stringify(audit),

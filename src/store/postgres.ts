@@ -3,8 +3,11 @@ import type { Commit } from "../core/commit.ts";
 import { inBites } from "./bites.ts";
 import { groupCommit } from "./group-commit.ts";
 import { connect, migrate, speaking } from "./postgres-database.ts";
+import { dumpPostgres } from "./postgres-dump.ts";
 import { openHints } from "./postgres-hints.ts";
 import { postgresReader } from "./postgres-reader.ts";
+import { restorePostgres } from "./postgres-restore.ts";
+import { postgresTrimmer } from "./postgres-trim.ts";
 import { dropExpired, takeTurn, touch, transact, trimEvents } from "./postgres-writer.ts";
 import type { Store } from "./store.ts";
 
@@ -32,14 +35,14 @@ export async function openPostgres({
   url,
   listenUrl,
   now,
-  newEpoch,
+  newEpoch = randomUUID,
   onError,
 }: PostgresOptions): Promise<Store> {
   // Writing and reading apart: a batch must not wait behind reads, nor they behind a batch that waits for its lock.
   const writing = connect(url, 2);
   const reading = connect(url, readConnections);
   try {
-    await migrate(writing, newEpoch ?? randomUUID);
+    await migrate(writing, newEpoch);
   } catch (error) {
     await Promise.all([writing.end(), reading.end()]);
     throw error;
@@ -58,6 +61,8 @@ export async function openPostgres({
     }),
   );
   const reader = postgresReader(reading);
+  const trimmer = postgresTrimmer(writing);
+  hints.onReplaced(trimmer.reset);
 
   return {
     commit: committer.commit,
@@ -74,6 +79,14 @@ export async function openPostgres({
     touch: (collection, times) => speaking(() => touch(writing, collection, times)),
     dropExpired: (collection, at) => inBites(() => speaking(() => dropExpired(writing, collection, at))),
     trimEvents: (keep) => inBites(() => speaking(() => trimEvents(writing, keep))),
+    trimHistory: (retention, at) => speaking(() => trimmer.run(retention, at)),
+    dump: () => dumpPostgres(reading),
+    restore: async (rows, by) => {
+      const clock = now ?? (() => Date.now() + ahead);
+      await speaking(() => restorePostgres({ pool: writing, rows, by, now: clock, epoch: newEpoch() }));
+      await hints.replaced();
+    },
+    onReplaced: hints.onReplaced,
     takeTurn: (job, everyMs) => speaking(() => takeTurn(writing, job, everyMs)),
     watch: hints.watch,
     close: async () => {

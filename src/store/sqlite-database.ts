@@ -5,7 +5,7 @@ import initial from "./migrations/0001-initial.sql" with { type: "text" };
 import lifetimes from "./migrations/0002-lifetimes.sql" with { type: "text" };
 
 /** In order; the number of those applied is the database's `user_version`. */
-const migrations = [initial, lifetimes];
+export const migrations = [initial, lifetimes];
 
 /**
  * Opens the database file and sets what a connection needs.

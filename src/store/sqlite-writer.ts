@@ -8,9 +8,11 @@ import {
   recordId,
 } from "../core/commit.ts";
 import { type Before, type Decision, type VersionRow, decide, recordsOf } from "../core/decide.ts";
+import type { Retention } from "../core/retention.ts";
 import { readHeads } from "./heads.ts";
 import { closeDatabase, openDatabase } from "./sqlite-database.ts";
 import { type RecordRow, auditColumns, readHead, recordColumns } from "./sqlite-rows.ts";
+import { type HistoryTrimmer, type TrimBite, historyTrimmer } from "./sqlite-trim.ts";
 import type { Newest } from "./store.ts";
 
 /** Rows removed in one transaction: a bite of some milliseconds, after which waiting commits go first. */
@@ -20,10 +22,12 @@ const trimBite = 1000;
 export class SqliteWriter {
   readonly #db: Database;
   readonly #sql: ReturnType<typeof prepare>;
+  readonly #trimmer: HistoryTrimmer;
 
   constructor(file: string, synchronous: "FULL" | "NORMAL") {
     this.#db = openDatabase(file, "write", synchronous);
     this.#sql = prepare(this.#db);
+    this.#trimmer = historyTrimmer(this.#db);
   }
 
   /** One batch, one transaction, one fsync. Returns the outcomes and where the logs end. */
@@ -71,9 +75,20 @@ export class SqliteWriter {
     return this.#sql.trimEvents.run(heads.events - keep, trimBite).changes;
   }
 
+  /** Removes one bite of the versions that are beyond the retention. */
+  trimHistory(retention: Retention, at: number): TrimBite {
+    try {
+      return this.#db.transaction(() => this.#trimmer.bite(retention, at)).immediate();
+    } catch (error) {
+      // What it knows was for rows that are back now.
+      this.#trimmer.reset();
+      throw error;
+    }
+  }
+
   close(): void {
     this.#db.run("pragma optimize");
-    closeDatabase(this.#db, this.#sql);
+    closeDatabase(this.#db, { ...this.#sql, ...this.#trimmer.statements });
   }
 
   #heads(): Heads {

@@ -1,4 +1,6 @@
 import type { Collection, Commit, Outcome } from "../core/commit.ts";
+import type { Retention } from "../core/retention.ts";
+import type { TrimBite } from "./sqlite-trim.ts";
 import { SqliteWriter } from "./sqlite-writer.ts";
 import type { Newest } from "./store.ts";
 
@@ -10,6 +12,7 @@ export type WriterRequest =
   | { kind: "touch"; collection: Collection; times: ReadonlyMap<string, number> }
   | { kind: "dropExpired"; collection: Collection; at: number }
   | { kind: "trimEvents"; keep: number }
+  | { kind: "trimHistory"; retention: Retention; at: number }
   | { kind: "close" };
 
 export interface WriterResults {
@@ -18,6 +21,7 @@ export interface WriterResults {
   touch: null;
   dropExpired: number;
   trimEvents: number;
+  trimHistory: TrimBite;
   close: null;
 }
 
@@ -41,6 +45,8 @@ function perform(request: WriterRequest): unknown {
       return writer.dropExpired(request.collection, request.at);
     case "trimEvents":
       return writer.trimEvents(request.keep);
+    case "trimHistory":
+      return writer.trimHistory(request.retention, request.at);
     case "close":
       writer.close();
       return null;

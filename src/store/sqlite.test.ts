@@ -97,6 +97,20 @@ describe("the SQLite file", () => {
     ]);
   });
 
+  test("is trimmed of what was written before the start, too", async () => {
+    const path = directory();
+    const retention = { keep: 2, spareMs: 0, spareBytes: 0 };
+    const first = await openSqlite({ directory: path, now });
+    for (let n = 0; n < 5; n++) await first.commit(commit(put("k", String(n)), put(`other${n}`, "v")));
+    await first.trimHistory({ ...retention, keep: 4 }, 1);
+    await first.close();
+    const second = await openSqlite({ directory: path, now });
+    await second.commit(commit(put("k", "5")));
+    expect(await second.trimHistory(retention, 1)).toBe(3);
+    expect((await second.history("state", "k", 10)).map(({ version }) => version)).toEqual([6, 5]);
+    await second.close();
+  });
+
   test("is whole after it was closed in the middle of many writes", async () => {
     const path = directory();
     const store = await openSqlite({ directory: path, now });

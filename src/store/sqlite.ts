@@ -5,6 +5,8 @@ import type { Commit, Outcome } from "../core/commit.ts";
 import { inBites } from "./bites.ts";
 import { groupCommit } from "./group-commit.ts";
 import { migrate, openDatabase, translateError } from "./sqlite-database.ts";
+import { dumpSqlite } from "./sqlite-dump.ts";
+import { restoreSqlite } from "./sqlite-restore.ts";
 import { lockDirectory } from "./sqlite-lock.ts";
 import { SqliteReader } from "./sqlite-reader.ts";
 import type { WriterReply, WriterRequest, WriterResults } from "./sqlite-writer.worker.ts";
@@ -30,25 +32,35 @@ export interface SqliteOptions {
  * @throws Error when the directory is held by another server or was written by a newer Koor
  */
 export async function openSqlite(options: SqliteOptions): Promise<Store> {
-  const { directory, now } = options;
+  const { directory, now, newEpoch = randomUUID } = options;
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const unlock = lockDirectory(directory, options.owner ?? `process ${process.pid}`);
   const file = join(directory, "data.db");
   try {
     const setup = openDatabase(file, "write");
-    migrate(setup, options.newEpoch ?? randomUUID);
+    migrate(setup, newEpoch);
     const reader = new SqliteReader(openDatabase(file, "read"));
     setup.close();
     const writer = startWriter(() => reader.endSnapshot());
     await writer.ask({ kind: "open", file, synchronous: options.synchronous ?? "FULL" });
-    return assemble(reader, writer, now, unlock);
+    return assemble({ file, reader, writer, now, newEpoch, unlock });
   } catch (error) {
     unlock();
     throw error;
   }
 }
 
-function assemble(reader: SqliteReader, writer: Writer, now: () => number, unlock: () => void): Store {
+interface Parts {
+  file: string;
+  reader: SqliteReader;
+  writer: Writer;
+  now: () => number;
+  newEpoch: () => string;
+  unlock: () => void;
+}
+
+function assemble({ file, reader, writer, now, newEpoch, unlock }: Parts): Store {
+  const replaced = new Set<() => void>();
   const listeners = new Set<(newest: Newest) => void>();
   const committer = groupCommit(async (batch: Commit[]): Promise<Outcome[]> => {
     const { outcomes, newest } = await writer.ask({ kind: "transact", batch, now: now() });
@@ -77,6 +89,23 @@ function assemble(reader: SqliteReader, writer: Writer, now: () => number, unloc
     trimEvents: (keep) => inBites(() => writer.ask({ kind: "trimEvents", keep })),
     // The only server there is.
     takeTurn: async () => true,
+    trimHistory: async (retention, at) => {
+      for (let removed = 0; ;) {
+        const bite = await writer.ask({ kind: "trimHistory", retention, at });
+        removed += bite.removed;
+        if (bite.done) return removed;
+      }
+    },
+    dump: () => dumpSqlite(file),
+    restore: async (rows, by) => {
+      await restoreSqlite({ file, rows, by, now, epoch: newEpoch() });
+      reader.endSnapshot();
+      for (const listener of replaced) listener();
+    },
+    onReplaced: (listener) => {
+      replaced.add(listener);
+      return () => replaced.delete(listener);
+    },
     watch: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);

@@ -8,7 +8,9 @@ import type {
   RecordHead,
   StoredRecord,
 } from "../core/commit.ts";
+import type { DumpRow } from "../core/dump.ts";
 import type { Glob } from "../core/glob.ts";
+import type { Retention } from "../core/retention.ts";
 
 /**
  * The port to an engine. It knows records, versions and logs, and nothing of what Koor means by them.
@@ -67,10 +69,37 @@ export interface Store {
   takeTurn(job: string, everyMs: number): Promise<boolean>;
 
   /**
+   * Removes the versions that are beyond a retention, of every collection with a history, in bites that leave room for
+   * commits. What it costs follows what was written since the last time. Returns how many went.
+   *
+   * @param at what counts as now, in milliseconds since 1970
+   */
+  trimHistory(retention: Retention, at: number): Promise<number>;
+
+  /**
    * Calls back after commits, with where the logs end. Coalesced, and only a hint: the logs are the truth.
    * Returns the function that ends it.
    */
   watch(listener: (newest: Newest) => void): () => void;
+
+  /**
+   * The whole store as rows, out of one snapshot, while others go on writing. The snapshot is taken with the first row
+   * and let go of with the last, or when the iterator is returned early.
+   */
+  dump(): AsyncIterable<DumpRow>;
+
+  /**
+   * Replaces everything by the rows of a dump, in one transaction, under a new epoch and with an audit row that says so.
+   * Commits that come meanwhile may be refused as `unavailable`.
+   *
+   * @param by who asked for it
+   * @throws KoorError `bad_request` for rows that contradict each other, `out_of_space`; whatever `rows` throws. Then
+   * nothing was changed
+   */
+  restore(rows: AsyncIterable<DumpRow>, by: string): Promise<void>;
+
+  /** Calls back when all was replaced: what was known of the store is void. Returns the function that ends it. */
+  onReplaced(listener: () => void): () => void;
 
   /** Finishes what was accepted, then lets go of the engine. */
   close(): Promise<void>;

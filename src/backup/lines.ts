@@ -1,0 +1,178 @@
+import { z } from "zod";
+import type { AuditRow, Collection, EventRow, Heads } from "../core/commit.ts";
+import { type DumpRow, type DumpedRecord, type DumpedVersion, dumpedCollections } from "../core/dump.ts";
+import { backupCounts } from "./contract.ts";
+
+/**
+ * A backup's lines. Each is a JSON object: the first names the format, the last holds counts and a checksum, and each between
+ * is a row of the store under the name of its kind.
+ */
+
+/** What the first line says of itself. */
+export const format = "koor-backup";
+/** Of the lines: raised when an older Koor could not read them. */
+export const formatVersion = 1;
+/** Of what the rows hold: raised when a row has a new field, or a collection is new. */
+export const schemaVersion = 1;
+
+export type Counts = z.output<typeof backupCounts>;
+
+const whole = z.int().nonnegative();
+const collection = z.enum(dumpedCollections as [Collection, ...Collection[]]);
+const perCollection = z.record(z.string(), whole).transform((counts) => counts as Heads["live"]);
+
+export const headerLine = z.object({
+  format: z.literal(format),
+  version: whole,
+  schema: whole,
+  epoch: z.string(),
+  created_at: z.string(),
+});
+
+export const endLine = z.strictObject({
+  end: z.strictObject({ counts: backupCounts, sha256: z.string() }),
+});
+
+const heads = z.strictObject({
+  epoch: z.string(),
+  revision: whole,
+  events: whole,
+  audit: whole,
+  audit_hash: z.string(),
+  live: perCollection,
+  changed: perCollection,
+});
+
+const version = z.strictObject({
+  collection,
+  key: z.string(),
+  version: whole,
+  revision: whole,
+  content_type: z.string(),
+  hash: z.string(),
+  size: whole,
+  deleted: z.boolean(),
+  updated_at: whole,
+  updated_by: z.string(),
+  /** Base64. */
+  value: z.string(),
+});
+
+const record = z.strictObject({
+  collection,
+  key: z.string(),
+  version: whole,
+  touched_at: whole,
+  create_revision: whole,
+  expires_at: whole,
+});
+
+const event = z.strictObject({
+  id: whole,
+  topic: z.string(),
+  source: z.string(),
+  created_at: whole,
+  data: z.string(),
+});
+
+const audit = z.strictObject({
+  id: whole,
+  at: whole,
+  actor: z.string(),
+  action: z.string(),
+  resource: z.string(),
+  detail: z.string(),
+  outcome: z.literal("ok"),
+  hash: z.string(),
+});
+
+/** One row under the name of its kind. */
+const rowLine = z.union([
+  z.strictObject({ version }),
+  z.strictObject({ record }),
+  z.strictObject({ event }),
+  z.strictObject({ audit }),
+  z.strictObject({ heads }),
+]);
+
+/** A row without the value of a version, whose base64 is written in pieces. Fields are spelled out: their order is the format's. */
+export function showRow(row: DumpRow): object {
+  switch (row.kind) {
+    case "heads": {
+      const { revision, events, audit, auditHash, live, changed } = row.heads;
+      return { heads: { epoch: row.epoch, revision, events, audit, audit_hash: auditHash, live, changed } };
+    }
+    case "version": {
+      const { collection, key, version, revision, contentType, hash, size, deleted, updatedAt, updatedBy } =
+        row.version;
+      const times = { updated_at: updatedAt, updated_by: updatedBy };
+      return {
+        version: {
+          collection,
+          key,
+          version,
+          revision,
+          content_type: contentType,
+          hash,
+          size,
+          deleted,
+          ...times,
+        },
+      };
+    }
+    case "record": {
+      const { collection, key, version, touchedAt, createRevision, expiresAt } = row.record;
+      const life = { touched_at: touchedAt, create_revision: createRevision, expires_at: expiresAt };
+      return { record: { collection, key, version, ...life } };
+    }
+    case "event": {
+      const { id, topic, source, createdAt, data } = row.event;
+      return { event: { id, topic, source, created_at: createdAt, data } };
+    }
+    case "audit": {
+      const { id, at, actor, action, resource, detail, outcome, hash } = row.audit;
+      return { audit: { id, at, actor, action, resource, detail, outcome, hash } };
+    }
+  }
+}
+
+/** @returns the row, or what is wrong with it */
+export function readRow(line: unknown): DumpRow | string {
+  const parsed = rowLine.safeParse(line);
+  if (!parsed.success) return "it is no row that this Koor knows";
+  const { data } = parsed;
+  if ("heads" in data) {
+    const { epoch, audit_hash: auditHash, ...rest } = data.heads;
+    return { kind: "heads", epoch, heads: { ...rest, auditHash } };
+  }
+  if ("version" in data) return readVersion(data.version);
+  if ("record" in data) {
+    const { touched_at, create_revision, expires_at, ...rest } = data.record;
+    const record: DumpedRecord = {
+      ...rest,
+      touchedAt: touched_at,
+      createRevision: create_revision,
+      expiresAt: expires_at,
+    };
+    return { kind: "record", record };
+  }
+  if ("event" in data) {
+    const { created_at: createdAt, ...rest } = data.event;
+    return { kind: "event", event: { ...rest, createdAt } satisfies EventRow };
+  }
+  return { kind: "audit", audit: data.audit satisfies AuditRow };
+}
+
+function readVersion(line: z.output<typeof version>): DumpRow | string {
+  const { content_type, updated_at, updated_by, value: text, ...rest } = line;
+  const value = new Uint8Array(Buffer.from(text, "base64"));
+  if (value.length !== line.size) return "its value is not of its size";
+  const read: DumpedVersion = {
+    ...rest,
+    contentType: content_type,
+    updatedAt: updated_at,
+    updatedBy: updated_by,
+    value,
+  };
+  return { kind: "version", version: read };
+}

@@ -1,0 +1,101 @@
+import { type FileHandle, open, rename, rm } from "node:fs/promises";
+import { resolve } from "node:path";
+import { type BackupCounts, backupSeal } from "../client/backup-file.ts";
+import { type Fetch, createClient } from "../client/client.ts";
+import { ClientError } from "../client/client-error.ts";
+import type { Arguments } from "./arguments.ts";
+import { UsageError } from "./command.ts";
+import type { Env, Io } from "./io.ts";
+import { connection } from "./settings.ts";
+
+/** However long the server takes: by default Bun gives up after five minutes without a byte. */
+const patientFetch: Fetch = (url, init) => fetch(url, { ...init, timeout: false } as RequestInit);
+
+/**
+ * `backup --output FILE`: writes what the server sends beside FILE, looks whether all of it came, and then gives it
+ * FILE's name; so a file of that name is always a whole backup.
+ */
+export async function writeBackup({ flags }: Arguments, env: Env, io: Io): Promise<number> {
+  const output = flags.get("output");
+  if (!output) throw new UsageError("backup needs --output FILE: where to put it");
+  const path = resolve(io.cwd, output);
+  const part = `${path}.part`;
+  const client = createClient({ ...connection(env, io.cwd), fetch: patientFetch });
+  const response = await client.send("backup.create");
+  const seal = backupSeal();
+  try {
+    const file = await open(part, "w", 0o600);
+    try {
+      for await (const chunk of received(response, client.server)) {
+        seal.see(chunk);
+        await writeAll(file, chunk);
+      }
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    const counts = seal.counts();
+    await rename(part, path);
+    await io.out(showCounts(counts));
+    return 0;
+  } catch (error) {
+    await rm(part, { force: true });
+    await response.body?.cancel().catch(() => undefined);
+    throw error instanceof ClientError
+      ? error
+      : new UsageError(`cannot write ${output}: ${(error as Error).message}`);
+  }
+}
+
+/** `restore --file FILE`: looks whether the file is whole, sends it, and says what is there now. */
+export async function sendBackup({ flags }: Arguments, env: Env, io: Io): Promise<number> {
+  const input = flags.get("file");
+  if (!input) throw new UsageError("restore needs --file FILE: the backup to restore");
+  const file = Bun.file(resolve(io.cwd, input));
+  const seal = backupSeal();
+  try {
+    for await (const chunk of file.stream()) seal.see(chunk);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new UsageError(`cannot read ${input}: ${code === "ENOENT" ? "there is no such file" : message}`);
+  }
+  seal.counts();
+  const client = createClient({ ...connection(env, io.cwd), fetch: patientFetch });
+  const response = await client.send("backup.restore", { body: file, contentType: "application/x-ndjson" });
+  const { counts, epoch } = (await response.json()) as { counts: BackupCounts; epoch: string };
+  await io.out(`${showCounts(counts)}epoch: ${epoch}\n`);
+  return 0;
+}
+
+async function* received(response: Response, server: string): AsyncGenerator<Uint8Array> {
+  const reader = (response.body as ReadableStream<Uint8Array>).getReader();
+  for (;;) {
+    const { value, done } = await reader.read().catch((cause: unknown) => {
+      throw new ClientError(`the server at ${server} broke off in the middle of the backup: try again`, {
+        reason: "no_answer",
+        cause,
+      });
+    });
+    if (done) return;
+    yield value;
+  }
+}
+
+async function writeAll(file: FileHandle, chunk: Uint8Array): Promise<void> {
+  for (let at = 0; at < chunk.length;) at += (await file.write(chunk, at)).bytesWritten;
+}
+
+function showCounts({ state, specs, rules, instances, versions, events, audit }: BackupCounts): string {
+  const lines = {
+    "state keys": state,
+    specs,
+    rules,
+    instances,
+    versions,
+    events,
+    "audit rows": audit,
+  };
+  return Object.entries(lines)
+    .map(([name, count]) => `${name}: ${count}\n`)
+    .join("");
+}

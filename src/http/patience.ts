@@ -1,0 +1,42 @@
+/** Readers that take nothing: what a WebSocket and an event stream have in common. */
+
+/** Why a follower was sent away; 4000 to 4999 are free for applications (RFC 6455, 7.4.2). The reason says the position. */
+export const closeCodes = {
+  /** The reader took nothing for a minute. Reconnect with `after`. */
+  slowReader: 4008,
+  /** A backup was restored: positions mean nothing any more. Read the current state, then subscribe without `after`. */
+  replaced: 4010,
+  /** RFC 6455: the server goes away. */
+  goingAway: 1001,
+} as const;
+
+/** How long a reader may take nothing before it is closed, in milliseconds. */
+export const patience = 60_000;
+/** How often that is looked at, in milliseconds: 10,000 open readers take a millisecond. */
+const patrol = 1_000;
+/** How long a reader has for the last words, in milliseconds. */
+export const lastWords = 5_000;
+
+interface Reader {
+  readonly blockedSince: number | undefined;
+}
+
+/**
+ * Looks after readers, and sends away those that took nothing for too long.
+ * @returns the function that ends it
+ */
+export function watchReaders<T>(
+  open: Iterable<T>,
+  readerOf: (follower: T) => Reader | undefined,
+  sendAway: (follower: T) => void,
+  now: () => number,
+): () => void {
+  const timer = setInterval(() => {
+    for (const follower of open) {
+      const since = readerOf(follower)?.blockedSince;
+      if (since !== undefined && now() - since >= patience) sendAway(follower);
+    }
+  }, patrol);
+  timer.unref();
+  return () => clearInterval(timer);
+}

@@ -1,0 +1,42 @@
+import { describe, expect, test } from "bun:test";
+import type { Commit, Outcome } from "../core/commit.ts";
+import { groupCommit, queueBytes, queueCommits } from "./group-commit.ts";
+
+const done: Outcome = { ok: true, revision: 1, results: [] };
+const one = (bytes = 0): Commit => ({
+  by: "",
+  ops: [{ kind: "append", topic: "t", data: "x".repeat(bytes), source: "" }],
+});
+
+/** An engine that writes when the test says so. */
+function stoppedEngine() {
+  const gate = Promise.withResolvers<void>();
+  const committer = groupCommit(async (batch) => {
+    await gate.promise;
+    return batch.map(() => done);
+  });
+  return { committer, start: () => gate.resolve() };
+}
+
+describe("the committer's queue", () => {
+  test("refuses what is over its number of commits, and takes more when those are written (LIMIT-1)", async () => {
+    const { committer, start } = stoppedEngine();
+    const accepted = Array.from({ length: queueCommits }, () => committer.commit(one()));
+    await expect(committer.commit(one())).rejects.toMatchObject({
+      reason: "unavailable",
+      details: { retryAfter: 1 },
+    });
+    start();
+    expect((await Promise.all(accepted)).every(({ ok }) => ok)).toBe(true);
+    expect(await committer.commit(one())).toBe(done);
+  });
+
+  test("refuses what is over its bytes, but never the only one (LIMIT-1)", async () => {
+    const { committer, start } = stoppedEngine();
+    const large = committer.commit(one(queueBytes + 1));
+    await expect(committer.commit(one(1))).rejects.toMatchObject({ reason: "unavailable" });
+    start();
+    expect(await large).toBe(done);
+    expect(await committer.commit(one(1))).toBe(done);
+  });
+});

@@ -1,0 +1,117 @@
+import { type DumpRow, dumpedHeads, isDumped } from "../core/dump.ts";
+import { readHeads } from "./heads.ts";
+import { type Connection, type Pool, type Row, ask, epochOf, identitySql } from "./postgres-database.ts";
+import { readAudit, readEvent, readHead, recordColumns, versionColumns } from "./postgres-rows.ts";
+
+/** Rows read in one go, without values and data. */
+const dumpRows = 256;
+/** Bytes of values and data that are read in one go: one large value, or many small ones. */
+const dumpBytes = 8 * 1024 * 1024;
+
+const headsSql = `select epoch, heads, (${identitySql}) as identity from koor.heads where id = 1`;
+
+/** The whole store out of one snapshot, on a connection of its own, which waits for whoever reads however slowly. */
+export async function* dumpPostgres(pool: Pool): AsyncGenerator<DumpRow> {
+  const connection = await pool.connect();
+  try {
+    await ask(connection, "begin isolation level repeatable read read only");
+    await ask(connection, "set local idle_in_transaction_session_timeout = 0");
+    const { rows } = await ask(connection, headsSql);
+    const { epoch, identity, heads } = rows[0] as Record<"epoch" | "identity" | "heads", string>;
+    yield { kind: "heads", epoch: epochOf(epoch, identity), heads: dumpedHeads(readHeads(heads)) };
+    yield* versions(connection);
+    yield* records(connection);
+    for await (const row of byId(
+      connection,
+      "events",
+      "id, topic, source, created_at, octet_length(data) as size",
+      "data",
+    ))
+      yield { kind: "event", event: readEvent(row) };
+    const audit = "id, at, actor, action, resource, detail, outcome, hash, 0 as size";
+    for await (const { size: _, ...row } of byId(connection, "audit", audit))
+      yield { kind: "audit", audit: readAudit(row) };
+  } finally {
+    await ask(connection, "rollback").catch(() => {});
+    connection.release();
+  }
+}
+
+async function* versions(connection: Connection): AsyncGenerator<DumpRow> {
+  for await (const row of byId(connection, "versions", `t.id, ${versionColumns("t")}`, "value")) {
+    if (!isDumped(row["collection"] as string)) continue;
+    const { touchedAt: _, createRevision: __, expiresAt: ___, ...head } = readHead(row);
+    yield { kind: "version", version: { ...head, value: row["value"] as Uint8Array } };
+  }
+}
+
+async function* records(connection: Connection): AsyncGenerator<DumpRow> {
+  let last = ["", ""];
+  for (;;) {
+    const { rows } = await ask(
+      connection,
+      `select ${recordColumns("r")} from koor.records r where (r.collection, r.key) > ($1, $2)
+         order by r.collection, r.key limit ${dumpRows}`,
+      last,
+    );
+    for (const head of rows.map(readHead)) {
+      last = [head.collection, head.key];
+      if (!isDumped(head.collection)) continue;
+      const { collection, key, version, touchedAt, createRevision, expiresAt } = head;
+      yield { kind: "record", record: { collection, key, version, touchedAt, createRevision, expiresAt } };
+    }
+    if (rows.length < dumpRows) return;
+  }
+}
+
+/**
+ * A table's rows by their ids; what may be large is read apart, as much as fits.
+ * @param columns with `id`, and `size` where there is a large one
+ */
+async function* byId(
+  connection: Connection,
+  table: string,
+  columns: string,
+  large?: string,
+): AsyncGenerator<Row> {
+  let last = 0;
+  for (;;) {
+    const { rows } = await ask(
+      connection,
+      `select ${columns} from koor.${table} t where t.id > $1 order by t.id limit ${dumpRows}`,
+      [last],
+    );
+    if (large === undefined) yield* rows;
+    else for (const group of groups(rows)) yield* await withLarge(connection, table, large, group);
+    if (rows.length < dumpRows) return;
+    last = Number(rows.at(-1)?.["id"]);
+  }
+}
+
+function* groups(rows: readonly Row[]): Generator<Row[]> {
+  let group: Row[] = [];
+  let bytes = 0;
+  for (const row of rows) {
+    group.push(row);
+    bytes += Number(row["size"]);
+    if (bytes < dumpBytes) continue;
+    yield group;
+    group = [];
+    bytes = 0;
+  }
+  if (group.length > 0) yield group;
+}
+
+async function withLarge(
+  connection: Connection,
+  table: string,
+  large: string,
+  group: readonly Row[],
+): Promise<Row[]> {
+  const { rows } = await ask(
+    connection,
+    `select ${large} from koor.${table} where id = any($1::bigint[]) order by id`,
+    [group.map(({ id }) => id)],
+  );
+  return group.map((row, at) => ({ ...row, ...rows[at] }));
+}

@@ -1,0 +1,240 @@
+import type { Database } from "bun:sqlite";
+import { readHeads } from "./heads.ts";
+import { createHash } from "node:crypto";
+import { chainHash } from "../core/audit.ts";
+import { type AuditRow, type Collection, type Heads, collections } from "../core/commit.ts";
+import { migrations, openDatabase } from "./sqlite-database.ts";
+import { type RecordRow, auditColumns } from "./sqlite-rows.ts";
+
+/** Faults of one kind that are told; the rest is counted. */
+const toldFaults = 20;
+/** Rows read in one go. */
+const pageRows = 1000;
+
+export interface Report {
+  /** What was looked at, in order, each with what is wrong with it. */
+  parts: { name: string; looked: string; faults: string[]; more: number }[];
+  sound: boolean;
+}
+
+/** The part that is being looked at. */
+interface Part {
+  fault(text: string): void;
+}
+
+/**
+ * Looks at everything that a database says of itself, in one snapshot and without changing it; a server may run on it.
+ *
+ * @throws Error when the file is no database of Koor's, or of a newer one
+ */
+export function checkSqlite(file: string): Report {
+  const db = openDatabase(file, "read");
+  const report: Report = { parts: [], sound: true };
+  const look = (name: string, work: (part: Part) => string) => {
+    const part = { name, looked: "", faults: [] as string[], more: 0 };
+    report.parts.push(part);
+    const fault = (text: string) => {
+      report.sound = false;
+      if (part.faults.length < toldFaults) part.faults.push(text);
+      else part.more += 1;
+    };
+    try {
+      part.looked = work({ fault });
+    } catch (error) {
+      if ((error as { code?: string }).code !== "SQLITE_CORRUPT") throw error;
+      part.looked = "only as far as they can be read";
+      fault((error as Error).message);
+    }
+  };
+  try {
+    db.run("begin");
+    const heads = headsOf(db);
+    look("pages and indexes", (part) => integrity(db, part));
+    look("versions", (part) => versions(db, part));
+    look("records", (part) => records(db, heads, part));
+    look("events", (part) => events(db, heads, part));
+    look("audit", (part) => audit(db, heads, part));
+  } finally {
+    db.close();
+  }
+  return report;
+}
+
+function headsOf(db: Database): Heads {
+  const { user_version: schema } = db.query("pragma user_version").get() as { user_version: number };
+  if (schema > migrations.length) {
+    throw new Error(
+      `the database has schema ${schema}, this Koor knows up to ${migrations.length}: check it with the newer Koor that wrote it`,
+    );
+  }
+  if (schema < migrations.length) {
+    throw new Error(
+      `the database has schema ${schema} of an older Koor: start a server on it once, then check it`,
+    );
+  }
+  return readHeads((db.query("select heads from heads where id = 1").get() as { heads: string }).heads);
+}
+
+function integrity(db: Database, part: Part): string {
+  const rows = db.query(`pragma integrity_check(${toldFaults})`).all() as { integrity_check: string }[];
+  for (const { integrity_check: text } of rows) if (text !== "ok") part.fault(text);
+  const { size } = db
+    .query("select page_count * page_size as size from pragma_page_count, pragma_page_size")
+    .get() as {
+    size: number;
+  };
+  return `${size} bytes`;
+}
+
+type VersionRow = Omit<RecordRow, "touched_at" | "create_revision" | "expires_at"> & { id: number };
+
+const versionRow =
+  "id, collection, key, version, revision, content_type, hash, size, deleted, updated_at, updated_by";
+
+/** Of each key its versions follow each other up to the current one, and their bytes have the hashes that are noted. */
+function versions(db: Database, part: Part): string {
+  const page = db.query(
+    `select ${versionRow} from versions where (collection, key, version) > (?, ?, ?)
+       order by collection, key, version limit ?`,
+  );
+  const value = db.query("select value from versions where id = ?");
+  let last: VersionRow | undefined;
+  let count = 0;
+  for (;;) {
+    const rows = page.all(
+      last?.collection ?? "",
+      last?.key ?? "",
+      last?.version ?? 0,
+      pageRows,
+    ) as VersionRow[];
+    for (const row of rows) {
+      count += 1;
+      const name = nameOf(row);
+      const follows = last && last.collection === row.collection && last.key === row.key;
+      if (follows && !collections[row.collection as Collection]?.history) {
+        part.fault(`${name}: more than one version, of a collection that keeps only the latest`);
+      } else if (follows && row.version !== last!.version + 1) {
+        part.fault(
+          `${name}: after version ${last!.version} comes ${row.version}, what is between is missing`,
+        );
+      }
+      bytesFault(row, (value.get(row.id) as { value: Uint8Array }).value, (text) =>
+        part.fault(`${name}: ${text}`),
+      );
+      last = row;
+    }
+    if (rows.length < pageRows) return `${count} of ${countOf(db, "select count(*) from records")} keys`;
+  }
+}
+
+function bytesFault(row: VersionRow, value: Uint8Array, fault: (text: string) => void): void {
+  if (value.length !== row.size) fault(`version ${row.version} has ${value.length} bytes, not ${row.size}`);
+  const hash = row.deleted ? "" : createHash("sha256").update(value).digest("hex");
+  if (hash !== row.hash) fault(`the bytes of version ${row.version} do not have the hash that is noted`);
+}
+
+/** Each record is its newest version, each version has a record, and what is live is counted right. */
+function records(db: Database, heads: Heads, part: Part): string {
+  const fields = [
+    "version",
+    "revision",
+    "content_type",
+    "hash",
+    "size",
+    "deleted",
+    "updated_at",
+    "updated_by",
+  ];
+  const differs = fields.map((field) => `r.${field} is not v.${field}`).join(" or ");
+  const missing = db.query(
+    `select r.collection, r.key, r.version from records r left join versions v
+       on v.id = r.version_id and v.collection = r.collection and v.key = r.key
+       where v.id is null or ${differs} limit ?`,
+  );
+  for (const row of missing.all(toldFaults) as VersionRow[])
+    part.fault(
+      `${nameOf(row)}: the bytes of its current version ${row.version} are missing, or of another version`,
+    );
+  const newer = db.query(
+    `select v.collection, v.key, max(v.version) as version, r.version as current from versions v
+       left join records r on r.collection = v.collection and r.key = v.key
+       group by v.collection, v.key having current is null or current <> max(v.version) limit ?`,
+  );
+  for (const row of newer.all(toldFaults) as (VersionRow & { current: number | null })[])
+    part.fault(`${nameOf(row)}: version ${row.version} is there, but the key is at ${row.current ?? "none"}`);
+  const highest = db.query("select coalesce(max(revision), 0) as revision from versions").get() as {
+    revision: number;
+  };
+  if (highest.revision > heads.revision)
+    part.fault(
+      `the store is at revision ${heads.revision}, but one of its versions was written at ${highest.revision}`,
+    );
+  const live = new Map(
+    (
+      db.query("select collection, sum(deleted = 0) as live from records group by collection").all() as {
+        collection: Collection;
+        live: number;
+      }[]
+    ).map((row) => [row.collection, row.live]),
+  );
+  const names = Object.keys(collections) as Collection[];
+  for (const name of names) {
+    const is = live.get(name) ?? 0;
+    if (is !== heads.live[name]) part.fault(`${name}: ${is} are there, but ${heads.live[name]} are counted`);
+  }
+  return names.map((name) => `${live.get(name) ?? 0} ${name}`).join(", ");
+}
+
+/** Their ids have no gap, and the last one is the newest that was given. */
+function events(db: Database, heads: Heads, part: Part): string {
+  const { first, last, count } = rangeOf(db, "events");
+  gapFault(db, "events", part);
+  if (last !== heads.events) part.fault(`the newest is ${last}, but ids were given up to ${heads.events}`);
+  return count === 0 ? "none" : `${count}, ${first} to ${last}`;
+}
+
+/** As events; and each row's hash covers the row before it. */
+function audit(db: Database, heads: Heads, part: Part): string {
+  const { first, last, count } = rangeOf(db, "audit");
+  gapFault(db, "audit", part);
+  const page = db.query(`select ${auditColumns} from audit where id > ? order by id limit ?`);
+  // Where older rows were removed the first one's hash covers one that is not here.
+  let before: string | undefined = first === 1 ? "" : undefined;
+  let at = 0;
+  for (;;) {
+    const rows = page.all(at, pageRows) as AuditRow[];
+    for (const { hash, ...row } of rows) {
+      if (before !== undefined && chainHash(before, row) !== hash)
+        part.fault(`row ${row.id} was changed, or one before it: its hash does not cover what is there`);
+      before = hash;
+      at = row.id;
+    }
+    if (rows.length < pageRows) break;
+  }
+  if (last !== heads.audit) part.fault(`the newest row is ${last}, but ids were given up to ${heads.audit}`);
+  if ((before ?? "") !== heads.auditHash)
+    part.fault("the newest row does not have the hash that the store ended with");
+  return count === 0 ? "none" : `${count}, ${first} to ${last}`;
+}
+
+function rangeOf(db: Database, table: "events" | "audit"): { first: number; last: number; count: number } {
+  const sql = `select coalesce(min(id), 0) as first, coalesce(max(id), 0) as last, count(*) as count from ${table}`;
+  return db.query(sql).get() as { first: number; last: number; count: number };
+}
+
+function gapFault(db: Database, table: "events" | "audit", part: Part): void {
+  const gaps = db.query(
+    `select id, next from (select id, lead(id) over (order by id) as next from ${table}) where next > id + 1 limit ?`,
+  );
+  for (const { id, next } of gaps.all(toldFaults) as { id: number; next: number }[])
+    part.fault(`after ${id} comes ${next}, what is between is missing`);
+}
+
+function countOf(db: Database, sql: string): number {
+  return (db.query(sql).values()[0] as [number])[0];
+}
+
+/** Names are shown as JSON: they may hold line ends, and sequences that steer a terminal. */
+function nameOf({ collection, key }: { collection: string; key: string }): string {
+  return `${collection} ${JSON.stringify(key)}`;
+}

@@ -1,0 +1,115 @@
+import type { Database } from "bun:sqlite";
+import type { AuditRow } from "../core/commit.ts";
+import { type DumpRow, dumpedHeads, isDumped } from "../core/dump.ts";
+import { readHeads } from "./heads.ts";
+import { openDatabase } from "./sqlite-database.ts";
+import {
+  type EventHeadRow,
+  type RecordRow,
+  auditColumns,
+  readEvent,
+  readHead,
+  recordColumns,
+  versionColumns,
+} from "./sqlite-rows.ts";
+
+/** Rows read in one go, without values and data; after each page the event loop gets its turn. */
+const dumpRows = 256;
+
+type IdRow<T> = T & { id: number };
+
+/**
+ * The whole store out of one snapshot, on a connection of its own. Values are read one at a time. While it lasts the
+ * write-ahead log cannot be folded into the database and grows by what is written meanwhile.
+ */
+export async function* dumpSqlite(file: string): AsyncGenerator<DumpRow> {
+  const db = openDatabase(file, "read");
+  try {
+    db.run("begin");
+    yield headsOf(db);
+    yield* versions(db);
+    yield* records(db);
+    yield* events(db);
+    yield* audit(db);
+  } finally {
+    db.run("rollback");
+    // It finalizes the statements that `query` made, and would throw for others.
+    db.close(true);
+  }
+}
+
+function headsOf(db: Database): DumpRow {
+  const row = db.query("select epoch, heads from heads where id = 1").get() as {
+    epoch: string;
+    heads: string;
+  };
+  return { kind: "heads", epoch: row.epoch, heads: dumpedHeads(readHeads(row.heads)) };
+}
+
+async function* versions(db: Database): AsyncGenerator<DumpRow> {
+  const page = db.query(`select id, ${versionColumns} from versions where id > ? order by id limit ?`);
+  const value = db.query("select value from versions where id = ?");
+  let last = 0;
+  for (;;) {
+    const rows = page.all(last, dumpRows) as IdRow<RecordRow>[];
+    for (const row of rows) {
+      last = row.id;
+      if (!isDumped(row.collection)) continue;
+      const { touchedAt: _, createRevision: __, expiresAt: ___, ...head } = readHead(row);
+      yield { kind: "version", version: { ...head, ...(value.get(row.id) as { value: Uint8Array }) } };
+    }
+    if (rows.length < dumpRows) return;
+    await turn();
+  }
+}
+
+async function* records(db: Database): AsyncGenerator<DumpRow> {
+  const page = db.query(
+    `select ${recordColumns} from records where (collection, key) > (?, ?) order by collection, key limit ?`,
+  );
+  let last = ["", ""] as [collection: string, key: string];
+  for (;;) {
+    const rows = page.all(...last, dumpRows) as RecordRow[];
+    for (const row of rows) {
+      last = [row.collection, row.key];
+      if (!isDumped(row.collection)) continue;
+      const { collection, key, version, touchedAt, createRevision, expiresAt } = readHead(row);
+      yield { kind: "record", record: { collection, key, version, touchedAt, createRevision, expiresAt } };
+    }
+    if (rows.length < dumpRows) return;
+    await turn();
+  }
+}
+
+async function* events(db: Database): AsyncGenerator<DumpRow> {
+  const page = db.query("select id, topic, source, created_at from events where id > ? order by id limit ?");
+  const data = db.query("select data from events where id = ?");
+  let last = 0;
+  for (;;) {
+    const rows = page.all(last, dumpRows) as EventHeadRow[];
+    for (const row of rows) {
+      yield { kind: "event", event: readEvent(row, (data.get(row.id) as { data: string }).data) };
+      last = row.id;
+    }
+    if (rows.length < dumpRows) return;
+    await turn();
+  }
+}
+
+async function* audit(db: Database): AsyncGenerator<DumpRow> {
+  const page = db.query(`select ${auditColumns} from audit where id > ? order by id limit ?`);
+  let last = 0;
+  for (;;) {
+    const rows = page.all(last, dumpRows) as AuditRow[];
+    for (const row of rows) {
+      yield { kind: "audit", audit: row };
+      last = row.id;
+    }
+    if (rows.length < dumpRows) return;
+    await turn();
+  }
+}
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
