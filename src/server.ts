@@ -21,6 +21,7 @@ import type { BunServer, RouteHandler, SocketData } from "./http/route.ts";
 import { mountMcp } from "./http/mcp.ts";
 import { createSockets } from "./http/sockets.ts";
 import { instanceService } from "./instances/service.ts";
+import { leaseService } from "./leases/service.ts";
 import { type Job, startJobs } from "./jobs/jobs.ts";
 import { type ExtraTool, mcpHandler } from "./mcp/handler.ts";
 import { createLedger } from "./metrics/ledger.ts";
@@ -37,6 +38,8 @@ import { version } from "./version.ts";
 const minute = 60_000;
 /** How often signs of life are written, in milliseconds: what a crash may forget. */
 const flushEvery = 15_000;
+/** How often leases that ended are removed, in milliseconds: when those who follow changes hear of it at the latest. */
+const expireEvery = 5_000;
 /** How long running requests may take to finish when the server stops, in milliseconds. */
 const grace = 5_000;
 
@@ -74,7 +77,7 @@ export async function openServer(config: Config, options: ServerOptions = {}): P
   });
   const doors: Doors = {};
   const house = furnish(store, config, now, doors);
-  const { services, instances, sockets, streams, feeds, room, engine } = house;
+  const { services, instances, leases, sockets, streams, feeds, room, engine } = house;
   const front = createFront({ config, dashboardPort: () => doors.dashboard?.port });
   const mounting = { ...house, front, identify: instances.identify };
   const mcp = mcpHandler({
@@ -124,6 +127,7 @@ export async function openServer(config: Config, options: ServerOptions = {}): P
       sockets.close();
       streams.close();
       room.close();
+      leases.close();
       await finished(servers);
       await Promise.all(servers.map((server) => server.stop(true)));
       await jobs.stop();
@@ -152,7 +156,8 @@ function furnish(store: Store, config: Config, now: () => number, doors: Doors) 
   const feeds = { events: feedOf(eventLog(store)), changes: feedOf(changeLog(store)) };
   const room = openWaitingRoom();
   const waitForVersion = versionWaits({ store, feed: feeds.changes, room });
-  const instances = instanceService({ store, now, newId: randomUUID });
+  const leases = leaseService({ store, now, newId: randomUUID, timer: sleep });
+  const instances = instanceService({ store, now, newId: randomUUID, endAllOf: leases.endAllOf });
   const binds = () => ({ api: bindOf(doors.api), dashboard: bindOf(doors.dashboard) });
   const services: Services = {
     metrics: metricsService({ store, ledger, version, now, binds }),
@@ -162,16 +167,17 @@ function furnish(store: Store, config: Config, now: () => number, doors: Doors) 
     events: { ...eventService(store), next: pollOf(feeds.events, room) },
     changes: { next: pollOf(feeds.changes, room) },
     instances,
+    leases,
   };
   const sockets = createSockets({ now });
   const streams = createEventStreams({ now });
-  return { services, instances, sockets, streams, feeds, room, engine, ledger };
+  return { services, instances, leases, sockets, streams, feeds, room, engine, ledger };
 }
 
 /** What comes round by itself. */
 function jobsOf(
   store: Store,
-  { instances }: ReturnType<typeof furnish>,
+  { instances, leases }: ReturnType<typeof furnish>,
   config: Config,
   now: () => number,
 ): Job[] {
@@ -183,8 +189,16 @@ function jobsOf(
       run: () => store.dropExpired("idempotency", now()),
     },
     { name: "liveness", everyMs: minute, run: instances.markStale },
+    { name: "expire leases", everyMs: expireEvery, run: leases.expire },
     { name: "signs of life", everyMs: flushEvery, run: instances.flush },
   ];
+}
+
+/** Wakes once, later; who stops does not wait for it. */
+function sleep(ms: number, wake: () => void): () => void {
+  const timer = setTimeout(wake, ms);
+  timer.unref();
+  return () => clearTimeout(timer);
 }
 
 interface Listening {

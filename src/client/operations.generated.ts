@@ -42,4 +42,8 @@ export const operations = {
   "instances.capabilities": ["POST","/api/instances/{id}/capabilities","json","json"],
   "instances.delete": ["DELETE","/api/instances/{id}","none","json"],
   "instances.checkLiveness": ["POST","/api/liveness/check","none","json"],
+  "leases.acquire": ["POST","/api/leases","json","json"],
+  "leases.renew": ["POST","/api/leases/{id}/renew","json","json"],
+  "leases.release": ["DELETE","/api/leases/{id}","none","json"],
+  "leases.list": ["GET","/api/leases","none","json"],
 } as const;

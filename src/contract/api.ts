@@ -1,6 +1,7 @@
 import { changeOperations } from "../changes/contract.ts";
 import { eventOperations } from "../events/contract.ts";
 import { instanceOperations } from "../instances/contract.ts";
+import { leaseOperations } from "../leases/contract.ts";
 import { metricsOperations } from "../metrics/contract.ts";
 import { ruleOperations } from "../rules/contract.ts";
 import { specOperations } from "../specs/contract.ts";
@@ -19,6 +20,7 @@ export const api = {
   events: eventOperations,
   changes: changeOperations,
   instances: instanceOperations,
+  leases: leaseOperations,
 } as const;
 
 export type Api = typeof api;

@@ -23,4 +23,15 @@ export const limits = {
   waitMs: 60_000,
   /** Rows of `GET /api/events/history` when nothing is asked for. */
   historyRows: 50,
+  /** Paths of one lease, and bytes of each: what two leases cost to compare grows with the square of both. */
+  leasePaths: 32,
+  leasePathBytes: 256,
+  /** A request for a lease: all its paths with every character escaped. Small, since it may be held for a minute. */
+  leaseBodyBytes: 64 * 1024,
+  /** Leases at a time, and requests in line for one: each that comes is compared with all of them. */
+  leases: 1000,
+  leasesWaiting: 1000,
+  /** How long a lease lasts: at least so long that a renewal gets through, at most a day. */
+  leaseLeastMs: 1000,
+  leaseMostMs: 24 * 60 * 60 * 1000,
 } as const;

@@ -34,6 +34,8 @@ export interface InstanceOptions {
   now: () => number;
   /** Ids and tokens: random UUIDs. */
   newId: () => string;
+  /** What goes with an instance that leaves, in the same transaction; what it was worked out from is among its guards. */
+  endAllOf: (id: string) => Promise<readonly Op[]>;
 }
 
 export interface InstanceService extends Handlers<typeof instanceOperations> {
@@ -49,7 +51,7 @@ export interface InstanceService extends Handlers<typeof instanceOperations> {
 }
 
 /** The instance registry: who is there, and what they work on. */
-export function instanceService({ store, now, newId }: InstanceOptions): InstanceService {
+export function instanceService({ store, now, newId, endAllOf }: InstanceOptions): InstanceService {
   /** Signs of life that are not flushed yet: id -> milliseconds. */
   const seen = new Map<string, number>();
   const inTurn = oneAtATime();
@@ -244,8 +246,9 @@ export function instanceService({ store, now, newId }: InstanceOptions): Instanc
             audit: { action: "instance.deregister", resource: id },
           },
           { kind: "delete", collection: "instance_tokens", key: token_hash },
+          ...(await endAllOf(id)),
         ];
-        return { ops, note: { deleted: id }, absent: `instance not found: ${id}` };
+        return { ops, note: { deleted: id }, optimistic: true };
       };
       const answer = await perform(store, terms, plan, (_, note) => note);
       seen.delete(id);
