@@ -1,5 +1,13 @@
 import { z } from "zod";
-import { duration, filter, optionalText, requiredText, text, timestamp, waitingTime } from "../contract/fields.ts";
+import {
+  duration,
+  filter,
+  optionalText,
+  requiredText,
+  text,
+  timestamp,
+  waitingTime,
+} from "../contract/fields.ts";
 import { limits } from "../contract/limits.ts";
 import { json, operation } from "../contract/operation.ts";
 
@@ -68,9 +76,11 @@ export const leaseOperations = {
           ttl: ttl
             .default(ttl.parse(standardTtl))
             .meta({ description: "How long it lasts: 1s to 24h; 10m unless said." }),
-          wait: waitingTime.transform((ms) => ms ?? 0).meta({
-            description: "How long to wait in line; over a minute is cut. Unless said, not at all.",
-          }),
+          wait: waitingTime
+            .transform((ms) => ms ?? 0)
+            .meta({
+              description: "How long to wait in line; over a minute is cut. Unless said, not at all.",
+            }),
           note: optionalText(limits.nameBytes).meta({ description: "Why: others in front of it are told." }),
         })
         .refine(({ resource, paths }) => resource !== "" || paths.length > 0, {
