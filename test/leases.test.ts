@@ -364,6 +364,26 @@ describe("GET /api/leases", () => {
   });
 });
 
+test("changes tell who got a lease and how it ended, and nothing of waits and renewals", async () => {
+  const start = (await server.json("/api/changes/next")).body.last_id as number;
+  const { body: first } = await acquire(ada, { paths: ["told"], ttl: "10s" });
+  const waiting = acquire(bob, { paths: ["told"], wait: "60s" });
+  await untilWaiting("told");
+  await send("POST", `/api/leases/${first.id}/renew`, ada, {});
+  clock += 10_000;
+  // Whoever looks finds it ended.
+  await list();
+  const { body: second } = await waiting;
+  await release(second.id);
+  const { body } = await server.json(`/api/changes/next?after=${start}&pattern=leases.*`);
+  expect(body.events.map(({ action, topic, actor }: any) => [action, topic, actor])).toEqual([
+    ["lease.acquire", `leases.${first.id}`, "ada"],
+    ["lease.expire", `leases.${first.id}`, "lease-monitor"],
+    ["lease.acquire", `leases.${second.id}`, "bob"],
+    ["lease.release", `leases.${second.id}`, "local"],
+  ]);
+});
+
 describe("a write with Koor-Fence", () => {
   test("passes while its lease is held, and is 412 with nothing written once it is lost (LEASE-1)", async () => {
     const rule = { project: "fenced", rule_id: "r", pattern: "x" };
