@@ -24,6 +24,7 @@ import type { BunServer, RouteHandler, SocketData } from "./http/route.ts";
 import { mountMcp } from "./http/mcp.ts";
 import { createSockets } from "./http/sockets.ts";
 import { instanceService } from "./instances/service.ts";
+import { leaseService } from "./leases/service.ts";
 import { type Job, startJobs } from "./jobs/jobs.ts";
 import { type ExtraTool, mcpHandler } from "./mcp/handler.ts";
 import { createLedger } from "./metrics/ledger.ts";
@@ -40,6 +41,8 @@ import { version } from "./version.ts";
 const minute = 60_000;
 /** How often signs of life are written, in milliseconds: what a crash may forget. */
 const flushEvery = 15_000;
+/** How often leases that ended are removed, in milliseconds: when those who follow changes hear of it at the latest. */
+const expireEvery = 5_000;
 /** How long running requests may take to finish when the server stops, in milliseconds. */
 const grace = 5_000;
 
@@ -77,7 +80,7 @@ export async function openServer(config: Config, options: ServerOptions = {}): P
   });
   const doors: Doors = {};
   const house = furnish(store, config, now, doors);
-  const { services, instances, sockets, streams, feeds, room, engine, gate } = house;
+  const { services, instances, leases, sockets, streams, feeds, room, engine, gate } = house;
   const front = createFront({ config, dashboardPort: () => doors.dashboard?.port });
   const mounting = { ...house, front, identify: instances.identify };
   const mcp = mcpHandler({
@@ -127,6 +130,7 @@ export async function openServer(config: Config, options: ServerOptions = {}): P
       sockets.close();
       streams.close();
       room.close();
+      leases.close();
       await finished(servers);
       await Promise.all(servers.map((server) => server.stop(true)));
       await jobs.stop();
@@ -155,8 +159,14 @@ function furnish(store: Store, config: Config, now: () => number, doors: Doors) 
   const feeds = { events: feedOf(eventLog(store)), changes: feedOf(changeLog(store)) };
   const room = openWaitingRoom();
   const waitForVersion = versionWaits({ store, feed: feeds.changes, room });
-  const gate = createGate({ onClose: room.clear });
-  const instances = instanceService({ store, now, newId: randomUUID });
+  const leases = leaseService({ store, now, newId: randomUUID, timer: sleep });
+  const gate = createGate({
+    onClose() {
+      room.clear();
+      leases.endWaits();
+    },
+  });
+  const instances = instanceService({ store, now, newId: randomUUID, endAllOf: leases.endAllOf });
   const binds = () => ({ api: bindOf(doors.api), dashboard: bindOf(doors.dashboard) });
   const services: Services = {
     metrics: metricsService({ store, ledger, version, now, binds }),
@@ -166,6 +176,7 @@ function furnish(store: Store, config: Config, now: () => number, doors: Doors) 
     events: { ...eventService(store), next: pollOf(feeds.events, room) },
     changes: { next: pollOf(feeds.changes, room) },
     instances,
+    leases,
     backup: backupService({ store, directory: config.dataDir, now, alone: gate.alone }),
   };
   const sockets = createSockets({ now });
@@ -175,13 +186,13 @@ function furnish(store: Store, config: Config, now: () => number, doors: Doors) 
     streams.replaced();
     for (const feed of Object.values(feeds)) feed.reset();
   });
-  return { services, gate, instances, sockets, streams, feeds, room, engine, ledger };
+  return { services, gate, instances, leases, sockets, streams, feeds, room, engine, ledger };
 }
 
 /** What comes round by itself. */
 function jobsOf(
   store: Store,
-  { instances }: ReturnType<typeof furnish>,
+  { instances, leases }: ReturnType<typeof furnish>,
   config: Config,
   now: () => number,
 ): Job[] {
@@ -195,8 +206,16 @@ function jobsOf(
       run: () => store.dropExpired("idempotency", now()),
     },
     { name: "liveness", everyMs: minute, run: instances.markStale },
+    { name: "expire leases", everyMs: expireEvery, run: leases.expire },
     { name: "signs of life", everyMs: flushEvery, run: instances.flush },
   ];
+}
+
+/** Wakes once, later; who stops does not wait for it. */
+function sleep(ms: number, wake: () => void): () => void {
+  const timer = setTimeout(wake, ms);
+  timer.unref();
+  return () => clearTimeout(timer);
 }
 
 interface Listening {

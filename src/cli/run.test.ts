@@ -103,6 +103,48 @@ describe("requests", () => {
   });
 });
 
+describe("leases", () => {
+  test("KOOR_FENCE goes along with what is written, and with nothing else", async () => {
+    const env = { KOOR_FENCE: "l:7" };
+    await cli("state set k --data 1", { env });
+    expect(last().headers.get("koor-fence")).toBe("l:7");
+    await cli("events publish t", { env });
+    expect(last().headers.get("koor-fence")).toBe("l:7");
+    await cli("state list", { env });
+    expect(last().headers.get("koor-fence")).toBeNull();
+    expect(await cli("status", { env: { KOOR_FENCE: "a b" } })).toMatchObject({ exit: 1 });
+  });
+
+  test("lease acquire passes on its paths and flags, as they are", async () => {
+    await cli([
+      "lease",
+      "acquire",
+      "src/**",
+      "a b",
+      "--ttl",
+      "1h",
+      "--wait=30s",
+      "--mode",
+      "shared",
+      "--note",
+      "why",
+    ]);
+    expect(last()).toMatchObject({ method: "POST", path: "/api/leases" });
+    expect(JSON.parse(last().body)).toEqual({
+      paths: ["src/**", "a b"],
+      ttl: "1h",
+      wait: "30s",
+      mode: "shared",
+      note: "why",
+    });
+    expect(await cli("lease acquire")).toMatchObject({
+      exit: 1,
+      stderr: expect.stringContaining("lease acquire PATH..."),
+    });
+    expect(await cli("lease acquire a --until 1h")).toMatchObject({ exit: 1 });
+  });
+});
+
 describe("bodies", () => {
   const typeFor = async (argv: string[], options: RunOptions = {}) => {
     await cli(["state", "set", "k", ...argv], options);

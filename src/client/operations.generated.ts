@@ -42,6 +42,10 @@ export const operations = {
   "instances.capabilities": ["POST","/api/instances/{id}/capabilities","json","json"],
   "instances.delete": ["DELETE","/api/instances/{id}","none","json"],
   "instances.checkLiveness": ["POST","/api/liveness/check","none","json"],
+  "leases.acquire": ["POST","/api/leases","json","json"],
+  "leases.renew": ["POST","/api/leases/{id}/renew","json","json"],
+  "leases.release": ["DELETE","/api/leases/{id}","none","json"],
+  "leases.list": ["GET","/api/leases","none","json"],
   "backup.create": ["GET","/api/backup","none","ndjson"],
   "backup.restore": ["POST","/api/restore","ndjson","json"],
 } as const;

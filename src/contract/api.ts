@@ -2,6 +2,7 @@ import { backupOperations } from "../backup/contract.ts";
 import { changeOperations } from "../changes/contract.ts";
 import { eventOperations } from "../events/contract.ts";
 import { instanceOperations } from "../instances/contract.ts";
+import { leaseOperations } from "../leases/contract.ts";
 import { metricsOperations } from "../metrics/contract.ts";
 import { ruleOperations } from "../rules/contract.ts";
 import { specOperations } from "../specs/contract.ts";
@@ -20,6 +21,7 @@ export const api = {
   events: eventOperations,
   changes: changeOperations,
   instances: instanceOperations,
+  leases: leaseOperations,
   backup: backupOperations,
 } as const;
 

@@ -175,6 +175,7 @@ function write(
     touchedAt: !deleted && op.touch ? now : (previous?.touchedAt ?? 0),
     expiresAt: !deleted && op.ttlMs !== undefined ? now + op.ttlMs : 0,
   };
+  if (deleted && (previous?.deleted ?? true) && !collections[op.collection].tombstones) return record;
   const wasLive = previous !== undefined && !previous.deleted;
   state.heads.live[op.collection] += Number(!deleted) - Number(wasLive);
   state.heads.changed[op.collection] = record.revision;
@@ -210,7 +211,7 @@ function appendAudit(
   state: Working,
   now: number,
 ): void {
-  if (!collections[op.collection].audited) return;
+  if (!collections[op.collection].audited || op.audit === false) return;
   if (op.audit === undefined) throw new Error(`a ${op.kind} in ${op.collection} has no audit label`);
   const row = {
     id: state.heads.audit + 1,

@@ -13,7 +13,7 @@ export function expectCommitted(outcome: Outcome, absent = "not found", hint?: s
   if (outcome.ok) return outcome;
   if (outcome.failure === "absent") throw new KoorError("not_found", absent, { hint });
   if (outcome.failure === "lost") {
-    throw new KoorError("lease_lost", "the lease of Koor-Fence is lost: it has ended or was released", {
+    throw new KoorError("lease_lost", "the lease is lost: it has ended or was released", {
       hint: "Nothing was written. Others may hold its paths by now: acquire it again and read before you write.",
     });
   }

@@ -1,5 +1,6 @@
 import type { BunRequest } from "bun";
 import { getLogger } from "@logtape/logtape";
+import { z } from "zod";
 import { type Services, api } from "../contract/api.ts";
 import { check } from "../contract/check.ts";
 import { KoorError } from "../contract/errors.ts";
@@ -121,7 +122,7 @@ function mountOperation(
   const takesCondition = operation.conditional === true || operation.response === "bytes";
   const streams = operation.response === "ndjson" || operation.body?.kind === "ndjson";
   const writes = takesTerms(operation);
-  const waits = operation.query !== undefined && "wait" in operation.query.shape;
+  const waits = mayWait(operation);
 
   async function readInput(
     request: BunRequest,
@@ -230,9 +231,15 @@ async function follow(
 /** How long a connection is kept after a wait is over, in seconds. */
 const afterWait = 10;
 
+/** A field `wait`, in the query or the body, says for how long. */
+function mayWait({ query, body }: Operation): boolean {
+  const fields = [query, body?.kind === "json" ? body.schema : undefined];
+  return fields.some((schema) => schema instanceof z.ZodObject && "wait" in schema.shape);
+}
+
 /** Bun would cut a request that is silent for ten seconds, and tells only by the signal that the caller has gone. */
 function letWait(input: Input<Operation>, request: BunRequest, server: BunServer): void {
-  const { wait = 0 } = input.query as { wait?: number };
+  const { wait = 0 } = { ...(input.query as object), ...(input.body as object) } as { wait?: number };
   if (wait === 0) return;
   input.signal = request.signal;
   server.timeout(request, Math.ceil(wait / 1000) + afterWait);

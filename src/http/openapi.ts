@@ -103,6 +103,11 @@ const errorSchema = {
     path: { type: "string", description: "The offending field." },
     current: { type: "integer", description: "The version the record has now; 0: there is none." },
     oldest: { type: "integer", description: "The oldest entry of the log that is kept." },
+    blocked_by: {
+      type: "array",
+      items: { type: "object" },
+      description: "The leases in the way; the first few.",
+    },
   },
 };
 
