@@ -45,11 +45,14 @@ async function commit(commit: Commit): Promise<Outcome> {
 
 const nobody = Object.fromEntries(Object.keys(api).map((noun) => [noun, {}]));
 const config = readConfig([], {});
+const values = {
+  store: { commit } as unknown as Store,
+  documents: {} as never,
+  waitForVersion: async () => undefined,
+  strictWrites: false,
+};
 const routes = mountApi({
-  services: {
-    ...nobody,
-    state: stateService({ commit } as unknown as Store, async () => undefined),
-  } as Services,
+  services: { ...nobody, state: stateService(values) } as Services,
   front: createFront({ config, dashboardPort: () => undefined }),
   ledger: createLedger(),
   sockets: {} as never,

@@ -19,7 +19,8 @@ import { openWaitingRoom } from "./feed/waiting-room.ts";
 import { createEventStreams } from "./http/event-streams.ts";
 import { type Front, createFront } from "./http/front.ts";
 import { type Gate, createGate } from "./http/gate.ts";
-import { mountApi, noRoute } from "./http/mount.ts";
+import { mountApi } from "./http/mount.ts";
+import { noRoute } from "./http/refuse.ts";
 import type { BunServer, RouteHandler, SocketData } from "./http/route.ts";
 import { mountMcp } from "./http/mcp.ts";
 import { createSockets } from "./http/sockets.ts";
@@ -35,6 +36,8 @@ import { specService } from "./specs/service.ts";
 import { stateService } from "./state/service.ts";
 import { openSqlite } from "./store/sqlite.ts";
 import type { Store } from "./store/store.ts";
+import { txnService } from "./txn/service.ts";
+import { openDocuments } from "./values/documents.ts";
 import { version } from "./version.ts";
 
 /** How often events are trimmed and silence is looked for, in milliseconds. */
@@ -80,7 +83,7 @@ export async function openServer(config: Config, options: ServerOptions = {}): P
   });
   const doors: Doors = {};
   const house = furnish(store, config, now, doors);
-  const { services, instances, leases, sockets, streams, feeds, room, engine, gate } = house;
+  const { services, instances, leases, sockets, streams, feeds, room, engine, documents, gate } = house;
   const front = createFront({ config, dashboardPort: () => doors.dashboard?.port });
   const mounting = { ...house, front, identify: instances.identify };
   const mcp = mcpHandler({
@@ -138,6 +141,7 @@ export async function openServer(config: Config, options: ServerOptions = {}): P
       feeds.changes.close();
       await mcp.close();
       await engine.close();
+      await documents.close();
       await instances.flush();
       await store.close();
       log.info("stopped");
@@ -149,6 +153,7 @@ export async function openServer(config: Config, options: ServerOptions = {}): P
 function furnish(store: Store, config: Config, now: () => number, doors: Doors) {
   const log = getLogger(["koor", "server"]);
   const engine = openRuleEngine();
+  const documents = openDocuments();
   const ledger = createLedger();
   const feedOf = (followed: Log) =>
     createFeed({
@@ -159,6 +164,7 @@ function furnish(store: Store, config: Config, now: () => number, doors: Doors) 
   const feeds = { events: feedOf(eventLog(store)), changes: feedOf(changeLog(store)) };
   const room = openWaitingRoom();
   const waitForVersion = versionWaits({ store, feed: feeds.changes, room });
+  const values = { store, documents, waitForVersion, strictWrites: config.strictWrites };
   const leases = leaseService({ store, now, newId: randomUUID, timer: sleep });
   const gate = createGate({
     onClose() {
@@ -170,9 +176,10 @@ function furnish(store: Store, config: Config, now: () => number, doors: Doors) 
   const binds = () => ({ api: bindOf(doors.api), dashboard: bindOf(doors.dashboard) });
   const services: Services = {
     metrics: metricsService({ store, ledger, version, now, binds }),
-    state: stateService(store, waitForVersion),
-    specs: specService(store, waitForVersion),
-    rules: ruleService({ store, engine, now }),
+    state: stateService(values),
+    specs: specService(values),
+    txn: txnService(values),
+    rules: ruleService({ store, engine, now, strictWrites: config.strictWrites }),
     events: { ...eventService(store), next: pollOf(feeds.events, room) },
     changes: { next: pollOf(feeds.changes, room) },
     instances,
@@ -186,7 +193,7 @@ function furnish(store: Store, config: Config, now: () => number, doors: Doors) 
     streams.replaced();
     for (const feed of Object.values(feeds)) feed.reset();
   });
-  return { services, gate, instances, leases, sockets, streams, feeds, room, engine, ledger };
+  return { services, gate, instances, leases, sockets, streams, feeds, room, engine, documents, ledger };
 }
 
 /** What comes round by itself. */

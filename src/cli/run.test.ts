@@ -42,6 +42,13 @@ describe("requests", () => {
     ["specs get p/n/m", "GET /api/specs/p/n%2Fm"],
     ["specs list p q", "GET /api/specs/p%20q"],
     ["rules accept p/r", "POST /api/rules/p/r/accept"],
+    ["state get a --version 3 --pick /b/c", "GET /api/state/a?version=3&pick=%2Fb%2Fc"],
+    ["state history a --limit 5", "GET /api/state/a?history=1&limit=5"],
+    ["state diff a --v2 5 --v1 3", "GET /api/state/a?diff=3%2C5"],
+    ["state rollback a --version 3", "POST /api/state/a?rollback=3"],
+    ["specs history p/n --limit 5", "GET /api/specs/p/n?history=1&limit=5"],
+    ["specs diff p/n --v1 3 --v2 5", "GET /api/specs/p/n?diff=3%2C5"],
+    ["specs rollback p/n --version 3", "POST /api/specs/p/n?rollback=3"],
     ["state list --prefix a&b --limit 5", "GET /api/state?prefix=a%26b&limit=5"],
     [
       "events history --from 2026-11-01T12:00:00+01:00",
@@ -68,6 +75,23 @@ describe("requests", () => {
       capabilities: ["go", "sql"],
     });
     expect(last().headers.get("content-type")).toBe("application/json");
+  });
+
+  test("patches and transactions go out as they were given", async () => {
+    await cli(["state", "patch", "plan", "--data", '{"n": 12345678901234567890}', "--if-version", "3"]);
+    expect(last()).toMatchObject({
+      method: "PATCH",
+      path: "/api/state/plan",
+      body: '{"n": 12345678901234567890}',
+    });
+    expect(last().headers.get("content-type")).toBe("application/json");
+    expect(last().headers.get("x-koor-if-version")).toBe("3");
+    await cli(["txn", "--data", '{"do": [{"put": {"key": "k", "value": 1.10}}]}']);
+    expect(last()).toMatchObject({
+      method: "POST",
+      path: "/api/txn",
+      body: '{"do": [{"put": {"key": "k", "value": 1.10}}]}',
+    });
   });
 
   test("published data goes out as the text that was given", async () => {
@@ -332,7 +356,7 @@ describe("failures", () => {
   });
 
   test("a group alone, a missing word, a word too many and an unknown flag are told in one line", async () => {
-    expect((await cli("state")).stderr).toContain("state list, state get, state set, state delete");
+    expect((await cli("state")).stderr).toContain("state list, state get, state history");
     expect((await cli("state get")).stderr).toBe("koor-cli: state get needs KEY: koor-cli state --help");
     expect((await cli(["state", "get", ""])).stderr).toContain("KEY must not be empty");
     expect((await cli("state get a b")).stderr).toBe(

@@ -132,7 +132,9 @@ export function createClient(options: ClientOptions): Client {
     server,
     headers: () => ({ ...own }),
     url: (name, request = {}) =>
-      server + fillPath(operations[name][1], request.params ?? {}) + queryOf(request.query),
+      server +
+      fillPath(operations[name][1], request.params ?? {}) +
+      queryOf({ ...operations[name][4], ...request.query }),
 
     async send(name, request = {}) {
       const url = client.url(name, request);

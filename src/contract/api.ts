@@ -7,6 +7,7 @@ import { metricsOperations } from "../metrics/contract.ts";
 import { ruleOperations } from "../rules/contract.ts";
 import { specOperations } from "../specs/contract.ts";
 import { stateOperations } from "../state/contract.ts";
+import { txnOperations } from "../txn/contract.ts";
 import type { Handlers } from "./operation.ts";
 
 /** The version of the wire. A test pins the contract's hash to it, so that the wire never changes by accident. */
@@ -17,6 +18,7 @@ export const api = {
   metrics: metricsOperations,
   state: stateOperations,
   specs: specOperations,
+  txn: txnOperations,
   rules: ruleOperations,
   events: eventOperations,
   changes: changeOperations,

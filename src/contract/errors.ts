@@ -29,6 +29,7 @@ export const reasons = {
   },
   version_mismatch: { status: 412, exit: 4, meaning: "A condition did not hold; `current` is the version." },
   too_large: { status: 413, exit: 1, meaning: "The body is over its limit." },
+  unsupported_media_type: { status: 415, exit: 1, meaning: "The body's type is none that this takes." },
   key_reused: { status: 422, exit: 4, meaning: "The Idempotency-Key was used for another request." },
   over_budget: { status: 422, exit: 1, meaning: "The work took longer than its budget and was stopped." },
   precondition_required: {

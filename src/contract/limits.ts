@@ -19,11 +19,19 @@ export const limits = {
   noteBytes: 4096,
   /** Capabilities of one instance. */
   capabilities: 64,
+  /** Levels of JSON that is picked from, compared or patched; what is only kept may be deeper. Real documents have 20. */
+  jsonDepth: 1000,
+  /** A body of `PATCH`. */
+  patchBytes: 1024 * 1024,
+  /** A JSON pointer. */
+  pointerBytes: 4096,
+  /** Operations of one transaction, and conditions: etcd takes 128 of each unless told otherwise. */
+  transactionOps: 64,
   /** Rows in one page; larger asks are cut to this. */
   pageRows: 1000,
   /** How long one request may wait for something to happen, in milliseconds: less than proxies let pass in silence. */
   waitMs: 60_000,
-  /** Rows of `GET /api/events/history` when nothing is asked for. */
+  /** Rows of a history, of events or of versions, when nothing is asked for. */
   historyRows: 50,
   /** Paths of one lease: what two leases cost to compare grows with the square of it. */
   leasePaths: 32,

@@ -41,6 +41,8 @@ export interface Guard extends Condition {
   exists?: boolean;
   /** The record exists, and has since the commit of this revision; otherwise the refusal is `lost`. */
   fence?: number;
+  /** The record does not exist; otherwise the refusal is `unconditional`: who replaces it must say which version. */
+  fresh?: boolean;
   /** The record is past its end, or gone; otherwise the refusal is `alive`. */
   ended?: boolean;
   /** No sign of life since this time (milliseconds). */
@@ -180,7 +182,7 @@ function zeros(): Record<Collection, number> {
 export interface Refusal {
   ok: false;
   op: number;
-  failure: "mismatch" | "absent" | "alive" | "lost" | "repeated";
+  failure: "mismatch" | "absent" | "unconditional" | "alive" | "lost" | "repeated";
   /** The record as it is now; a tombstone or nothing counts as version 0. */
   current: RecordHead | undefined;
 }

@@ -108,10 +108,14 @@ function refuse(op: Op, state: Working, now: number): Pick<Refusal, "failure" | 
   return failure && { failure, current: record };
 }
 
-/** @param current the record if it is live */
-function judge(guard: Guard, current: RecordHead | undefined): Refusal["failure"] | undefined {
+/**
+ * Which of a guard's conditions a record does not meet, if any.
+ * @param current the record if it is live
+ */
+export function judge(guard: Guard, current: RecordHead | undefined): Refusal["failure"] | undefined {
   if (guard.fence !== undefined && guard.fence !== current?.createRevision) return "lost";
   if (guard.exists && !current) return "absent";
+  if (guard.fresh && current) return "unconditional";
   if (guard.ended && current) return "alive";
   if (guard.version !== undefined && guard.version !== (current?.version ?? 0)) return "mismatch";
   const tag = current && entityTag(current.version, current.hash);
