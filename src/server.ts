@@ -48,6 +48,8 @@ export interface ServerOptions {
   now?: () => number;
   /** Tools that a test build offers beside the product's. */
   extraTools?: readonly ExtraTool[];
+  /** WebSockets open at once, and event streams. */
+  followers?: number;
 }
 
 export interface RunningServer {
@@ -76,7 +78,7 @@ export async function openServer(config: Config, options: ServerOptions = {}): P
     owner: `process ${process.pid} (API on ${showAddress(config.bind)})`,
   });
   const doors: Doors = {};
-  const house = furnish(store, config, now, doors);
+  const house = furnish(store, config, now, doors, options);
   const { services, instances, sockets, streams, feeds, room, engine, gate } = house;
   const front = createFront({ config, dashboardPort: () => doors.dashboard?.port });
   const mounting = { ...house, front, identify: instances.identify };
@@ -142,7 +144,7 @@ export async function openServer(config: Config, options: ServerOptions = {}): P
 }
 
 /** Every noun's service over one store, and what they share. */
-function furnish(store: Store, config: Config, now: () => number, doors: Doors) {
+function furnish(store: Store, config: Config, now: () => number, doors: Doors, options: ServerOptions) {
   const log = getLogger(["koor", "server"]);
   const engine = openRuleEngine();
   const ledger = createLedger();
@@ -168,8 +170,8 @@ function furnish(store: Store, config: Config, now: () => number, doors: Doors) 
     instances,
     backup: backupService({ store, directory: config.dataDir, now, alone: gate.alone }),
   };
-  const sockets = createSockets({ now });
-  const streams = createEventStreams({ now });
+  const sockets = createSockets({ now, most: options.followers });
+  const streams = createEventStreams({ now, most: options.followers });
   store.onReplaced(() => {
     sockets.replaced();
     streams.replaced();

@@ -132,10 +132,7 @@ export function showRow(row: DumpRow): object {
 
 /** @returns the row, or what is wrong with it */
 export function readRow(line: unknown): DumpRow | string {
-  const [[kind, fields] = ["", undefined], more] = Object.entries((line ?? {}) as object) as [
-    string,
-    unknown,
-  ][];
+  const [[kind, fields] = ["", undefined], more] = Object.entries(line ?? {}) as [string, unknown][];
   if (more || !Object.hasOwn(rows, kind)) return unknownRow;
   switch (kind as keyof typeof rows) {
     case "heads":
