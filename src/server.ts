@@ -54,6 +54,8 @@ export interface ServerOptions {
   now?: () => number;
   /** Tools that a test build offers beside the product's. */
   extraTools?: readonly ExtraTool[];
+  /** WebSockets open at once, and event streams. */
+  followers?: number;
 }
 
 export interface RunningServer {
@@ -82,7 +84,7 @@ export async function openServer(config: Config, options: ServerOptions = {}): P
     owner: `process ${process.pid} (API on ${showAddress(config.bind)})`,
   });
   const doors: Doors = {};
-  const house = furnish(store, config, now, doors);
+  const house = furnish(store, config, now, doors, options);
   const { services, instances, leases, sockets, streams, feeds, room, engine, documents, gate } = house;
   const front = createFront({ config, dashboardPort: () => doors.dashboard?.port });
   const mounting = { ...house, front, identify: instances.identify };
@@ -150,7 +152,7 @@ export async function openServer(config: Config, options: ServerOptions = {}): P
 }
 
 /** Every noun's service over one store, and what they share. */
-function furnish(store: Store, config: Config, now: () => number, doors: Doors) {
+function furnish(store: Store, config: Config, now: () => number, doors: Doors, options: ServerOptions) {
   const log = getLogger(["koor", "server"]);
   const engine = openRuleEngine();
   const documents = openDocuments();
@@ -186,8 +188,8 @@ function furnish(store: Store, config: Config, now: () => number, doors: Doors) 
     leases,
     backup: backupService({ store, directory: config.dataDir, now, alone: gate.alone }),
   };
-  const sockets = createSockets({ now });
-  const streams = createEventStreams({ now });
+  const sockets = createSockets({ now, most: options.followers });
+  const streams = createEventStreams({ now, most: options.followers });
   store.onReplaced(() => {
     sockets.replaced();
     streams.replaced();

@@ -5,10 +5,6 @@ import type { Commit, Outcome } from "../core/commit.ts";
 export const batchCommits = 512;
 /** Bytes of values in one transaction: one large value, or many small ones, but not many large ones. */
 export const batchBytes = 8 * 1024 * 1024;
-/** Commits that wait or are being written, at once: about a second's work; one more is told to come back. */
-export const queueCommits = 16_384;
-/** Bytes of values of those: twice what bodies under way may hold, since background work commits too. */
-export const queueBytes = 128 * 1024 * 1024;
 
 /**
  * Gathers the commits that arrive while the engine is busy with the batch before, so that they share one
@@ -17,14 +13,11 @@ export const queueBytes = 128 * 1024 * 1024;
  * When the engine fails, each commit of the batch is told so: none of it was written. When a commit is at fault
  * (`decide` threw), the batch is tried again one by one, so that it takes no neighbour along.
  *
- * What waits is bounded: over it a commit is refused as `unavailable`, and nothing of it is written.
- *
  * @param transact runs one batch as one transaction and resolves when it is durable
  */
 export function groupCommit(transact: (batch: Commit[]) => Promise<Outcome[]>) {
   const queue: Waiting[] = [];
   let running: Promise<void> | undefined;
-  const held = { commits: 0, bytes: 0 };
 
   async function run(): Promise<void> {
     // One turn of the event loop, so that requests which are already here make the first batch together.
@@ -48,30 +41,12 @@ export function groupCommit(transact: (batch: Commit[]) => Promise<Outcome[]>) {
     }
   }
 
-  function hold(bytes: number): void {
-    if (held.commits >= queueCommits || (held.commits > 0 && held.bytes + bytes > queueBytes)) {
-      throw new KoorError("unavailable", "too many writes are waiting: nothing was written", {
-        retryAfter: 1,
-      });
-    }
-    held.commits += 1;
-    held.bytes += bytes;
-  }
-
   return {
-    /** @throws KoorError `unavailable` when too much waits */
-    async commit(commit: Commit): Promise<Outcome> {
-      const bytes = bytesOf(commit);
-      hold(bytes);
-      try {
-        const { promise, resolve, reject } = Promise.withResolvers<Outcome>();
-        queue.push({ commit, bytes, resolve, reject });
-        running ??= run();
-        return await promise;
-      } finally {
-        held.commits -= 1;
-        held.bytes -= bytes;
-      }
+    commit(commit: Commit): Promise<Outcome> {
+      const { promise, resolve, reject } = Promise.withResolvers<Outcome>();
+      queue.push({ commit, bytes: bytesOf(commit), resolve, reject });
+      running ??= run();
+      return promise;
     },
     /** Resolves when all that was accepted is answered. */
     async idle(): Promise<void> {
@@ -97,7 +72,8 @@ function batchSize(queue: readonly Waiting[]): number {
   return queue.length;
 }
 
-function bytesOf(commit: Commit): number {
+/** What a commit counts for `batchBytes`. */
+export function bytesOf(commit: Commit): number {
   let bytes = 0;
   for (const op of commit.ops) {
     if (op.kind === "put") bytes += op.value.length;

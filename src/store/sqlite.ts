@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Commit, Outcome } from "../core/commit.ts";
+import { boundedCommit } from "./commit-room.ts";
 import { groupCommit } from "./group-commit.ts";
 import { migrate, openDatabase, translateError } from "./sqlite-database.ts";
 import { dumpSqlite } from "./sqlite-dump.ts";
@@ -70,7 +71,7 @@ function assemble({ file, reader, writer, now, newEpoch, unlock }: Parts): Store
     return outcomes;
   });
   return {
-    commit: committer.commit,
+    commit: boundedCommit(committer.commit),
     head: async (collection, key) => reader.head(collection, key),
     get: async (collection, key) => reader.get(collection, key),
     version: async (collection, key, version) => reader.version(collection, key, version),
