@@ -10,27 +10,42 @@ export const queueCommits = 16_384;
 /** Bytes of values of those: twice what bodies under way may hold, since background work commits too. */
 export const queueBytes = 128 * 1024 * 1024;
 
+export interface Gathering {
+  /**
+   * Lets those that are here already hand in their commits; waited for before the first batch, and whenever all is
+   * written. By default a microtask.
+   */
+  turn?: () => Promise<void>;
+  /** Commits in one transaction, at most; `batchCommits` unless said. */
+  most?: number | undefined;
+}
+
 /**
  * Gathers the commits that arrive while the engine is busy with the batch before, so that they share one
  * transaction and one fsync. Self-clocking: there is no timer, and one caller alone waits for nobody.
  *
  * When the engine fails, each commit of the batch is told so: none of it was written. When a commit is at fault
- * (`decide` threw), the batch is tried again one by one, so that it takes no neighbour along.
+ * (`decide` threw), the batch is tried again one by one, so that it takes no neighbour along. Answers come in the
+ * order of the commits, and before the next batch is begun.
  *
  * What waits is bounded: over it a commit is refused as `unavailable`, and nothing of it is written.
  *
  * @param transact runs one batch as one transaction and resolves when it is durable
  */
-export function groupCommit(transact: (batch: Commit[]) => Promise<Outcome[]>) {
+export function groupCommit(
+  transact: (batch: Commit[]) => Promise<Outcome[]>,
+  { turn = () => Promise.resolve(), most = batchCommits }: Gathering = {},
+) {
   const queue: Waiting[] = [];
   let running: Promise<void> | undefined;
-  const held = { commits: 0, bytes: 0 };
+  const room = commitRoom();
 
   async function run(): Promise<void> {
-    // One turn of the event loop, so that requests which are already here make the first batch together.
-    await Promise.resolve();
+    // So that requests which are already here make the first batch together.
+    await turn();
     while (queue.length > 0) {
-      await runBatch(queue.splice(0, batchSize(queue)));
+      await runBatch(queue.splice(0, batchSize(queue, most)));
+      if (queue.length === 0) await turn();
     }
     running = undefined;
   }
@@ -48,29 +63,23 @@ export function groupCommit(transact: (batch: Commit[]) => Promise<Outcome[]>) {
     }
   }
 
-  function hold(bytes: number): void {
-    if (held.commits >= queueCommits || (held.commits > 0 && held.bytes + bytes > queueBytes)) {
-      throw new KoorError("unavailable", "too many writes are waiting: nothing was written", {
-        retryAfter: 1,
-      });
-    }
-    held.commits += 1;
-    held.bytes += bytes;
+  /** Without a bound: for commits that another has bounded. */
+  function add(commit: Commit, answer: Settle<Outcome>): void {
+    queue.push({ ...answer, commit, bytes: bytesOf(commit) });
+    running ??= run();
   }
 
   return {
+    add,
     /** @throws KoorError `unavailable` when too much waits */
     async commit(commit: Commit): Promise<Outcome> {
-      const bytes = bytesOf(commit);
-      hold(bytes);
+      const release = room.take(bytesOf(commit));
       try {
         const { promise, resolve, reject } = Promise.withResolvers<Outcome>();
-        queue.push({ commit, bytes, resolve, reject });
-        running ??= run();
+        add(commit, { resolve, reject });
         return await promise;
       } finally {
-        held.commits -= 1;
-        held.bytes -= bytes;
+        release();
       }
     },
     /** Resolves when all that was accepted is answered. */
@@ -80,24 +89,50 @@ export function groupCommit(transact: (batch: Commit[]) => Promise<Outcome[]>) {
   };
 }
 
-interface Waiting {
-  commit: Commit;
-  bytes: number;
-  resolve: (outcome: Outcome) => void;
+/** Who waits for an answer. */
+export interface Settle<T> {
+  resolve: (value: T) => void;
   reject: (error: unknown) => void;
 }
 
-function batchSize(queue: readonly Waiting[]): number {
+interface Waiting extends Settle<Outcome> {
+  commit: Commit;
+  bytes: number;
+}
+
+/** Keeps account of what waits, against `queueCommits` and `queueBytes`; a commit that is larger than all has its turn alone. */
+export function commitRoom() {
+  const held = { commits: 0, bytes: 0 };
+  return {
+    /** Returns what gives the room back. @throws KoorError `unavailable` when there is none */
+    take(bytes: number): () => void {
+      if (held.commits >= queueCommits || (held.commits > 0 && held.bytes + bytes > queueBytes)) {
+        throw new KoorError("unavailable", "too many writes are waiting: nothing was written", {
+          retryAfter: 1,
+        });
+      }
+      held.commits += 1;
+      held.bytes += bytes;
+      return () => {
+        held.commits -= 1;
+        held.bytes -= bytes;
+      };
+    },
+  };
+}
+
+function batchSize(queue: readonly Waiting[], most: number): number {
   let bytes = 0;
   for (let index = 0; index < queue.length; index++) {
     bytes += (queue[index] as Waiting).bytes;
-    if (index === batchCommits) return index;
+    if (index === most) return index;
     if (bytes > batchBytes && index > 0) return index;
   }
   return queue.length;
 }
 
-function bytesOf(commit: Commit): number {
+/** What a commit counts for `batchBytes` and `queueBytes`. */
+export function bytesOf(commit: Commit): number {
   let bytes = 0;
   for (const op of commit.ops) {
     if (op.kind === "put") bytes += op.value.length;
