@@ -41,3 +41,43 @@ describe("what waits for an engine", () => {
     expect(await commit(one(1))).toBe(done);
   });
 });
+
+describe("the committer's batches", () => {
+  test("hold what came in the turn before them, one at least", async () => {
+    const sizes: number[] = [];
+    let arriving = 3;
+    const committer = groupCommit(
+      async (batch) => {
+        sizes.push(batch.length);
+        return batch.map(() => done);
+      },
+      {
+        turn: async () => {
+          await Promise.resolve();
+          while (arriving-- > 0) void committer.commit(one());
+        },
+      },
+    );
+    await committer.commit(one());
+    arriving = 2;
+    await committer.idle();
+    await committer.commit(one());
+    expect(sizes).toEqual([4, 2, 1]);
+  });
+
+  test("hold at most as many as was said, and each is answered before the next is begun", async () => {
+    const log: string[] = [];
+    const committer = groupCommit(
+      async (batch) => {
+        log.push(`write ${batch.length}`);
+        return batch.map(() => done);
+      },
+      { most: 2 },
+    );
+    for (const name of ["a", "b", "c"]) {
+      committer.add(one(), { resolve: () => log.push(name), reject: () => {} });
+    }
+    await committer.idle();
+    expect(log).toEqual(["write 2", "a", "b", "write 1", "c"]);
+  });
+});
