@@ -9,6 +9,7 @@ import type { Operation } from "../src/contract/operation.ts";
 import { apiDocs } from "./generate/api-docs.ts";
 import { cliDocs } from "./generate/cli-docs.ts";
 import { commandOf, refuseTwins } from "./generate/commands.ts";
+import { fixedQuery } from "./generate/schema.ts";
 import { configurationDocs } from "./generate/configuration-docs.ts";
 import { limitsDocs } from "./generate/limits-docs.ts";
 
@@ -21,11 +22,14 @@ const operations: [id: string, operation: Operation][] = Object.entries(api).fla
 );
 
 function operationTable(): string {
-  const lines = operations.map(([id, { method, path, body, response }]) => {
+  const lines = operations.map(([id, operation]) => {
+    const { method, path, body, response } = operation;
     const answer = typeof response === "string" ? response : "json";
-    return `  ${JSON.stringify(id)}: ${JSON.stringify([method, path, body?.kind ?? "none", answer])},`;
+    const query = fixedQuery(operation);
+    const entry = [method, path, body?.kind ?? "none", answer, ...(query ? [query] : [])];
+    return `  ${JSON.stringify(id)}: ${JSON.stringify(entry)},`;
   });
-  const doc = "/** Method, path, what the body is, what the answer is. */";
+  const doc = "/** Method, path, what the body is, what the answer is, what the query always holds. */";
   return `${header}\n${doc}\nexport const operations = {\n${lines.join("\n")}\n} as const;\n`;
 }
 

@@ -60,6 +60,7 @@ describe("configuration", () => {
       "history-retention": "0",
       "mcp-tools": "some",
       "allowed-origins": "http://",
+      "strict-writes": "perhaps",
       insecure: "perhaps",
     };
     for (const option of options.filter(({ name }) => bad[name] !== undefined)) {

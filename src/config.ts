@@ -1,5 +1,17 @@
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
+import {
+  type Address,
+  isTrue,
+  list,
+  nonEmpty,
+  oneOf,
+  originHost,
+  parseAddress,
+  parseDatabase,
+  parseToken,
+  wholeNumber,
+} from "./config-values.ts";
 
 /**
  * What can be set, and how. One table feeds the flags, the `KOOR_*` variables, `settings.json`, `--help` and the
@@ -9,11 +21,7 @@ import { isIP } from "node:net";
 /** A bad setting: its text names the option and says what is allowed. */
 export class ConfigError extends Error {}
 
-export interface Address {
-  host: string;
-  /** 0: the system chooses. */
-  port: number;
-}
+export type { Address };
 
 export interface Config {
   bind: Address;
@@ -30,6 +38,7 @@ export interface Config {
   mcpTools: (typeof toolSets)[number];
   allowedHosts: string[];
   allowedOrigins: string[];
+  strictWrites: boolean;
   insecure: boolean;
 }
 
@@ -157,13 +166,21 @@ const table: Table = {
     summary: "Further web origins whose pages may use the API",
     parse: (text) => list(text).map(originHost),
   },
+  strictWrites: {
+    name: "strict-writes",
+    default: "false",
+    allowed: "true, false",
+    summary:
+      "Refuse to overwrite what exists unless the request says which version it replaces; creating, deleting and PATCH go on as they are",
+    parse: isTrue,
+  },
   insecure: {
     name: "insecure",
     default: "false",
     allowed: "true, false",
     summary:
       "Bind beyond loopback without a token all the same: anybody who reaches the port can do everything",
-    parse: (text) => oneOf(["true", "false"] as const, text) === "true",
+    parse: isTrue,
   },
 };
 
@@ -324,54 +341,4 @@ function readSettings(file: string | undefined): Map<string, string> {
     else throw new ConfigError(`${JSON.stringify(name)} in ${path} must be a text, a number, true or false`);
   }
   return texts;
-}
-
-function parseAddress(text: string): Address {
-  const [, bracketed, plain, digits] = /^(?:\[([^\]]+)\]|([^:\s]*)):(\d{1,5})$/.exec(text) ?? [];
-  const port = Number(digits);
-  if (!(port <= 65535)) throw new Error("no address");
-  if (bracketed !== undefined && isIP(bracketed) !== 6) throw new Error("no IPv6 address");
-  // As elsewhere, a port alone means every interface.
-  return { host: (bracketed ?? plain ?? "").toLowerCase() || "0.0.0.0", port };
-}
-
-function parseToken(text: string): string {
-  if (!/^[\x21-\x7e]*$/.test(text)) throw new Error("no token");
-  return text;
-}
-
-function parseDatabase(text: string): string {
-  if (text !== "" && !(/^postgres(ql)?:\/\/./.test(text) && URL.canParse(text)))
-    throw new Error("no database");
-  return text;
-}
-
-function nonEmpty(text: string): string {
-  if (text === "") throw new Error("empty");
-  return text;
-}
-
-function oneOf<const T extends readonly string[]>(allowed: T, text: string): T[number] {
-  if (!allowed.includes(text)) throw new Error("not one of them");
-  return text;
-}
-
-function wholeNumber(text: string, least: number, most: number): number {
-  if (!/^\d{1,15}$/.test(text) || Number(text) < least || Number(text) > most)
-    throw new Error("out of range");
-  return Number(text);
-}
-
-function list(text: string): string[] {
-  return text
-    .split(",")
-    .map((entry) => entry.trim())
-    .filter((entry) => entry !== "");
-}
-
-/** An origin's host and port; behind a proxy the scheme does not count. */
-function originHost(origin: string): string {
-  const url = new URL(origin.includes("://") ? origin : `http://${origin}`);
-  if (url.pathname !== "/" || url.host === "") throw new Error("no origin");
-  return url.host;
 }

@@ -19,11 +19,13 @@ import { openWaitingRoom } from "./feed/waiting-room.ts";
 import { createEventStreams } from "./http/event-streams.ts";
 import { type Front, createFront } from "./http/front.ts";
 import { type Gate, createGate } from "./http/gate.ts";
-import { mountApi, noRoute } from "./http/mount.ts";
+import { mountApi } from "./http/mount.ts";
+import { noRoute } from "./http/refuse.ts";
 import type { BunServer, RouteHandler, SocketData } from "./http/route.ts";
 import { mountMcp } from "./http/mcp.ts";
 import { createSockets } from "./http/sockets.ts";
 import { instanceService } from "./instances/service.ts";
+import { leaseService } from "./leases/service.ts";
 import { type Job, startJobs } from "./jobs/jobs.ts";
 import { type ExtraTool, mcpHandler } from "./mcp/handler.ts";
 import { createLedger } from "./metrics/ledger.ts";
@@ -35,12 +37,16 @@ import { stateService } from "./state/service.ts";
 import { openPostgres } from "./store/postgres.ts";
 import { openSqlite } from "./store/sqlite.ts";
 import type { Store } from "./store/store.ts";
+import { txnService } from "./txn/service.ts";
+import { openDocuments } from "./values/documents.ts";
 import { version } from "./version.ts";
 
 /** How often events are trimmed and silence is looked for, in milliseconds. */
 const minute = 60_000;
 /** How often signs of life are written, in milliseconds: what a crash may forget. */
 const flushEvery = 15_000;
+/** How often leases that ended are removed, in milliseconds: when those who follow changes hear of it at the latest. */
+const expireEvery = 5_000;
 /** How long running requests may take to finish when the server stops, in milliseconds. */
 const grace = 5_000;
 
@@ -49,6 +55,8 @@ export interface ServerOptions {
   now?: () => number;
   /** Tools that a test build offers beside the product's. */
   extraTools?: readonly ExtraTool[];
+  /** WebSockets open at once, and event streams. */
+  followers?: number;
 }
 
 export interface RunningServer {
@@ -73,8 +81,8 @@ export async function openServer(config: Config, options: ServerOptions = {}): P
   const store = await openStore(config, options);
   const { now } = store;
   const doors: Doors = {};
-  const house = furnish(store, config, now, doors);
-  const { services, instances, sockets, streams, feeds, room, engine, gate } = house;
+  const house = furnish(store, config, now, doors, options);
+  const { services, instances, leases, sockets, streams, feeds, room, engine, documents, gate } = house;
   const front = createFront({ config, dashboardPort: () => doors.dashboard?.port });
   const mounting = { ...house, front, identify: instances.identify };
   const mcp = mcpHandler({
@@ -124,6 +132,7 @@ export async function openServer(config: Config, options: ServerOptions = {}): P
       sockets.close();
       streams.close();
       room.close();
+      leases.close();
       await finished(servers);
       await Promise.all(servers.map((server) => server.stop(true)));
       await jobs.stop();
@@ -131,6 +140,7 @@ export async function openServer(config: Config, options: ServerOptions = {}): P
       feeds.changes.close();
       await mcp.close();
       await engine.close();
+      await documents.close();
       await instances.flush();
       await store.close();
       log.info("stopped");
@@ -160,9 +170,10 @@ function nameOfDatabase(database: string): string {
 }
 
 /** Every noun's service over one store, and what they share. */
-function furnish(store: Store, config: Config, now: () => number, doors: Doors) {
+function furnish(store: Store, config: Config, now: () => number, doors: Doors, options: ServerOptions) {
   const log = getLogger(["koor", "server"]);
   const engine = openRuleEngine();
+  const documents = openDocuments();
   const ledger = createLedger();
   const feedOf = (followed: Log) =>
     createFeed({
@@ -173,31 +184,44 @@ function furnish(store: Store, config: Config, now: () => number, doors: Doors) 
   const feeds = { events: feedOf(eventLog(store)), changes: feedOf(changeLog(store)) };
   const room = openWaitingRoom();
   const waitForVersion = versionWaits({ store, feed: feeds.changes, room });
-  const gate = createGate({ onClose: room.clear });
-  const instances = instanceService({ store, now, newId: randomUUID });
+  const values = { store, documents, waitForVersion, strictWrites: config.strictWrites };
+  const leases = leaseService({ store, now, newId: randomUUID, timer: sleep });
+  const gate = createGate({
+    onClose() {
+      room.clear();
+      leases.endWaits();
+    },
+  });
+  const instances = instanceService({ store, now, newId: randomUUID, endAllOf: leases.endAllOf });
   const binds = () => ({ api: bindOf(doors.api), dashboard: bindOf(doors.dashboard) });
   const services: Services = {
     metrics: metricsService({ store, ledger, version, now, binds }),
-    state: stateService(store, waitForVersion),
-    specs: specService(store, waitForVersion),
-    rules: ruleService({ store, engine, now }),
+    state: stateService(values),
+    specs: specService(values),
+    txn: txnService(values),
+    rules: ruleService({ store, engine, now, strictWrites: config.strictWrites }),
     events: { ...eventService(store), next: pollOf(feeds.events, room) },
     changes: { next: pollOf(feeds.changes, room) },
     instances,
+    leases,
     backup: backupService({ store, directory: config.dataDir, now, alone: gate.alone }),
   };
-  const sockets = createSockets({ now });
-  const streams = createEventStreams({ now });
+  const sockets = createSockets({ now, most: options.followers });
+  const streams = createEventStreams({ now, most: options.followers });
   store.onReplaced(() => {
     sockets.replaced();
     streams.replaced();
     for (const feed of Object.values(feeds)) feed.reset();
   });
-  return { services, gate, instances, sockets, streams, feeds, room, engine, ledger };
+  return { services, gate, instances, leases, sockets, streams, feeds, room, engine, documents, ledger };
 }
 
 /** What comes round by itself. */
-function jobsOf(store: Store, { instances }: ReturnType<typeof furnish>, config: Config): Job[] {
+function jobsOf(
+  store: Store,
+  { instances, leases }: ReturnType<typeof furnish>,
+  config: Config,
+): Job[] {
   const { now } = store;
   const retention = { keep: config.historyRetention, spareMs: spareHistoryMs, spareBytes: spareHistoryBytes };
   return [
@@ -209,8 +233,16 @@ function jobsOf(store: Store, { instances }: ReturnType<typeof furnish>, config:
       run: () => store.dropExpired("idempotency", store.now()),
     },
     { name: "liveness", everyMs: minute, run: instances.markStale },
+    { name: "expire leases", everyMs: expireEvery, run: leases.expire },
     { name: "signs of life", everyMs: flushEvery, run: instances.flush, everywhere: true },
   ];
+}
+
+/** Wakes once, later; who stops does not wait for it. */
+function sleep(ms: number, wake: () => void): () => void {
+  const timer = setTimeout(wake, ms);
+  timer.unref();
+  return () => clearTimeout(timer);
 }
 
 interface Listening {

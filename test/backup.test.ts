@@ -174,6 +174,24 @@ describe("POST /api/restore", () => {
     anew.close();
   });
 
+  test("long waits end, and event streams are ended with the same code", async () => {
+    const server = await serve();
+    await publish(server, "a");
+    await put(server, "k", "1");
+    const bytes = await backup(server);
+    const stream = await server.ask("/api/events/stream?after=0");
+    const text = stream.text();
+    const waits = [
+      server.ask("/api/events/next?after=1&wait=60s"),
+      server.ask("/api/changes/next?after=1&wait=60s"),
+      server.ask("/api/state/k?after_version=1&wait=60s"),
+    ];
+    await until(() => server.followers().waiting === 3);
+    expect((await restore(server, bytes)).status).toBe(200);
+    for (const answer of await Promise.all(waits)) expect(answer.status).toBeLessThan(500);
+    expect(await text).toContain('"code":4010');
+  });
+
   test("what is damaged or no backup is refused with what is wrong, and nothing is changed (LIMIT-1)", async () => {
     const server = await serve();
     await fill(server);

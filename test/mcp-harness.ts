@@ -26,7 +26,12 @@ export function startMcp() {
   const clock = { now: Date.UTC(2026, 10, 1) };
   const metered: number[] = [];
   const now = () => clock.now;
-  const instances = instanceService({ store: openMemory({ now }), now, newId: () => crypto.randomUUID() });
+  const instances = instanceService({
+    store: openMemory({ now }),
+    now,
+    newId: () => crypto.randomUUID(),
+    endAllOf: async () => [],
+  });
   const services = { instances } as unknown as Services;
 
   const open = () =>

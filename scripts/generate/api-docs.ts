@@ -47,7 +47,7 @@ function operationDocs(id: string, operation: Operation): string[] {
   const fields = fieldsOf(operation);
   return [
     `### ${operation.summary}`,
-    `\`${operation.method} ${operation.path}\` · ${[id, ...marks(operation)].join(" · ")}`,
+    `\`${operation.method} ${operation.path}${operation.when ? `?${operation.when}=` : ""}\` · ${[id, ...marks(operation)].join(" · ")}`,
     ...(fields.length > 0 ? [fieldTable(fields)] : []),
     ...bodyDocs(operation),
     `Answer: ${answer(operation)}`,
@@ -59,9 +59,13 @@ function operationDocs(id: string, operation: Operation): string[] {
 function marks({ open, mcp, cli }: Operation): string[] {
   return [
     ...(open ? ["open: needs no token"] : []),
-    ...(cli ? [`koor-cli \`${cli.replace("@body", "--file PATH | --data TEXT | -")}\``] : []),
+    ...(cli ? [`koor-cli \`${commandLine(cli)}\``] : []),
     ...(mcp ? [`MCP tool \`${mcp.name}\`${mcp.full ? " (with --mcp-tools=full)" : ""}`] : []),
   ];
+}
+
+function commandLine(cli: string): string {
+  return cli.replace("@body", "--file PATH | --data TEXT | -").replaceAll(/ [a-z_]+=(\w+)/g, " $1");
 }
 
 const placeNames = { params: "path", query: "query", body: "body" };
@@ -86,8 +90,13 @@ function defaultOf(schema: JsonSchema): string {
 
 function bodyDocs({ body, conditional }: Operation): string[] {
   const lines: string[] = [];
-  if (body?.kind === "bytes")
+  if (body?.kind === "bytes" && body.types) {
+    lines.push(
+      `Body: JSON as ${body.types.map((type) => `\`${type}\``).join(", ")}, at most ${size(body.maxBytes)}.`,
+    );
+  } else if (body?.kind === "bytes") {
     lines.push(`Body: any bytes, kept as they are, at most ${size(body.maxBytes)}.`);
+  }
   if (body?.kind === "ndjson") lines.push(`Body: lines of JSON, at most ${size(body.maxBytes)}.`);
   if (body?.kind === "json") {
     const schema = jsonSchema(body.schema, "input");
@@ -138,15 +147,20 @@ function curl(operation: Operation): string {
       ? ""
       : ` -X ${operation.method}`;
   if (operation.response === "ndjson") return `curl${method} ${url} -o FILE`;
+  if (operation.when && operation.query) {
+    const { [operation.when]: field = {} } = jsonSchema(operation.query, "input").properties ?? {};
+    return `curl${method} '${url}?${operation.when}=${String(field.const ?? field.examples?.[0])}'`;
+  }
   if (!operation.body) return `curl${method} ${url}`;
   if (operation.body.kind === "ndjson") return `curl -X ${operation.method} ${url} -T FILE`;
   if (operation.body.kind === "bytes")
-    return `curl${method} ${url} --data-binary @FILE -H 'Content-Type: application/json'`;
+    return `curl${method} ${url} --data-binary @FILE -H 'Content-Type: ${operation.body.types?.[0] ?? "application/json"}'`;
   return `curl${method} ${url} -d '${JSON.stringify(example(jsonSchema(operation.body.schema, "input")))}'`;
 }
 
 /** The least that the schema accepts; of an object without required fields its first one. */
 function example(schema: JsonSchema): unknown {
+  if (schema.examples) return schema.examples[0];
   const variant = schema.anyOf?.[0] ?? schema;
   if (variant.type === "array") return [example(variant.items ?? {})];
   if (variant.type !== "object") return "...";

@@ -29,6 +29,7 @@ const intro = [
   "",
   "- The server is `KOOR_SERVER`, else `server` in `./settings.json`, else `http://localhost:9800`; its token is `KOOR_TOKEN`, else `token` in `./settings.json`.",
   "- `KOOR_INSTANCE_TOKEN` is the token that `koor-cli register` answered: what is written then carries that instance's name.",
+  "- `KOOR_FENCE` is `LEASE_ID:FENCE`, which `koor-cli lease run` sets for its command: what is written is refused once that lease is lost.",
   "- `--output PATH` (`-o PATH`) keeps what is read out of a model's context: the answer goes to the file, and stdout gets one line of JSON with its size, version, hash and entity tag.",
   "- After `--` nothing is a flag: `koor-cli state get -- -key-with-a-dash`.",
 ].join("\n");

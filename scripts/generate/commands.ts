@@ -36,8 +36,9 @@ export function commandOf(id: string, operation: Operation & { cli: string }): C
     positionals,
     flags: Object.fromEntries(
       flags.map(([flag, value]): [string, Flag] => {
-        const field = find(flag);
-        return [flag, { target: target(field), value, summary: field.schema.description ?? "" }];
+        const [, other, shown = value] = /^([a-z_]+)=(\w+)$/.exec(value) ?? [];
+        const field = find(other ?? flag);
+        return [flag, { target: target(field), value: shown, summary: field.schema.description ?? "" }];
       }),
     ),
     ...(takesBody && operation.body && { body: commandBody(operation.body, fail) }),

@@ -33,6 +33,7 @@ const noBounds = new Set([
   "interruptedExit",
   "minute",
   "refusalsBeforePolling",
+  "restFactor",
   "schemaVersion",
 ]);
 

@@ -15,6 +15,7 @@ export interface JsonSchema {
   pattern?: string;
   format?: string;
   default?: unknown;
+  examples?: unknown[];
   description?: string;
   additionalProperties?: boolean | JsonSchema;
 }
@@ -52,6 +53,15 @@ export function fieldsOf(operation: Operation): Field[] {
   });
 }
 
+/** What the query of an operation always holds: its `when`, if that can only have one value. */
+export function fixedQuery({ when, query }: Operation): Record<string, string> | undefined {
+  const value = when && query && jsonSchema(query, "input").properties?.[when]?.const;
+  return typeof value === "string" ? { [when as string]: value } : undefined;
+}
+
+/** The patterns of texts that are read as whole numbers. */
+const wholeNumbers = [String.raw`^\d{1,15}$`, String.raw`^-?\d+$`];
+
 /** A schema in one line, in the notation that people and models know from TypeScript. */
 export function shape(schema: JsonSchema): string {
   if (schema.const !== undefined) return JSON.stringify(schema.const);
@@ -67,7 +77,7 @@ export function shape(schema: JsonSchema): string {
       return objectShape(schema);
     case "string":
       if (schema.format === "date-time") return "time";
-      return schema.pattern?.startsWith("^\\d{1,15}") ? "whole number" : "text";
+      return wholeNumbers.includes(schema.pattern ?? "") ? "whole number" : "text";
     case "integer":
       return "whole number";
     case undefined:

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import type { AuditRow, Collection, EventRow, Heads } from "../core/commit.ts";
-import { type DumpRow, type DumpedRecord, type DumpedVersion, dumpedCollections } from "../core/dump.ts";
+import type { Collection, Heads } from "../core/commit.ts";
+import { type DumpRow, type DumpedVersion, dumpedCollections } from "../core/dump.ts";
 import { backupCounts } from "./contract.ts";
 
 /**
@@ -86,14 +86,8 @@ const audit = z.strictObject({
   hash: z.string(),
 });
 
-/** One row under the name of its kind. */
-const rowLine = z.union([
-  z.strictObject({ version }),
-  z.strictObject({ record }),
-  z.strictObject({ event }),
-  z.strictObject({ audit }),
-  z.strictObject({ heads }),
-]);
+/** By the kind that a line names. A union of them all was tried one after the other: half of the time of reading a backup. */
+const rows = { heads, version, record, event, audit };
 
 /** A row without the value of a version, whose base64 is written in pieces. Fields are spelled out: their order is the format's. */
 export function showRow(row: DumpRow): object {
@@ -138,29 +132,43 @@ export function showRow(row: DumpRow): object {
 
 /** @returns the row, or what is wrong with it */
 export function readRow(line: unknown): DumpRow | string {
-  const parsed = rowLine.safeParse(line);
-  if (!parsed.success) return "it is no row that this Koor knows";
-  const { data } = parsed;
-  if ("heads" in data) {
-    const { epoch, audit_hash: auditHash, ...rest } = data.heads;
-    return { kind: "heads", epoch, heads: { ...rest, auditHash } };
+  const [[kind, fields] = ["", undefined], more] = Object.entries(line ?? {}) as [string, unknown][];
+  if (more || !Object.hasOwn(rows, kind)) return unknownRow;
+  switch (kind as keyof typeof rows) {
+    case "heads":
+      return readAs(heads, fields, ({ epoch, audit_hash: auditHash, ...rest }) => {
+        return { kind: "heads", epoch, heads: { ...rest, auditHash } };
+      });
+    case "version":
+      return readAs(version, fields, readVersion);
+    case "record":
+      return readAs(record, fields, (row) => {
+        const {
+          touched_at: touchedAt,
+          create_revision: createRevision,
+          expires_at: expiresAt,
+          ...rest
+        } = row;
+        return { kind: "record", record: { ...rest, touchedAt, createRevision, expiresAt } };
+      });
+    case "event":
+      return readAs(event, fields, ({ created_at: createdAt, ...rest }) => {
+        return { kind: "event", event: { ...rest, createdAt } };
+      });
+    case "audit":
+      return readAs(audit, fields, (row) => ({ kind: "audit", audit: row }));
   }
-  if ("version" in data) return readVersion(data.version);
-  if ("record" in data) {
-    const { touched_at, create_revision, expires_at, ...rest } = data.record;
-    const record: DumpedRecord = {
-      ...rest,
-      touchedAt: touched_at,
-      createRevision: create_revision,
-      expiresAt: expires_at,
-    };
-    return { kind: "record", record };
-  }
-  if ("event" in data) {
-    const { created_at: createdAt, ...rest } = data.event;
-    return { kind: "event", event: { ...rest, createdAt } satisfies EventRow };
-  }
-  return { kind: "audit", audit: data.audit satisfies AuditRow };
+}
+
+const unknownRow = "it is no row that this Koor knows";
+
+function readAs<T extends z.ZodType>(
+  schema: T,
+  fields: unknown,
+  read: (fields: z.output<T>) => DumpRow | string,
+): DumpRow | string {
+  const parsed = schema.safeParse(fields);
+  return parsed.success ? read(parsed.data) : unknownRow;
 }
 
 function readVersion(line: z.output<typeof version>): DumpRow | string {

@@ -3,6 +3,8 @@ import { UsageError } from "./command.ts";
 /** A command line, taken apart. */
 export interface Arguments {
   positionals: string[];
+  /** How many of them stand before `--`, where there is one. */
+  beforeDashes?: number;
   /** By their names with hyphens; of a switch the value is empty. */
   flags: Map<string, string>;
   help: boolean;
@@ -29,6 +31,7 @@ export function parseArguments(argv: readonly string[]): Arguments {
   for (let at = 0; at < argv.length; at++) {
     const token = argv[at] as string;
     if (token === "--") {
+      result.beforeDashes = result.positionals.length;
       result.positionals.push(...argv.slice(at + 1));
       break;
     }

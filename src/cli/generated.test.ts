@@ -55,6 +55,18 @@ test("words, positions and flags find their fields, with the form that each has"
   expect(command.reads).toBeUndefined();
 });
 
+test("a flag may name another field, and flags of one field are its parts", () => {
+  const query = z.object({ diff: z.string() });
+  const command = commandOf(
+    "x.diff",
+    operation({ ...base, method: "GET", query, cli: "x diff ID --v1 diff=A --v2 diff=B" }),
+  );
+  expect(command.flags).toMatchObject({
+    v1: { target: ["query", "diff", "text"], value: "A" },
+    v2: { target: ["query", "diff", "text"], value: "B" },
+  });
+});
+
 test("@body and conditions are told, and what reads", () => {
   expect(
     commandOf("x.put", operation({ ...base, body: valueBody, conditional: true, cli: "x set ID @body" })),

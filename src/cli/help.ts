@@ -44,6 +44,7 @@ function fullHelp(): string {
     "Flags of a group's commands: koor-cli state --help",
     "Server: KOOR_SERVER, else ./settings.json (koor-cli config set server URL), else http://localhost:9800.",
     "Tokens: KOOR_TOKEN or ./settings.json for the server's; KOOR_INSTANCE_TOKEN for your own, from koor-cli register.",
+    "Lease: KOOR_FENCE=LEASE_ID:FENCE, which koor-cli lease run sets: what is written is refused once that lease is lost.",
     "Exit codes: 0 done, 3 not found, 4 conflict or a wait whose time is up, 5 unauthorized, 1 all else.",
     "",
   ].join("\n");

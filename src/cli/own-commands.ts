@@ -30,6 +30,13 @@ const versionFlag: StandardFlags = {
   },
 };
 
+const leaseFlags: StandardFlags = {
+  mode: { value: "MODE", summary: "exclusive, or shared: beside other shared ones; exclusive unless said" },
+  ttl: { value: "TTL", summary: "How long it lasts unless renewed: 1s to 24h" },
+  wait: { value: "TIME", summary: "How long to wait in line for it, at most 60s" },
+  note: { value: "TEXT", summary: "Why: others who want it are told" },
+};
+
 /** Loaded when they are asked for: every command pays for what stands at the top. */
 export const ownCommands: readonly OwnCommand[] = [
   {
@@ -145,4 +152,26 @@ export const ownCommands: readonly OwnCommand[] = [
       },
     };
   }),
+  {
+    name: "lease acquire",
+    usage: "lease acquire PATH... [--mode MODE] [--ttl TTL] [--wait TIME] [--note TEXT]",
+    summary: "Lease paths, in quotes where they are globs; for 10m, without waiting, unless said",
+    flags: leaseFlags,
+    words: { least: 1, most: Infinity },
+    async run(words, args, env, io) {
+      const { acquireLease } = await import("./lease-acquire.ts");
+      return acquireLease(words, args, env, io);
+    },
+  },
+  {
+    name: "lease run",
+    usage: "lease run PATH... [--mode MODE] [--ttl TTL] [--wait TIME] [--note TEXT] -- COMMAND [ARGUMENT...]",
+    summary: "Run a command under a lease of 1m that is renewed, after waiting for it for 60s, unless said",
+    flags: leaseFlags,
+    words: { least: 2, most: Infinity },
+    async run(words, args, env, io) {
+      const { runUnderLease } = await import("./lease-run.ts");
+      return runUnderLease(words, args, env, io);
+    },
+  },
 ];

@@ -28,7 +28,8 @@ export async function toRequest(
   };
   const put = ([place, name, kind]: FieldTarget, text: string, shown: string) => {
     if (place === "body") fields.body.push(`${JSON.stringify(name)}:${toJson(text, kind, shown)}`);
-    else fields[place][name] = text;
+    // Several flags of one field are its parts: `--v1 3 --v2 5` is `diff=3,5`.
+    else fields[place][name] = name in fields[place] ? `${fields[place][name]},${text}` : text;
   };
 
   for (const [at, positional] of command.positionals.entries()) {

@@ -42,6 +42,13 @@ describe("requests", () => {
     ["specs get p/n/m", "GET /api/specs/p/n%2Fm"],
     ["specs list p q", "GET /api/specs/p%20q"],
     ["rules accept p/r", "POST /api/rules/p/r/accept"],
+    ["state get a --version 3 --pick /b/c", "GET /api/state/a?version=3&pick=%2Fb%2Fc"],
+    ["state history a --limit 5", "GET /api/state/a?history=1&limit=5"],
+    ["state diff a --v2 5 --v1 3", "GET /api/state/a?diff=3%2C5"],
+    ["state rollback a --version 3", "POST /api/state/a?rollback=3"],
+    ["specs history p/n --limit 5", "GET /api/specs/p/n?history=1&limit=5"],
+    ["specs diff p/n --v1 3 --v2 5", "GET /api/specs/p/n?diff=3%2C5"],
+    ["specs rollback p/n --version 3", "POST /api/specs/p/n?rollback=3"],
     ["state list --prefix a&b --limit 5", "GET /api/state?prefix=a%26b&limit=5"],
     [
       "events history --from 2026-11-01T12:00:00+01:00",
@@ -68,6 +75,23 @@ describe("requests", () => {
       capabilities: ["go", "sql"],
     });
     expect(last().headers.get("content-type")).toBe("application/json");
+  });
+
+  test("patches and transactions go out as they were given", async () => {
+    await cli(["state", "patch", "plan", "--data", '{"n": 12345678901234567890}', "--if-version", "3"]);
+    expect(last()).toMatchObject({
+      method: "PATCH",
+      path: "/api/state/plan",
+      body: '{"n": 12345678901234567890}',
+    });
+    expect(last().headers.get("content-type")).toBe("application/json");
+    expect(last().headers.get("x-koor-if-version")).toBe("3");
+    await cli(["txn", "--data", '{"do": [{"put": {"key": "k", "value": 1.10}}]}']);
+    expect(last()).toMatchObject({
+      method: "POST",
+      path: "/api/txn",
+      body: '{"do": [{"put": {"key": "k", "value": 1.10}}]}',
+    });
   });
 
   test("published data goes out as the text that was given", async () => {
@@ -100,6 +124,48 @@ describe("requests", () => {
     await cli("status", { env: { KOOR_TOKEN: "t", KOOR_INSTANCE_TOKEN: "i" } });
     expect(last().headers.get("authorization")).toBe("Bearer t");
     expect(last().headers.get("koor-instance-token")).toBe("i");
+  });
+});
+
+describe("leases", () => {
+  test("KOOR_FENCE goes along with what is written, and with nothing else", async () => {
+    const env = { KOOR_FENCE: "l:7" };
+    await cli("state set k --data 1", { env });
+    expect(last().headers.get("koor-fence")).toBe("l:7");
+    await cli("events publish t", { env });
+    expect(last().headers.get("koor-fence")).toBe("l:7");
+    await cli("state list", { env });
+    expect(last().headers.get("koor-fence")).toBeNull();
+    expect(await cli("status", { env: { KOOR_FENCE: "a b" } })).toMatchObject({ exit: 1 });
+  });
+
+  test("lease acquire passes on its paths and flags, as they are", async () => {
+    await cli([
+      "lease",
+      "acquire",
+      "src/**",
+      "a b",
+      "--ttl",
+      "1h",
+      "--wait=30s",
+      "--mode",
+      "shared",
+      "--note",
+      "why",
+    ]);
+    expect(last()).toMatchObject({ method: "POST", path: "/api/leases" });
+    expect(JSON.parse(last().body)).toEqual({
+      paths: ["src/**", "a b"],
+      ttl: "1h",
+      wait: "30s",
+      mode: "shared",
+      note: "why",
+    });
+    expect(await cli("lease acquire")).toMatchObject({
+      exit: 1,
+      stderr: expect.stringContaining("lease acquire PATH..."),
+    });
+    expect(await cli("lease acquire a --until 1h")).toMatchObject({ exit: 1 });
   });
 });
 
@@ -290,7 +356,7 @@ describe("failures", () => {
   });
 
   test("a group alone, a missing word, a word too many and an unknown flag are told in one line", async () => {
-    expect((await cli("state")).stderr).toContain("state list, state get, state set, state delete");
+    expect((await cli("state")).stderr).toContain("state list, state get, state history");
     expect((await cli("state get")).stderr).toBe("koor-cli: state get needs KEY: koor-cli state --help");
     expect((await cli(["state", "get", ""])).stderr).toContain("KEY must not be empty");
     expect((await cli("state get a b")).stderr).toBe(

@@ -22,6 +22,7 @@ export function connection(env: Env, cwd: string): ClientOptions {
     server,
     token: env.KOOR_TOKEN || textSetting(settings, "token"),
     instanceToken: env.KOOR_INSTANCE_TOKEN,
+    fence: env.KOOR_FENCE,
   };
 }
 

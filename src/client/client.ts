@@ -17,6 +17,8 @@ export interface ClientOptions {
   token?: string | undefined;
   /** The instance's own token: what is written then carries its name. */
   instanceToken?: string | undefined;
+  /** `LEASE_ID:FENCE`: what is written is refused when that lease is lost. */
+  fence?: string | undefined;
   fetch?: Fetch | undefined;
 }
 
@@ -123,17 +125,20 @@ export interface Client {
 export function createClient(options: ClientOptions): Client {
   const server = serverAddress(options.server);
   const own = identityHeaders(options);
+  const writing = options.fence ? { ...own, "Koor-Fence": options.fence } : own;
   const doFetch: Fetch = options.fetch ?? ((url, init) => fetch(url, init));
 
   const client: Client = {
     server,
     headers: () => ({ ...own }),
     url: (name, request = {}) =>
-      server + fillPath(operations[name][1], request.params ?? {}) + queryOf(request.query),
+      server +
+      fillPath(operations[name][1], request.params ?? {}) +
+      queryOf({ ...operations[name][4], ...request.query }),
 
     async send(name, request = {}) {
       const url = client.url(name, request);
-      const init = requestInit(name, request, own);
+      const init = requestInit(name, request, operations[name][0] === "GET" ? own : writing);
       const response = await doFetch(url, init).catch((error: unknown) => {
         throw request.signal?.aborted ? error : connectionFailure(error, server);
       });
@@ -153,8 +158,8 @@ export function createClient(options: ClientOptions): Client {
   return client;
 }
 
-function identityHeaders({ token, instanceToken }: ClientOptions): Record<string, string> {
-  for (const [name, value] of Object.entries({ token, "instance token": instanceToken })) {
+function identityHeaders({ token, instanceToken, fence }: ClientOptions): Record<string, string> {
+  for (const [name, value] of Object.entries({ token, "instance token": instanceToken, fence })) {
     if (!value || /^[\x21-\x7e]+$/.test(value)) continue;
     throw new ClientError(
       `the ${name} holds a character that no header can carry: set it to printable ASCII without spaces`,

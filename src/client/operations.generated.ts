@@ -1,19 +1,28 @@
 // Made by scripts/generate.ts from the contract: `npm run generate`. Changes belong there.
 
-/** Method, path, what the body is, what the answer is. */
+/** Method, path, what the body is, what the answer is, what the query always holds. */
 export const operations = {
   "metrics.health": ["GET","/health","none","json"],
   "metrics.read": ["GET","/api/metrics","none","json"],
   "metrics.reset": ["POST","/api/metrics/reset","none","json"],
   "state.list": ["GET","/api/state","none","json"],
   "state.get": ["GET","/api/state/{key...}","none","bytes"],
+  "state.history": ["GET","/api/state/{key...}","none","json",{"history":"1"}],
+  "state.diff": ["GET","/api/state/{key...}","none","json"],
   "state.put": ["PUT","/api/state/{key...}","bytes","json"],
+  "state.patch": ["PATCH","/api/state/{key...}","bytes","json"],
+  "state.rollback": ["POST","/api/state/{key...}","none","json"],
   "state.delete": ["DELETE","/api/state/{key...}","none","json"],
   "specs.projects": ["GET","/api/specs","none","json"],
   "specs.list": ["GET","/api/specs/{project}","none","json"],
   "specs.get": ["GET","/api/specs/{project}/{name}","none","bytes"],
+  "specs.history": ["GET","/api/specs/{project}/{name}","none","json",{"history":"1"}],
+  "specs.diff": ["GET","/api/specs/{project}/{name}","none","json"],
   "specs.put": ["PUT","/api/specs/{project}/{name}","bytes","json"],
+  "specs.patch": ["PATCH","/api/specs/{project}/{name}","bytes","json"],
+  "specs.rollback": ["POST","/api/specs/{project}/{name}","none","json"],
   "specs.delete": ["DELETE","/api/specs/{project}/{name}","none","json"],
+  "txn.commit": ["POST","/api/txn","json","json"],
   "rules.list": ["GET","/api/validate/{project}/rules","none","json"],
   "rules.find": ["GET","/api/rules","none","json"],
   "rules.replace": ["PUT","/api/validate/{project}/rules","json","json"],
@@ -42,6 +51,10 @@ export const operations = {
   "instances.capabilities": ["POST","/api/instances/{id}/capabilities","json","json"],
   "instances.delete": ["DELETE","/api/instances/{id}","none","json"],
   "instances.checkLiveness": ["POST","/api/liveness/check","none","json"],
+  "leases.acquire": ["POST","/api/leases","json","json"],
+  "leases.renew": ["POST","/api/leases/{id}/renew","json","json"],
+  "leases.release": ["DELETE","/api/leases/{id}","none","json"],
+  "leases.list": ["GET","/api/leases","none","json"],
   "backup.create": ["GET","/api/backup","none","ndjson"],
   "backup.restore": ["POST","/api/restore","ndjson","json"],
 } as const;

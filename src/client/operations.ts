@@ -11,6 +11,8 @@ export type OperationEntry = readonly [
   path: string,
   body: "none" | "json" | "bytes" | "ndjson",
   answer: "json" | "bytes" | "ndjson" | "socket" | "stream",
+  /** What the query always holds. */
+  query?: Readonly<Record<string, string>>,
 ];
 
 /** Made from the contract; that none is missing is checked here, by type. */

@@ -2,10 +2,12 @@ import { backupOperations } from "../backup/contract.ts";
 import { changeOperations } from "../changes/contract.ts";
 import { eventOperations } from "../events/contract.ts";
 import { instanceOperations } from "../instances/contract.ts";
+import { leaseOperations } from "../leases/contract.ts";
 import { metricsOperations } from "../metrics/contract.ts";
 import { ruleOperations } from "../rules/contract.ts";
 import { specOperations } from "../specs/contract.ts";
 import { stateOperations } from "../state/contract.ts";
+import { txnOperations } from "../txn/contract.ts";
 import type { Handlers } from "./operation.ts";
 
 /** The version of the wire. A test pins the contract's hash to it, so that the wire never changes by accident. */
@@ -16,10 +18,12 @@ export const api = {
   metrics: metricsOperations,
   state: stateOperations,
   specs: specOperations,
+  txn: txnOperations,
   rules: ruleOperations,
   events: eventOperations,
   changes: changeOperations,
   instances: instanceOperations,
+  leases: leaseOperations,
   backup: backupOperations,
 } as const;
 

@@ -8,7 +8,7 @@ export const reasons = {
   bad_request: { status: 400, exit: 1, meaning: "The request is malformed; `path` names the field." },
   unauthorized: { status: 401, exit: 5, meaning: "The bearer token is missing or wrong." },
   unknown_instance: { status: 401, exit: 5, meaning: "The Koor-Instance-Token belongs to no instance." },
-  forbidden: { status: 403, exit: 5, meaning: "The Host or Origin is not allowed here." },
+  forbidden: { status: 403, exit: 5, meaning: "The Host or Origin is not allowed here, or it is another's." },
   not_found: { status: 404, exit: 3, meaning: "There is no such thing, or no such route." },
   method_not_allowed: {
     status: 405,
@@ -16,15 +16,20 @@ export const reasons = {
     meaning: "The route exists, the method does not; see `Allow`.",
   },
   already_exists: { status: 409, exit: 4, meaning: "The id is in use." },
-  conflict: { status: 409, exit: 4, meaning: "Somebody else changed it in between; read it again." },
+  conflict: {
+    status: 409,
+    exit: 4,
+    meaning: "Somebody else has it, or changed it in between; `blocked_by` are the leases in the way.",
+  },
   gone: { status: 410, exit: 4, meaning: "The position is older than what is kept, or of another epoch." },
   lease_lost: {
     status: 412,
     exit: 4,
-    meaning: "The lease of `Koor-Fence` is not held any more; nothing was written.",
+    meaning: "The lease is not held any more; nothing was written.",
   },
   version_mismatch: { status: 412, exit: 4, meaning: "A condition did not hold; `current` is the version." },
   too_large: { status: 413, exit: 1, meaning: "The body is over its limit." },
+  unsupported_media_type: { status: 415, exit: 1, meaning: "The body's type is none that this takes." },
   key_reused: { status: 422, exit: 4, meaning: "The Idempotency-Key was used for another request." },
   over_budget: { status: 422, exit: 1, meaning: "The work took longer than its budget and was stopped." },
   precondition_required: {
@@ -50,6 +55,8 @@ export interface ErrorDetails {
   current?: number | undefined;
   /** The oldest entry of the log that is kept: who goes on from there asks for what is after the one before it. */
   oldest?: number | undefined;
+  /** The leases in the way, as their list shows them; the first few. */
+  blockedBy?: readonly object[] | undefined;
   /** Seconds after which trying again makes sense; becomes the `Retry-After` header. */
   retryAfter?: number | undefined;
   /** The methods a route does have; becomes the `Allow` header. */
@@ -65,6 +72,7 @@ export interface ErrorBody {
   path?: string;
   current?: number;
   oldest?: number;
+  blocked_by?: readonly object[];
 }
 
 /** A refusal that the caller is meant to see. Anything else that is thrown becomes `internal` and is only logged. */
@@ -85,7 +93,7 @@ export class KoorError extends Error {
 
   /** The error as it goes over the wire; absent details leave no empty fields behind. */
   toBody(): ErrorBody {
-    const { hint, path, current, oldest } = this.details;
+    const { hint, path, current, oldest, blockedBy } = this.details;
     return {
       error: this.message,
       code: this.status,
@@ -94,6 +102,7 @@ export class KoorError extends Error {
       ...(path !== undefined && { path }),
       ...(current !== undefined && { current }),
       ...(oldest !== undefined && { oldest }),
+      ...(blockedBy !== undefined && { blocked_by: blockedBy }),
     };
   }
 }

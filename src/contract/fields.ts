@@ -112,5 +112,24 @@ export function showTime(ms: number): string {
   return new Date(ms).toISOString();
 }
 
+/** A version asked for: any whole number, since one that names no version is 404 and not 400. */
+export const versionNumber = z
+  .string()
+  .regex(/^-?\d+$/, "must be a whole number")
+  .meta({ examples: ["3"] })
+  .transform(asVersion);
+
+/** Two of them with a comma between. */
+export const versionPair = z
+  .string()
+  .regex(/^-?\d+,-?\d+$/, "must be two versions with a comma between, as in 3,5")
+  .meta({ examples: ["3,5"] })
+  .transform((text) => text.split(",").map(asVersion) as [number, number]);
+
+/** No version is beyond what a number holds exactly, and none is 0. */
+function asVersion(digits: string): number {
+  return Number.isSafeInteger(Number(digits)) ? Number(digits) : 0;
+}
+
 export const version = z.int().meta({ description: "Rises by one with every write of the key." });
 export const hash = z.string().meta({ description: "SHA-256 of the value, in hex." });

@@ -19,10 +19,32 @@ export const limits = {
   noteBytes: 4096,
   /** Capabilities of one instance. */
   capabilities: 64,
+  /** Levels of JSON that is picked from, compared or patched; what is only kept may be deeper. Real documents have 20. */
+  jsonDepth: 1000,
+  /** A body of `PATCH`. */
+  patchBytes: 1024 * 1024,
+  /** A JSON pointer. */
+  pointerBytes: 4096,
+  /** Operations of one transaction, and conditions: etcd takes 128 of each unless told otherwise. */
+  transactionOps: 64,
   /** Rows in one page; larger asks are cut to this. */
   pageRows: 1000,
   /** How long one request may wait for something to happen, in milliseconds: less than proxies let pass in silence. */
   waitMs: 60_000,
-  /** Rows of `GET /api/events/history` when nothing is asked for. */
+  /** Rows of a history, of events or of versions, when nothing is asked for. */
   historyRows: 50,
+  /** Paths of one lease: what two leases cost to compare grows with the square of it. */
+  leasePaths: 32,
+  /** A path of a lease: what two of them cost to compare grows with the square of it. */
+  leasePathBytes: 256,
+  /** A request for a lease: all its paths with every character escaped. Small, since it may be held for a minute. */
+  leaseBodyBytes: 64 * 1024,
+  /** Leases at a time: each that comes is compared with all of them. */
+  leases: 1000,
+  /** Requests in line for a lease: each that comes is compared with all of them. */
+  leasesWaiting: 1000,
+  /** How long a lease lasts at least, in milliseconds: so long that a renewal gets through. */
+  leaseLeastMs: 1000,
+  /** How long a lease lasts at most without a renewal, in milliseconds: a day. */
+  leaseMostMs: 24 * 60 * 60 * 1000,
 } as const;

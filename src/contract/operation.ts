@@ -5,14 +5,14 @@ import { limits } from "./limits.ts";
 export type Method = "GET" | "PUT" | "POST" | "PATCH" | "DELETE";
 
 /**
- * What a request carries. `bytes` is kept as it came in; `json` is parsed and checked against its schema; `ndjson` is
- * handed on piece by piece, unread: lines of JSON, too many for memory.
- * `raw` names top-level members of a JSON body that are passed on as the text that came in (white space
- * outside strings removed), so that a number of twenty digits keeps them all.
+ * What a request carries. `bytes` is kept as it came in, and refused where it is of none of `types`, if there are any;
+ * `json` is parsed and checked against its schema; `ndjson` is handed on piece by piece, unread: lines of JSON, too many
+ * for memory. `raw` names members of a JSON body that are passed on as the text that came in (`RawJson`), so that a number
+ * of twenty digits keeps them all: `data`, `do.*.put.value`.
  */
 export type Body =
   | { kind: "json"; schema: z.ZodType; maxBytes: number; raw: readonly string[] }
-  | { kind: "bytes"; maxBytes: number }
+  | { kind: "bytes"; maxBytes: number; types?: readonly string[] }
   | { kind: "ndjson"; maxBytes: number };
 
 /** How an operation appears as an MCP tool. The mapping is here because REST and tool shapes differ. */
@@ -41,11 +41,17 @@ export interface McpTool {
  * `cli` is a usage line such as `specs get PROJECT/NAME` or `register NAME --workspace W`: words in capitals
  * and flags name the parameter, query or body field of the same name in lower case; the last word in brackets, as in
  * `rules list [PROJECT]`, may be left out; `@body` says that the request's body comes from `--file PATH`, `--data TEXT`
- * or standard input.
+ * or standard input. A flag's value may name another field: `--version rollback=N`; flags that name the same one are its
+ * parts, joined by commas.
  */
 export interface Operation {
   method: Method;
   path: string;
+  /**
+   * Tells operations of one method and path apart: this one is meant where the query has this field. One without it is
+   * meant by all else. A field that can only have one value, as `history=1`, is set by the client itself.
+   */
+  when?: string;
   summary: string;
   params?: z.ZodObject;
   query?: z.ZodObject;
@@ -94,6 +100,20 @@ export function json<T extends z.ZodType>(
 
 /** A body that is kept as the bytes that came in. */
 export const valueBody = { kind: "bytes", maxBytes: limits.valueBytes } as const;
+
+export const patchTypes = {
+  merge: "application/merge-patch+json",
+  operations: "application/json-patch+json",
+  /** What people send who know of neither: an array is operations, all else is merged. */
+  either: "application/json",
+} as const;
+
+/** A change of a JSON value, of one of the types that say what kind of change it is. */
+export const patchBody = {
+  kind: "bytes",
+  maxBytes: limits.patchBytes,
+  types: Object.values(patchTypes),
+} as const;
 
 /** Who asks. `name` is empty for a caller that named no instance; then the audit's actor is `local`. */
 export interface Caller {
@@ -170,6 +190,20 @@ export interface FileAnswer {
   stream: ReadableStream<Uint8Array>;
   /** What a browser would call it. */
   filename: string;
+}
+
+/** Where a JSON answer keeps the version and hash of its record, for the headers alone. */
+export const recordOf = Symbol("record");
+
+/**
+ * A JSON answer whose headers say which version of a record it is about (`ETag`, `X-Koor-Version`), where its own fields
+ * do not.
+ */
+export function ofRecord<T extends object>(
+  answer: T,
+  record: { version: number; hash: string } | undefined,
+): T {
+  return record ? Object.assign(answer, { [recordOf]: record }) : answer;
 }
 
 export type Answer<O extends Operation> = O["response"] extends z.ZodType

@@ -1,4 +1,4 @@
-import { createScanner } from "jsonc-parser";
+import { enter, nameOf, next, skipSpace, valueOf } from "./json-text.ts";
 
 /** JSON as the text that came in, so that a number of twenty digits keeps them all. */
 export class RawJson {
@@ -9,38 +9,28 @@ export class RawJson {
 }
 
 /**
- * The top-level members of a JSON object as their own texts, white space between tokens removed: an event is one
- * line wherever it goes. Of members that repeat the last counts, as in `JSON.parse`.
+ * Puts the texts that came in where their values stand in what was made of them.
  *
- * @param text valid JSON (it was parsed before); what is no object has no members
+ * @param value what the text was parsed to and checked as; changed in place
+ * @param text valid JSON
+ * @param paths members by name, dotted, `*` for each item or member: `data`, `do.*.put.value`. Of members that repeat
+ * the last counts, as in `JSON.parse`
  */
-export function rawMembers(text: string, names: readonly string[]): Map<string, RawJson> {
-  const members = new Map<string, RawJson>();
-  const scanner = createScanner(text, true);
-  /** The next token, by its first character: `""` at the end. */
-  const next = () => {
-    scanner.scan();
-    return text.charAt(scanner.getTokenOffset());
-  };
-  if (next() !== "{") return members;
-  let token = next();
-  while (token === '"') {
-    const name = scanner.getTokenValue();
-    next();
-    const wanted = names.includes(name);
-    const parts: string[] = [];
-    let depth = 0;
-    for (token = next(); token !== ""; token = next()) {
-      if (depth === 0 && (token === "," || token === "}")) break;
-      if (token === "{" || token === "[") depth++;
-      if (token === "}" || token === "]") depth--;
-      const start = scanner.getTokenOffset();
-      if (wanted) parts.push(text.slice(start, start + scanner.getTokenLength()));
-    }
-    if (wanted) members.set(name, new RawJson(parts.join("")));
-    if (token === ",") token = next();
+export function keepRaw(value: unknown, text: string, paths: readonly string[]): void {
+  for (const path of paths) keepAt(value, text, skipSpace(text, 0), path.split("."));
+}
+
+function keepAt(value: unknown, text: string, at: number, [step, ...rest]: readonly string[]): void {
+  if (typeof value !== "object" || value === null) return;
+  const isArray = Array.isArray(value);
+  let index = 0;
+  for (const part = enter(text, at); next(text, part); index++) {
+    const name = isArray ? String(index) : nameOf(text, part);
+    if ((step !== "*" && step !== name) || !Object.hasOwn(value, name)) continue;
+    const holder = value as Record<string, unknown>;
+    if (rest.length === 0) holder[name] = new RawJson(valueOf(text, part));
+    else keepAt(holder[name], text, part.start, rest);
   }
-  return members;
 }
 
 /**

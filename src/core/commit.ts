@@ -8,8 +8,8 @@ import type { Condition, Once } from "../contract/operation.ts";
 /**
  * How each collection is kept. `history`: every version's bytes stay readable until retention trims them; otherwise
  * only the latest. `tombstones`: a deleted key's version is remembered, so that it goes on where it was; without, the
- * key must be one that is never used twice. `audited`: each change leaves a row in the audit log, and one without a
- * label is a fault of the program.
+ * key must be one that is never used twice. `audited`: each change leaves a row in the audit log unless it says that it
+ * is none to be named (`audit: false`); one without a label is a fault of the program.
  */
 export const collections = {
   state: { history: true, tombstones: true, audited: true },
@@ -19,6 +19,8 @@ export const collections = {
   /** The SHA-256 of an instance's token -> the instance's id. Changes only together with its instance. */
   instance_tokens: { history: false, tombstones: false, audited: false },
   leases: { history: false, tombstones: false, audited: true },
+  /** One record, written by each lease that comes: who looked at all leases commits under its version. */
+  lease_arrivals: { history: false, tombstones: false, audited: false },
   /** What a request with an `Idempotency-Key` came to, written in its own transaction. */
   idempotency: { history: false, tombstones: false, audited: false },
 } as const;
@@ -39,6 +41,8 @@ export interface Guard extends Condition {
   exists?: boolean;
   /** The record exists, and has since the commit of this revision; otherwise the refusal is `lost`. */
   fence?: number;
+  /** The record does not exist; otherwise the refusal is `unconditional`: who replaces it must say which version. */
+  fresh?: boolean;
   /** The record is past its end, or gone; otherwise the refusal is `alive`. */
   ended?: boolean;
   /** No sign of life since this time (milliseconds). */
@@ -57,9 +61,10 @@ export type Op =
       /** The record ends by itself this many milliseconds after the commit, by the store's clock. */
       ttlMs?: number;
       guard?: Guard;
-      audit?: AuditLabel;
+      audit?: AuditLabel | false;
     }
-  | { kind: "delete"; collection: Collection; key: string; guard?: Guard; audit?: AuditLabel }
+  /** Of what is not there (any more) nothing is written, where no tombstone stays. */
+  | { kind: "delete"; collection: Collection; key: string; guard?: Guard; audit?: AuditLabel | false }
   | { kind: "guard"; collection: Collection; key: string; guard: Guard }
   /** Nothing in the collection was written after this revision: what was worked out from all of it still holds. */
   | { kind: "unchanged"; collection: Collection; since: number }
@@ -177,7 +182,7 @@ function zeros(): Record<Collection, number> {
 export interface Refusal {
   ok: false;
   op: number;
-  failure: "mismatch" | "absent" | "alive" | "lost" | "repeated";
+  failure: "mismatch" | "absent" | "unconditional" | "alive" | "lost" | "repeated";
   /** The record as it is now; a tombstone or nothing counts as version 0. */
   current: RecordHead | undefined;
 }

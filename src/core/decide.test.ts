@@ -40,6 +40,37 @@ describe("decide", () => {
     expect(outcomes.map(({ ok }) => ok)).toEqual([true, true, false]);
   });
 
+  test("what is gone is not deleted again, where no tombstone stays: neither in another batch nor in the same", () => {
+    const gone: Op = {
+      kind: "delete",
+      collection: "leases",
+      key: "l",
+      guard: { ended: true },
+      audit: { action: "lease.expire", resource: "l" },
+    };
+    const lease = { ...put("l"), collection: "leases", ttlMs: 5 } as Op;
+    const { records, ...born } = decide([one(lease)], nothing, 0).versions.reduce(
+      (before, { head }) => ({ ...before, records: new Map([[recordId("leases", "l"), head]]) }),
+      nothing,
+    );
+    const swept = decide([one(gone), one(gone)], { ...born, records }, 5);
+    expect(swept.audit).toHaveLength(1);
+    expect(swept.versions).toHaveLength(1);
+    expect(decide([one(gone)], nothing, 5)).toMatchObject({
+      audit: [],
+      versions: [],
+      outcomes: [{ ok: true }],
+    });
+  });
+
+  test("a change that says so leaves no audit row", () => {
+    const lease = { ...put("l"), collection: "leases", audit: false } as Op;
+    expect(decide([one(lease)], nothing, 0)).toMatchObject({ audit: [], outcomes: [{ ok: true }] });
+    expect(() => decide([one({ ...lease, audit: undefined } as unknown as Op)], nothing, 0)).toThrow(
+      "no audit label",
+    );
+  });
+
   test("an entity tag is of one state only: a key deleted and written again has another", () => {
     const { versions } = decide([one(put("a")), one(remove("a")), one(put("a"))], nothing, 0);
     const tags = versions

@@ -108,10 +108,14 @@ function refuse(op: Op, state: Working, now: number): Pick<Refusal, "failure" | 
   return failure && { failure, current: record };
 }
 
-/** @param current the record if it is live */
-function judge(guard: Guard, current: RecordHead | undefined): Refusal["failure"] | undefined {
+/**
+ * Which of a guard's conditions a record does not meet, if any.
+ * @param current the record if it is live
+ */
+export function judge(guard: Guard, current: RecordHead | undefined): Refusal["failure"] | undefined {
   if (guard.fence !== undefined && guard.fence !== current?.createRevision) return "lost";
   if (guard.exists && !current) return "absent";
+  if (guard.fresh && current) return "unconditional";
   if (guard.ended && current) return "alive";
   if (guard.version !== undefined && guard.version !== (current?.version ?? 0)) return "mismatch";
   const tag = current && entityTag(current.version, current.hash);
@@ -175,6 +179,7 @@ function write(
     touchedAt: !deleted && op.touch ? now : (previous?.touchedAt ?? 0),
     expiresAt: !deleted && op.ttlMs !== undefined ? now + op.ttlMs : 0,
   };
+  if (deleted && (previous?.deleted ?? true) && !collections[op.collection].tombstones) return record;
   const wasLive = previous !== undefined && !previous.deleted;
   state.heads.live[op.collection] += Number(!deleted) - Number(wasLive);
   state.heads.changed[op.collection] = record.revision;
@@ -210,7 +215,7 @@ function appendAudit(
   state: Working,
   now: number,
 ): void {
-  if (!collections[op.collection].audited) return;
+  if (!collections[op.collection].audited || op.audit === false) return;
   if (op.audit === undefined) throw new Error(`a ${op.kind} in ${op.collection} has no audit label`);
   const row = {
     id: state.heads.audit + 1,

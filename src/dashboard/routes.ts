@@ -4,7 +4,7 @@ import { limits } from "../contract/limits.ts";
 import { json } from "../contract/operation.ts";
 import { readBody } from "../http/body.ts";
 import type { Front } from "../http/front.ts";
-import { noRoute, refuse } from "../http/mount.ts";
+import { noRoute, refuse } from "../http/refuse.ts";
 import type { RouteHandler } from "../http/route.ts";
 import { parseBody } from "../http/request.ts";
 import { sendJson } from "../http/response.ts";

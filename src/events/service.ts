@@ -1,6 +1,7 @@
 import { showTime } from "../contract/fields.ts";
 import { limits } from "../contract/limits.ts";
 import type { Handlers } from "../contract/operation.ts";
+import { compactJson } from "../contract/json-text.ts";
 import { RawJson } from "../contract/raw-json.ts";
 import type { EventRow, Op } from "../core/commit.ts";
 import type { Store } from "../store/store.ts";
@@ -13,7 +14,13 @@ export function eventService(store: Store): Omit<Handlers<typeof eventOperations
   return {
     async publish({ body, ...terms }) {
       const data = body.data instanceof RawJson ? body.data.text : JSON.stringify(body.data ?? null);
-      const op: Op = { kind: "append", topic: body.topic, data, source: terms.caller.name };
+      // An event is one line wherever it goes.
+      const op: Op = {
+        kind: "append",
+        topic: body.topic,
+        data: compactJson(data),
+        source: terms.caller.name,
+      };
       return perform(
         store,
         terms,

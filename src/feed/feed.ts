@@ -74,7 +74,8 @@ export function createFeed({ log, now, onError }: FeedOptions): Feed {
         const current = generation;
         // A tail that is far behind begins anew at the end; who needs what is between reads it from the log.
         const page = await log.read(last - tail.newest > tailEntries ? last - 1 : tail.newest, pageEntries);
-        if (page.length === 0 || current !== generation) break;
+        if (current !== generation) continue;
+        if (page.length === 0) break;
         tail.extend(page);
         const began = performance.now();
         for (const reader of readers) reader.pump();

@@ -2,7 +2,14 @@ import { patternOf } from "../events/pattern.ts";
 import type { Feed, Position } from "../feed/feed.ts";
 import type { Subscription } from "../feed/log.ts";
 import type { Ledger } from "../metrics/ledger.ts";
-import { closeCodes, lastWords, watchReaders } from "./patience.ts";
+import {
+  type FollowersOptions,
+  closeCodes,
+  followers,
+  lastWords,
+  refuseOneMore,
+  watchReaders,
+} from "./patience.ts";
 import { eventStreamHeaders } from "./response.ts";
 import type { BunServer } from "./route.ts";
 
@@ -42,11 +49,7 @@ interface Stream {
 }
 
 /** Logs as Server-Sent Events: each stream is a sink of a feed, which keeps its position. */
-export function createEventStreams({
-  now,
-}: {
-  /** Milliseconds since 1970. */ now: () => number;
-}): EventStreams {
+export function createEventStreams({ now, most = followers }: FollowersOptions): EventStreams {
   const open = new Set<Stream>();
   const stopWatching = watchReaders(
     open,
@@ -65,6 +68,7 @@ export function createEventStreams({
       const place = await feed.place(query);
       const headers = eventStreamHeaders(place.epoch);
       if (request.method === "HEAD") return new Response(null, { headers });
+      refuseOneMore(open.size, most);
       // Bun cuts what is silent for ten seconds.
       server.timeout(request, 0);
       const hangUp = () => server.timeout(request, lastWords / 1000);

@@ -3,7 +3,8 @@ import { limits } from "../contract/limits.ts";
 import type { Caller } from "../contract/operation.ts";
 import type { McpHandler } from "../mcp/handler.ts";
 import { readBody } from "./body.ts";
-import { type MountOptions, callerOf, refuse } from "./mount.ts";
+import { type MountOptions, callerOf } from "./mount.ts";
+import { refuse } from "./refuse.ts";
 import type { RouteHandler } from "./route.ts";
 
 /** `/mcp` behind the same front as REST: the MCP library checks neither Host, Origin nor token. */

@@ -1,5 +1,5 @@
 import type { BunRequest } from "bun";
-import { getLogger } from "@logtape/logtape";
+import { z } from "zod";
 import { type Services, api } from "../contract/api.ts";
 import { check } from "../contract/check.ts";
 import { KoorError } from "../contract/errors.ts";
@@ -31,7 +31,8 @@ import {
   readParams,
   readQuery,
 } from "./request.ts";
-import { type Sent, sendError, sendFile, sendJson, sendStored, sendText } from "./response.ts";
+import { refuse, refuseVisitor } from "./refuse.ts";
+import { type Sent, sendFile, sendJson, sendStored, sendText } from "./response.ts";
 import type { BunServer, RouteHandler } from "./route.ts";
 import type { Sockets } from "./sockets.ts";
 
@@ -57,17 +58,20 @@ type Handler = (input: Input<Operation>) => Promise<unknown>;
 const nobody: Caller = Object.freeze({ name: "" });
 const noBytes = new Uint8Array();
 const inTurn = oneAtATime();
-const log = getLogger(["koor", "http"]);
 
 /** One route for each path of the contract, and for each depth of those that end in `{key...}`. */
 export function mountApi(options: MountOptions): Record<string, RouteHandler> {
-  const byPath = new Map<string, Map<string, RouteHandler>>();
+  const byPath = new Map<string, Map<string, Form[]>>();
   for (const [noun, operations] of Object.entries(api)) {
     for (const [verb, operation] of Object.entries(operations as Record<string, Operation>)) {
       const handlers = options.services[noun as keyof Services] as unknown as Record<string, Handler>;
-      const methods = byPath.get(operation.path) ?? new Map<string, RouteHandler>();
+      const methods = byPath.get(operation.path) ?? new Map<string, Form[]>();
       const feed = operation.positioned ? options.feeds[noun] : undefined;
-      methods.set(operation.method, mountOperation(operation, handlers[verb], feed, options));
+      const form = {
+        when: operation.when,
+        handler: mountOperation(operation, handlers[verb], feed, options),
+      };
+      methods.set(operation.method, [...(methods.get(operation.method) ?? []), form]);
       byPath.set(operation.path, methods);
     }
   }
@@ -76,9 +80,29 @@ export function mountApi(options: MountOptions): Record<string, RouteHandler> {
     "/metrics": documentRoute(options.front, () => prometheus(options.services)),
   };
   for (const [path, methods] of byPath) {
-    for (const route of routePaths(path)) routes[route] = byMethod(methods, options.front);
+    const handlers = new Map([...methods].map(([method, forms]) => [method, byQuery(forms)]));
+    for (const route of routePaths(path)) routes[route] = byMethod(handlers, options.front);
   }
   return routes;
+}
+
+/** One of the operations that share a method and a path. */
+interface Form {
+  when: string | undefined;
+  handler: RouteHandler;
+}
+
+/** To the operation whose `when` the query has, else to the one without, else to the first, which says what it misses. */
+function byQuery(forms: readonly Form[]): RouteHandler {
+  const usual = forms.find(({ when }) => when === undefined) ?? forms[0]!;
+  const others = forms.filter((form) => form !== usual);
+  if (others.length === 0) return usual.handler;
+  return (request, server) => {
+    if (!request.url.includes("?")) return usual.handler(request, server);
+    const query = readQuery(request.url);
+    const form = others.find(({ when }) => (when as string) in query) ?? usual;
+    return form.handler(request, server);
+  };
 }
 
 /** `/a/{b}` as `/a/:b`; `/a/{b...}` as `/a/:b0`, `/a/:b0/:b1`, ...: only declared parameters keep dots as they came. */
@@ -116,12 +140,12 @@ function mountOperation(
   options: MountOptions,
 ): RouteHandler {
   const { front, ledger } = options;
-  const noQuery: unknown = operation.query ? Object.freeze(check(operation.query, {}, "query")) : undefined;
+  const noQuery: unknown = Object.freeze(operation.query?.safeParse({}).data);
   const names = paramNames(operation.path);
   const takesCondition = operation.conditional === true || operation.response === "bytes";
   const streams = operation.response === "ndjson" || operation.body?.kind === "ndjson";
   const writes = takesTerms(operation);
-  const waits = operation.query !== undefined && "wait" in operation.query.shape;
+  const waits = mayWait(operation);
 
   async function readInput(
     request: BunRequest,
@@ -131,7 +155,7 @@ function mountOperation(
     const caller = operation.anonymous ? nobody : await callerOf(request, options);
     const params = operation.params ? check(operation.params, readParams(names, request.params), "path") : {};
     const query =
-      operation.query && request.url.includes("?")
+      operation.query && (noQuery === undefined || request.url.includes("?"))
         ? check(operation.query, readQuery(request.url), "query")
         : noQuery;
     const condition = takesCondition ? readCondition(request.headers) : {};
@@ -152,7 +176,7 @@ function mountOperation(
       (input as { body: unknown }).body = readPieces(request, operation.body.maxBytes);
       return { input, bytesIn: 0, release() {} };
     }
-    input.contentType = operation.body.kind === "bytes" ? contentTypeOf(request) : "";
+    input.contentType = operation.body.kind === "bytes" ? contentTypeOf(request, operation.body.types) : "";
     const { bytes, release } = await readBody(request, operation.body.maxBytes);
     try {
       input.body = parseBody(operation.body, bytes);
@@ -230,9 +254,15 @@ async function follow(
 /** How long a connection is kept after a wait is over, in seconds. */
 const afterWait = 10;
 
+/** A field `wait`, in the query or the body, says for how long. */
+function mayWait({ query, body }: Operation): boolean {
+  const fields = [query, body?.kind === "json" ? body.schema : undefined];
+  return fields.some((schema) => schema instanceof z.ZodObject && "wait" in schema.shape);
+}
+
 /** Bun would cut a request that is silent for ten seconds, and tells only by the signal that the caller has gone. */
 function letWait(input: Input<Operation>, request: BunRequest, server: BunServer): void {
-  const { wait = 0 } = input.query as { wait?: number };
+  const { wait = 0 } = { ...(input.query as object), ...(input.body as object) } as { wait?: number };
   if (wait === 0) return;
   input.signal = request.signal;
   server.timeout(request, Math.ceil(wait / 1000) + afterWait);
@@ -269,80 +299,9 @@ export async function callerOf(request: Request, options: Pick<MountOptions, "id
   return token === null ? nobody : options.identify(token);
 }
 
-/** Tells the caller, and the log what the caller must not know. */
-export function refuse(request: Request, error: unknown): Response {
-  if (!(error instanceof KoorError) && !request.signal.aborted) {
-    log.error("{method} {url} failed: {error}", { method: request.method, url: pathOf(request.url), error });
-  }
-  return sendError(error).response;
-}
-
-/** Without the query: it may hold what does not belong into logs. */
-function pathOf(url: string): string {
-  return url.replace(/\?.*$/s, "").replace(/^https?:\/\/[^/]*/, "");
-}
-
 function withoutBody(response: Response, bytes: number | undefined): Response {
   void response.body?.cancel();
   const headers = new Headers(response.headers);
   if (response.status === 200 && bytes !== undefined) headers.set("Content-Length", String(bytes));
   return new Response(null, { status: response.status, headers });
-}
-
-/**
- * The answer where no route matched: a known path with an empty parameter is told what is missing (Bun's routes
- * do not match those), everything else that there is no such route. Never performs anything.
- */
-export function noRoute(request: Request, front: Front): Response {
-  return refuseVisitor(request, front, () => {
-    const path = pathOf(request.url);
-    for (const operations of Object.values(api)) {
-      for (const operation of Object.values(operations as Record<string, Operation>)) {
-        const fault = emptyParameter(operation.path, path);
-        if (fault) throw fault;
-      }
-    }
-    throw new KoorError("not_found", `no route for ${request.method} ${path.slice(0, 256)}`, {
-      hint: "GET /api/openapi.json lists every route.",
-    });
-  });
-}
-
-/** Says what is wrong only to those who may ask here at all: which routes there are is nobody else's business. */
-function refuseVisitor(request: Request, front: Front, why: () => never): Response {
-  try {
-    front.admit(request);
-    front.authorize(request);
-    return why();
-  } catch (error) {
-    return refuse(request, error);
-  }
-}
-
-function emptyParameter(template: string, path: string): KoorError | undefined {
-  const [fixed = "", wildcard] = template.split(/\/\{\w+\.\.\.\}$/);
-  if (wildcard !== undefined) {
-    if (path === `${fixed}/`) return new KoorError("bad_request", "key is required", { path: "key" });
-    if (!path.startsWith(`${fixed}/`)) return undefined;
-    return new KoorError(
-      "bad_request",
-      `key has empty parts between slashes, or more than ${keyDepth} parts`,
-      {
-        path: "key",
-        hint: "Percent-encode its slashes as %2F; koor-cli does so by itself.",
-      },
-    );
-  }
-  const parts = path.split("/");
-  const wanted = template.split("/");
-  if (parts.length !== wanted.length) return undefined;
-  let missing: string | undefined;
-  for (const [index, want] of wanted.entries()) {
-    const [, name] = /^\{(\w+)\}$/.exec(want) ?? [];
-    if (name === undefined ? parts[index] !== want : false) return undefined;
-    if (name !== undefined && parts[index] === "") missing ??= name;
-  }
-  return missing === undefined
-    ? undefined
-    : new KoorError("bad_request", `${missing} is required`, { path: missing });
 }

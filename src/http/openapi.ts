@@ -21,14 +21,18 @@ const anywhere: readonly Reason[] = [
 ];
 
 export function openApiDocument(): Json {
-  const paths: Record<string, Json> = {};
+  const places = new Map<string, Named[]>();
   for (const [noun, operations] of Object.entries(api)) {
     for (const [verb, operation] of Object.entries(operations as Record<string, Operation>)) {
       // OpenAPI has no parameter that spans slashes; they are percent-encoded or not, as one likes.
-      const path = operation.path.replace("...}", "}");
-      const item = (paths[path] ??= {});
-      item[operation.method.toLowerCase()] = describe(noun, verb, operation);
+      const place = `${operation.method.toLowerCase()} ${operation.path.replace("...}", "}")}`;
+      places.set(place, [...(places.get(place) ?? []), { noun, id: `${noun}.${verb}`, operation }]);
     }
+  }
+  const paths: Record<string, Json> = {};
+  for (const [place, sharing] of places) {
+    const [method = "", path = ""] = place.split(" ");
+    (paths[path] ??= {})[method] = describeTogether(sharing);
   }
   return {
     openapi: "3.1.0",
@@ -103,6 +107,11 @@ const errorSchema = {
     path: { type: "string", description: "The offending field." },
     current: { type: "integer", description: "The version the record has now; 0: there is none." },
     oldest: { type: "integer", description: "The oldest entry of the log that is kept." },
+    blocked_by: {
+      type: "array",
+      items: { type: "object" },
+      description: "The leases in the way; the first few.",
+    },
   },
 };
 
@@ -110,7 +119,67 @@ function header(name: string, description: string): Json {
   return { name, in: "header", description, schema: { type: "string" } };
 }
 
-function describe(noun: string, verb: string, operation: Operation): Json {
+interface Named {
+  noun: string;
+  id: string;
+  operation: Operation;
+}
+
+/**
+ * The operations of one method and path. OpenAPI knows only one: it has the parameters and the answers of all of them,
+ * and each is described by itself in `x-koor-forms`, with the query's field that means it.
+ */
+function describeTogether(sharing: readonly Named[]): Json {
+  const usual = sharing.find(({ operation }) => operation.when === undefined) ?? sharing[0]!;
+  const others = sharing.filter((named) => named !== usual);
+  const described = describe(usual);
+  if (others.length === 0) return described;
+  const forms = others.map((named) => ({ when: named.operation.when, ...describe(named) }));
+  const all = [described, ...forms] as (Json & Described)[];
+  return {
+    ...described,
+    description: others
+      .map(({ id, operation: { when, summary } }) => `With \`${when}\` (${id}): ${summary}.`)
+      .join(" "),
+    parameters: distinct(all.flatMap(({ parameters }) => parameters)).map((parameter) =>
+      parameter.in === "query" ? { ...parameter, required: false } : parameter,
+    ),
+    responses: joinResponses(all.map(({ responses }) => responses)),
+    "x-koor-forms": forms,
+  };
+}
+
+interface Described {
+  parameters: Json[];
+  responses: Record<string, Json & { content?: Json }>;
+}
+
+/** By what they are named or refer to. */
+function distinct(parameters: readonly Json[]): Json[] {
+  const named = parameters.map((parameter): [string, Json] => {
+    const { $ref, name } = parameter as { $ref?: string; name?: string };
+    return [$ref ?? `the field ${name}`, parameter];
+  });
+  return [...new Map(named.toReversed()).values()].toReversed();
+}
+
+/** Each status with the content of all: what comes as JSON is one of several, and any where a stored value is JSON. */
+function joinResponses(all: readonly Described["responses"][]): Described["responses"] {
+  const contents = all.map((responses) => responses["200"]?.content ?? {});
+  const schemas = contents.flatMap((content): Json[] => {
+    if ("*/*" in content) return [{ description: "The value" }];
+    const { schema } = (content["application/json"] ?? {}) as { schema?: Json };
+    return schema ? [schema] : [];
+  });
+  const joined = Object.assign({}, ...all.toReversed()) as Described["responses"];
+  const content = {
+    ...(Object.assign({}, ...contents) as Json),
+    "application/json": { schema: { anyOf: schemas } },
+  };
+  return { ...joined, "200": { ...joined["200"], content } };
+}
+
+function describe({ noun, id, operation }: Named): Json {
   const reading = operation.response === "bytes";
   const conditions = operation.conditional
     ? ["ifMatch", "ifNoneMatch", "ifVersion"]
@@ -121,7 +190,7 @@ function describe(noun: string, verb: string, operation: Operation): Json {
   const terms = writes ? Object.keys(termParameters) : [];
   const position = operation.response === "stream" ? Object.keys(streamParameters) : [];
   return {
-    operationId: `${noun}.${verb}`,
+    operationId: id,
     tags: [noun],
     summary: operation.summary,
     ...(operation.open && { security: [{}] }),
@@ -158,8 +227,11 @@ function requestBody(body: NonNullable<Operation["body"]>): Json {
 
 function contentOf(body: NonNullable<Operation["body"]>): Json {
   switch (body.kind) {
-    case "bytes":
-      return { "*/*": { schema: { description: `Any bytes, at most ${body.maxBytes}.` } } };
+    case "bytes": {
+      const description = `${body.types ? "JSON" : "Any bytes"}, at most ${body.maxBytes} bytes.`;
+      const types = body.types ?? ["*/*"];
+      return Object.fromEntries(types.map((type) => [type, { schema: { description } }]));
+    }
     case "ndjson":
       return { [ndjsonType]: { schema: { description: `Lines of JSON, at most ${body.maxBytes} bytes.` } } };
     case "json":
@@ -204,6 +276,7 @@ function refusals(operation: Operation, conditional: boolean, writes: boolean): 
   const own = new Set<Reason>([...anywhere, ...(operation.errors ?? [])]);
   if (conditional && operation.conditional) own.add("version_mismatch");
   if (operation.body) own.add("too_large");
+  if (operation.body?.kind === "bytes" && operation.body.types) own.add("unsupported_media_type");
   if (writes) own.add("key_reused").add("lease_lost");
   const byStatus = Map.groupBy(own, (reason) => reasons[reason].status);
   const content = { "application/json": { schema: { $ref: "#/components/schemas/Error" } } };

@@ -1,3 +1,5 @@
+import { KoorError } from "../contract/errors.ts";
+
 /** Readers that take nothing: what a WebSocket and an event stream have in common. */
 
 /** Why a follower was sent away; 4000 to 4999 are free for applications (RFC 6455, 7.4.2). The reason says the position. */
@@ -9,6 +11,25 @@ export const closeCodes = {
   /** RFC 6455: the server goes away. */
   goingAway: 1001,
 } as const;
+
+/** WebSockets open at once, and event streams; systems give a process about as many files. */
+export const followers = 16_384;
+
+export interface FollowersOptions {
+  /** Milliseconds since 1970. */
+  now: () => number;
+  /** As `followers`. */
+  most?: number | undefined;
+}
+
+/** @throws KoorError `unavailable` when as many are open as may be */
+export function refuseOneMore(open: number, most: number): void {
+  if (open < most) return;
+  throw new KoorError("unavailable", `${most} follow already`, {
+    retryAfter: 5,
+    hint: "One connection can follow many topics: separate patterns with commas.",
+  });
+}
 
 /** How long a reader may take nothing before it is closed, in milliseconds. */
 export const patience = 60_000;

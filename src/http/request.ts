@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { check } from "../contract/check.ts";
 import { KoorError } from "../contract/errors.ts";
 import type { Body, Caller, Condition, Fence, Once } from "../contract/operation.ts";
-import { rawMembers } from "../contract/raw-json.ts";
+import { keepRaw } from "../contract/raw-json.ts";
 import type { Position } from "../feed/feed.ts";
 
 /** From a request to what a service takes: parameters, query, body and conditions, all checked. */
@@ -105,8 +105,8 @@ export function parseBody(body: Exclude<Body, { kind: "ndjson" }>, bytes: Uint8A
   const text = decodeUtf8(bytes);
   if (text.trim() === "") throw new KoorError("bad_request", "empty body", { path: "body" });
   const value = check(body.schema, parseJson(text), "body");
-  if (body.raw.length === 0) return value;
-  return { ...(value as object), ...Object.fromEntries(rawMembers(text, body.raw)) };
+  keepRaw(value, text, body.raw);
+  return value;
 }
 
 function decodeUtf8(bytes: Uint8Array): string {
@@ -125,10 +125,25 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** What was declared for a stored value; `curl -d` names a form unasked, and means JSON. */
-export function contentTypeOf(request: Request): string {
-  const type = request.headers.get("content-type") ?? "";
-  if (type === "" || type.startsWith("application/x-www-form-urlencoded")) return "application/json";
+/**
+ * What was declared for a stored value; `curl -d` names a form unasked, and means JSON.
+ *
+ * @param types if any, the only ones that are taken; then it is told without parameters
+ * @throws KoorError `unsupported_media_type` for others
+ */
+export function contentTypeOf(request: Request, types?: readonly string[]): string {
+  const header = request.headers.get("content-type") ?? "";
+  const type =
+    header === "" || header.startsWith("application/x-www-form-urlencoded") ? "application/json" : header;
+  if (types) {
+    const [bare = ""] = type.toLowerCase().split(";", 1);
+    const known = types.find((each) => each === bare.trim());
+    if (known) return known;
+    throw new KoorError("unsupported_media_type", "Content-Type is none that this takes", {
+      path: "Content-Type",
+      hint: `Send one of ${types.join(", ")}.`,
+    });
+  }
   if (type.length <= 255) return type;
   throw new KoorError("bad_request", "Content-Type is longer than 255 bytes", { path: "Content-Type" });
 }

@@ -1,5 +1,5 @@
 import { type ErrorBody, KoorError } from "../contract/errors.ts";
-import type { FileAnswer, StoredAnswer } from "../contract/operation.ts";
+import { type FileAnswer, type StoredAnswer, recordOf } from "../contract/operation.ts";
 import { stringify } from "../contract/raw-json.ts";
 import { entityTag } from "../core/commit.ts";
 
@@ -14,18 +14,22 @@ export interface Sent {
   bytes: number;
 }
 
-/** An operation's JSON answer. What has a version and a hash also has an entity tag. */
+/** An operation's JSON answer. What has a version and a hash, or is of a record, also has an entity tag. */
 export function sendJson(body: unknown): Sent {
   const text = stringify(body);
-  const tag = tagOf(body);
-  const response = new Response(text, { headers: tag ? { ...jsonHeaders, ETag: tag } : jsonHeaders });
-  return { response, bytes: Buffer.byteLength(text) };
+  const headers = { ...jsonHeaders, ...recordHeaders(body) };
+  return { response: new Response(text, { headers }), bytes: Buffer.byteLength(text) };
 }
 
-function tagOf(body: unknown): string | undefined {
-  if (typeof body !== "object" || body === null || !("version" in body) || !("hash" in body))
-    return undefined;
-  return entityTag(body.version as number, body.hash as string);
+function recordHeaders(body: unknown): Record<string, string> | undefined {
+  if (typeof body !== "object" || body === null) return undefined;
+  if (recordOf in body) {
+    const { version, hash } = body[recordOf] as { version: number; hash: string };
+    return { ETag: entityTag(version, hash), "X-Koor-Version": String(version) };
+  }
+  return "version" in body && "hash" in body
+    ? { ETag: entityTag(body.version as number, body.hash as string) }
+    : undefined;
 }
 
 /** A text of a type of its own. */

@@ -3,7 +3,14 @@ import { KoorError } from "../contract/errors.ts";
 import { patternOf } from "../events/pattern.ts";
 import type { Feed, Position } from "../feed/feed.ts";
 import type { Ledger } from "../metrics/ledger.ts";
-import { closeCodes, lastWords, watchReaders } from "./patience.ts";
+import {
+  type FollowersOptions,
+  closeCodes,
+  followers,
+  lastWords,
+  refuseOneMore,
+  watchReaders,
+} from "./patience.ts";
 import type { BunServer, SocketData } from "./route.ts";
 
 /** What a client may send: nothing we read, so a little. */
@@ -37,7 +44,7 @@ export interface Sockets {
 type Socket = ServerWebSocket<SocketData>;
 
 /** Logs over WebSockets: each socket is a sink of a feed, which keeps its position. */
-export function createSockets({ now }: { /** Milliseconds since 1970. */ now: () => number }): Sockets {
+export function createSockets({ now, most = followers }: FollowersOptions): Sockets {
   const open = new Set<Socket>();
 
   const stopWatching = watchReaders(open, (socket) => socket.data.subscription, sendAway, now);
@@ -68,6 +75,7 @@ export function createSockets({ now }: { /** Milliseconds since 1970. */ now: ()
           hint: "Use koor-cli events subscribe, or follow with GET /api/events/stream, or ask GET /api/events/next?after=ID&wait=30s.",
         });
       }
+      refuseOneMore(open.size, most);
       const hello = query.hello ? JSON.stringify({ hello: { epoch, last_id: last } }) : undefined;
       const upgraded = server.upgrade(request, {
         data: { feed, after, topic, hello, ledger, subscription: undefined },

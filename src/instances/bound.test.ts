@@ -5,7 +5,13 @@ import { instanceService } from "./service.ts";
 test("no more instances are registered than the bound; one that leaves makes room (LIMIT-1)", async () => {
   const store = openMemory({ now: () => 0 });
   let ids = 0;
-  const instances = instanceService({ store, now: () => 0, newId: () => `id${(ids += 1)}`, most: 2 });
+  const instances = instanceService({
+    store,
+    now: () => 0,
+    newId: () => `id${(ids += 1)}`,
+    endAllOf: async () => [],
+    most: 2,
+  });
   const input = { query: {}, contentType: "", condition: {}, caller: { name: "" } };
   const body = { name: "a", workspace: "", intent: "", stack: "", capabilities: [] };
   const register = () => instances.register({ ...input, params: {}, body });

@@ -39,6 +39,8 @@ export interface InstanceOptions {
   newId: () => string;
   /** As `registeredInstances`. */
   most?: number;
+  /** What goes with an instance that leaves, in the same transaction; what it was worked out from is among its guards. */
+  endAllOf: (id: string) => Promise<readonly Op[]>;
 }
 
 export interface InstanceService extends Handlers<typeof instanceOperations> {
@@ -58,6 +60,7 @@ export function instanceService({
   store,
   now,
   newId,
+  endAllOf,
   most = registeredInstances,
 }: InstanceOptions): InstanceService {
   /** Signs of life that are not flushed yet: id -> milliseconds. */
@@ -259,8 +262,9 @@ export function instanceService({
             audit: { action: "instance.deregister", resource: id },
           },
           { kind: "delete", collection: "instance_tokens", key: token_hash },
+          ...(await endAllOf(id)),
         ];
-        return { ops, note: { deleted: id }, absent: `instance not found: ${id}` };
+        return { ops, note: { deleted: id }, optimistic: true };
       };
       const answer = await perform(store, terms, plan, (_, note) => note);
       seen.delete(id);

@@ -110,7 +110,7 @@ export const ruleOperations = {
     ),
     conditional: true,
     response: z.object({ project: z.string(), count: z.int() }),
-    errors: ["already_exists", "version_mismatch", "over_budget"],
+    errors: ["already_exists", "version_mismatch", "precondition_required", "over_budget"],
     cli: "rules set PROJECT @body",
   }),
   validate: operation({

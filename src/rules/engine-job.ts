@@ -47,17 +47,3 @@ export const MATCH_LENGTH = 1024;
 export type Job =
   | { kind: "validate"; rules: readonly EngineRule[]; content: string; filename: string | undefined }
   | { kind: "check"; rules: readonly EngineRule[] };
-
-export type Reply = { ok: true; result: Verdict | Fault | null } | { ok: false; message: string };
-
-/** What the worker sends, `ready` once and first. */
-export type FromWorker = "ready" | Reply;
-
-/** `progress` is one word of shared memory: the index of the rule at work, or `FINISHED`. */
-export interface ToWorker {
-  job: Job;
-  progress: Int32Array;
-}
-
-/** The reply is on its way. */
-export const FINISHED = -1;

@@ -367,8 +367,7 @@ describe("within the budget", () => {
     const outcomes = Promise.allSettled(all);
     await Bun.sleep(50);
     await opened.close();
-    for (const outcome of await outcomes)
-      expect(outcome).toMatchObject({ reason: { name: "RuleEngineClosed" } });
+    for (const outcome of await outcomes) expect(outcome).toMatchObject({ reason: { name: "PoolClosed" } });
     expect(opened.validate(good)).rejects.toBeInstanceOf(RuleEngineClosed);
     expect(opened.check([rule("a")])).rejects.toBeInstanceOf(RuleEngineClosed);
   });

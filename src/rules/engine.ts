@@ -1,14 +1,9 @@
-import {
-  type EngineRule,
-  FINISHED,
-  type Fault,
-  type FromWorker,
-  type Job,
-  type ToWorker,
-  type Verdict,
-} from "./engine-job.ts";
+import { OverBudget, PoolBusy, PoolClosed, openPool } from "../workers/pool.ts";
+import type { EngineRule, Fault, Job, Verdict } from "./engine-job.ts";
 
 export type { EngineRule, Fault, Verdict, Violation } from "./engine-job.ts";
+/** `QUEUE_JOBS` or `QUEUE_CHARACTERS` are reached; and: the engine was closed before or during the work. */
+export { PoolBusy as RuleEngineBusy, PoolClosed as RuleEngineClosed };
 
 export interface RuleEngine {
   /**
@@ -68,16 +63,6 @@ export class BudgetExceeded extends Error {
   }
 }
 
-/** `QUEUE_JOBS` or `QUEUE_CHARACTERS` are reached; later there will be room. */
-export class RuleEngineBusy extends Error {
-  override readonly name = "RuleEngineBusy";
-}
-
-/** The engine was closed before or during the work. */
-export class RuleEngineClosed extends Error {
-  override readonly name = "RuleEngineClosed";
-}
-
 /** The rule with a message: its own, or one that contains its pattern. */
 export function withMessage<R extends Pick<EngineRule, "match_type" | "pattern" | "message">>(rule: R): R {
   if (rule.message) return rule;
@@ -89,49 +74,26 @@ export function withMessage<R extends Pick<EngineRule, "match_type" | "pattern" 
   };
 }
 
-interface Task {
-  job: Job;
-  resolve: (result: Verdict | Fault | null) => void;
-  reject: (error: Error) => void;
-}
-
-/**
- * Runs rules in workers, which are started when they are needed, killed when a rule is over its budget, and ended when idle.
- * Nothing that a rule or a content does reaches the event loop of the caller.
- */
+/** Runs rules in workers, so that nothing that a rule or a content does reaches the event loop of the caller. */
 export function openRuleEngine(options: RuleEngineOptions = {}): RuleEngine {
   const { budgetMs = BUDGET_MS, idleMs = IDLE_MS, queueJobs = QUEUE_JOBS } = options;
-  const lanes = new Set<Lane>();
-  const ending = new Set<Promise<unknown>>();
-  const waiting: Task[] = [];
-  let isClosed = false;
+  const pool = openPool<Job, Verdict | Fault | null>({
+    // In exactly these words the build finds it, and embeds the worker in the binary.
+    start: () => new Worker(new URL("./engine.worker.ts", import.meta.url).href),
+    workers: WORKERS,
+    budgetMs,
+    idleMs,
+    queueJobs,
+    queueSize: QUEUE_CHARACTERS,
+    sizeOf: contentLength,
+  });
 
-  function submit(job: Job): Promise<Verdict | Fault | null> {
-    if (isClosed) return Promise.reject(new RuleEngineClosed("the rule engine is closed"));
-    const characters = waiting.reduce((sum, task) => sum + contentLength(task.job), contentLength(job));
-    if (waiting.length >= queueJobs || (waiting.length > 0 && characters > QUEUE_CHARACTERS)) {
-      return Promise.reject(new RuleEngineBusy("too many validations are waiting"));
-    }
-    const { promise, resolve, reject } = Promise.withResolvers<Verdict | Fault | null>();
-    waiting.push({ job, resolve, reject });
-    distribute();
-    return promise;
-  }
-
-  /** Gives what waits to free workers, and starts more while there are fewer than `WORKERS`. */
-  function distribute(): void {
-    for (const lane of lanes) if (lane.state() === "free" && waiting.length > 0) lane.run(waiting.shift()!);
-    const starting = [...lanes].filter((lane) => lane.state() === "starting").length;
-    for (let more = waiting.length - starting; more > 0 && lanes.size < WORKERS; more--) {
-      const lane = startLane(budgetMs, idleMs, distribute, (failure) => {
-        lanes.delete(lane);
-        ending.add(lane.gone);
-        void lane.gone.then(() => ending.delete(lane.gone));
-        // A worker that does not start takes one task with it, lest it be started for ever.
-        if (failure) waiting.shift()?.reject(failure);
-        distribute();
-      });
-      lanes.add(lane);
+  async function submit(job: Job): Promise<Verdict | Fault | null> {
+    try {
+      return await pool.run(job);
+    } catch (error) {
+      if (!(error instanceof OverBudget)) throw error;
+      throw new BudgetExceeded(job.rules[error.step]?.rule_id ?? "", budgetMs);
     }
   }
 
@@ -146,86 +108,8 @@ export function openRuleEngine(options: RuleEngineOptions = {}): RuleEngine {
       return (await submit({ kind: "check", rules: rules.map(pick) })) as Fault | null;
     },
 
-    async close() {
-      isClosed = true;
-      const closed = new RuleEngineClosed("the rule engine was closed");
-      for (const task of waiting.splice(0)) task.reject(closed);
-      for (const lane of lanes) lane.end(closed);
-      await Promise.all(ending);
-    },
+    close: () => pool.close(),
   };
-}
-
-/** One worker. */
-interface Lane {
-  state(): "starting" | "free" | "busy" | "ended";
-  /** Only when it is free. */
-  run(task: Task): void;
-  /** Kills the worker; its task is refused with the error. */
-  end(error: Error): void;
-  /** Resolves when the worker is gone. */
-  gone: Promise<unknown>;
-}
-
-/**
- * @param onFree called when the worker has nothing to do
- * @param onEnd called once, when it has been ended for whatever cause; with the error when it never became ready
- */
-function startLane(
-  budgetMs: number,
-  idleMs: number,
-  onFree: () => void,
-  onEnd: (failure?: Error) => void,
-): Lane {
-  // In exactly these words the build finds it, and embeds the worker in the binary.
-  const worker = new Worker(new URL("./engine.worker.ts", import.meta.url).href);
-  const gone = new Promise((resolve) => worker.addEventListener("close", resolve));
-  const progress = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
-  let state: ReturnType<Lane["state"]> = "starting";
-  let task: Task | undefined;
-  /** Ends a task that is over its budget, or a worker that has had none for long. */
-  let timer: ReturnType<typeof setTimeout> | undefined;
-
-  worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
-    if (state === "ended") return;
-    clearTimeout(timer);
-    timer = setTimeout(() => end(new Error("the rule worker was idle")), idleMs);
-    state = "free";
-    const done = task;
-    task = undefined;
-    if (data !== "ready") {
-      if (data.ok) done?.resolve(data.result);
-      else done?.reject(new Error(`the rule worker failed: ${data.message}`));
-    }
-    onFree();
-  };
-  worker.onerror = (event) => end(new Error(`the rule worker failed: ${event.message}`));
-  void gone.then(() => end(new Error("the rule worker ended by itself")));
-
-  function run(next: Task): void {
-    clearTimeout(timer);
-    state = "busy";
-    task = next;
-    Atomics.store(progress, 0, 0);
-    worker.postMessage({ job: next.job, progress } satisfies ToWorker);
-    timer = setTimeout(() => {
-      const index = Atomics.load(progress, 0);
-      // With the reply on its way it was this thread that was late.
-      if (index !== FINISHED) end(new BudgetExceeded(next.job.rules[index]?.rule_id ?? "", budgetMs));
-    }, budgetMs);
-  }
-
-  function end(error: Error): void {
-    if (state === "ended") return;
-    const failure = state === "starting" ? error : undefined;
-    state = "ended";
-    clearTimeout(timer);
-    worker.terminate();
-    task?.reject(error);
-    onEnd(failure);
-  }
-
-  return { state: () => state, run, end, gone };
 }
 
 function contentLength(job: Job): number {

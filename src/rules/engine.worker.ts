@@ -1,14 +1,12 @@
 import { RE2JS, RE2JSSyntaxException } from "re2js";
 import { compileGlob } from "../core/glob.ts";
 import { expressionOf } from "./builtin.ts";
+import { type Progress, serve } from "../workers/serve.ts";
 import {
   type EngineRule,
-  FINISHED,
   type Fault,
   type Job,
   MATCH_LENGTH,
-  type Reply,
-  type ToWorker,
   VIOLATIONS,
   type Verdict,
   type Violation,
@@ -17,11 +15,8 @@ import {
 /**
  * The worker that runs patterns. It may be killed at any moment, so it keeps nothing from one job to the next;
  * compiled patterns neither: compiling takes 0.03 to 0.1 ms, and a pattern that has run may hold 8 MiB of states.
- * One job in, one reply out; before all of them it says "ready".
+ * A step is a rule, by its index.
  */
-
-/** Says which rule is at work. Shared memory and no message: it is there also when neither thread gets to its messages. */
-type Progress = (index: number) => void;
 
 function validate(job: Job & { kind: "validate" }, begin: Progress): Verdict {
   // Half a surrogate pair is no character; Go's JSON decoder makes it the same U+FFFD.
@@ -215,18 +210,4 @@ function describe(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-declare const self: Worker;
-
-self.onmessage = ({ data: { job, progress } }: MessageEvent<ToWorker>) => {
-  const begin: Progress = (index) => void Atomics.store(progress, 0, index);
-  let reply: Reply;
-  try {
-    reply = { ok: true, result: job.kind === "validate" ? validate(job, begin) : check(job, begin) };
-  } catch (error) {
-    reply = { ok: false, message: describe(error) };
-  }
-  begin(FINISHED);
-  self.postMessage(reply);
-};
-
-self.postMessage("ready");
+serve((job: Job, begin) => (job.kind === "validate" ? validate(job, begin) : check(job, begin)));

@@ -1,8 +1,8 @@
 import { KoorError } from "../contract/errors.ts";
 import { showTime } from "../contract/fields.ts";
-import type { Condition, Handlers, Terms } from "../contract/operation.ts";
-import type { AuditLabel, Op, StoredRecord } from "../core/commit.ts";
-import { isConditional } from "../core/guard.ts";
+import { type Condition, type Handlers, type Terms, ofRecord } from "../contract/operation.ts";
+import type { AuditLabel, Guard, Op, OpResult, StoredRecord } from "../core/commit.ts";
+import { expectCondition, isConditional } from "../core/guard.ts";
 import { oneAtATime } from "../core/one-at-a-time.ts";
 import type { Store } from "../store/store.ts";
 import { perform } from "../store/write.ts";
@@ -28,46 +28,57 @@ export interface RuleOptions {
   engine: RuleEngine;
   /** Milliseconds since 1970. */
   now: () => number;
+  /** Refuse to replace a project's rules unless the request says which version it replaces. */
+  strictWrites: boolean;
 }
 
 /** A change of the sets of some projects. */
-interface Change<Answer> {
+interface Change<Answer extends object> {
   /** What a project's set comes to, by project. One that comes out as it went in is not written. */
   edits: ReadonlyMap<string, (rules: RuleSet) => RuleSet>;
   action: string;
   detail?: AuditLabel["detail"];
   terms: Terms & { condition?: Condition };
   answer: Answer;
+  /** What must hold besides. */
+  guard?: Guard;
 }
 
 /**
  * Rules and validation. The rules of a project are one record, so that replacing them is one write with one
  * version, and a reader never sees half of an old set and half of a new one.
  */
-export function ruleService({ store, engine, now }: RuleOptions): Handlers<typeof ruleOperations> {
-  /** Reads the sets, changes them and writes them together. */
-  function changeNow<Answer>({ edits, action, detail, terms, answer }: Change<Answer>): Promise<Answer> {
+export function ruleService({
+  store,
+  engine,
+  now,
+  strictWrites,
+}: RuleOptions): Handlers<typeof ruleOperations> {
+  /** Reads the sets, changes them and writes them together, under the versions that were read. */
+  function changeNow<Answer extends object>(change: Change<Answer>): Promise<Answer> {
+    const { edits, action, detail, terms, answer, guard } = change;
     const { condition = {}, ...others } = terms;
     const plan = async () => {
       const projects = [...edits];
       const records = await Promise.all(projects.map(([project]) => store.get("rules", project)));
+      for (const record of records) expectCondition(condition, record);
       const ops = projects.map(([project, edit], index): Op => {
         const before = decode(records[index]);
         const rules = edit(before);
         if (rules.length > projectRules) {
           throw new KoorError("bad_request", `project ${project} would have more than ${projectRules} rules`);
         }
-        const guard = isConditional(condition) ? condition : { version: records[index]?.version ?? 0 };
-        const record = { collection: "rules", key: project, guard } as const;
-        if (rules === before) return { kind: "guard", ...record };
+        const version = records[index]?.version ?? 0;
+        const record = { collection: "rules", key: project, guard: { ...guard, version } } as const;
+        if (rules === before) return { ...record, kind: "guard" };
         const value = new TextEncoder().encode(JSON.stringify(rules));
         const audit: AuditLabel = { action, resource: project, ...(detail && { detail }) };
-        return { kind: "put", ...record, value, contentType: "application/json", audit };
+        return { ...record, kind: "put", value, contentType: "application/json", audit };
       });
       const changes = ops.some(({ kind }) => kind === "put");
-      return { ops: changes ? ops : [], note: answer, optimistic: !isConditional(condition) };
+      return { ops: changes ? ops : [], note: answer, optimistic: true };
     };
-    return perform(store, others, plan, (_, note) => note);
+    return perform(store, others, plan, withVersion);
   }
 
   /** A change can span projects, so all of them go in one line. */
@@ -126,8 +137,9 @@ export function ruleService({ store, engine, now }: RuleOptions): Handlers<typeo
 
   return {
     async list({ params: { project }, query }) {
-      const rules = await rulesOf(project);
-      return { project, rules: rules.filter((rule) => isForStack(rule, query.stack)) };
+      const record = await store.get("rules", project);
+      const rules = decode(record).filter((rule) => isForStack(rule, query.stack));
+      return ofRecord({ project, rules }, record);
     },
 
     async find({ query }) {
@@ -150,6 +162,7 @@ export function ruleService({ store, engine, now }: RuleOptions): Handlers<typeo
         detail: { count: fresh.length },
         terms,
         answer: { project, count: fresh.length },
+        guard: strictWrites && !isConditional(terms.condition) ? { fresh: true } : {},
       });
     },
 
@@ -220,6 +233,12 @@ export function ruleService({ store, engine, now }: RuleOptions): Handlers<typeo
       return change({ edits, action: "rules.import", detail: { count }, terms, answer: { imported: count } });
     },
   };
+}
+
+/** An answer about one project, with the version that it wrote. */
+function withVersion<Answer extends object>(results: readonly OpResult[], answer: Answer): Answer {
+  const [result] = results;
+  return results.length === 1 && result && "record" in result ? ofRecord(answer, result.record) : answer;
 }
 
 function decode(record: StoredRecord | undefined): RuleSet {

@@ -1,8 +1,24 @@
 import { z } from "zod";
-import { hash, key, timestamp, version, versionWait } from "../contract/fields.ts";
-import { operation, valueBody } from "../contract/operation.ts";
+import { hash, key, timestamp, version } from "../contract/fields.ts";
+import { operation, patchBody, valueBody } from "../contract/operation.ts";
+import {
+  diffQuery,
+  difference,
+  getQuery,
+  historyQuery,
+  rollbackQuery,
+  rolledBack,
+  versions,
+} from "../values/contract.ts";
 
 const params = z.object({ project: key, name: key });
+const written = z.object({
+  project: z.string(),
+  name: z.string(),
+  version,
+  hash,
+  updated_at: timestamp,
+});
 
 export const specOperations = {
   projects: operation({
@@ -26,12 +42,33 @@ export const specOperations = {
   get: operation({
     method: "GET",
     path: "/api/specs/{project}/{name}",
-    summary: "Read a spec",
+    summary: "Read a spec, an old version of it, or a part",
     params,
-    query: z.object(versionWait),
+    query: getQuery,
     response: "bytes",
-    errors: ["not_found", "rate_limited"],
-    cli: "specs get PROJECT/NAME",
+    errors: ["not_found", "over_budget", "rate_limited"],
+    cli: "specs get PROJECT/NAME --version N --pick POINTER",
+  }),
+  history: operation({
+    method: "GET",
+    path: "/api/specs/{project}/{name}",
+    when: "history",
+    summary: "List the versions of a spec that are kept",
+    params,
+    query: historyQuery,
+    response: z.object({ project: z.string(), name: z.string(), versions }),
+    cli: "specs history PROJECT/NAME --limit N",
+  }),
+  diff: operation({
+    method: "GET",
+    path: "/api/specs/{project}/{name}",
+    when: "diff",
+    summary: "Compare two versions of a spec",
+    params,
+    query: diffQuery,
+    response: difference.extend({ project: z.string(), name: z.string() }),
+    errors: ["not_found", "over_budget", "rate_limited"],
+    cli: "specs diff PROJECT/NAME --v1 diff=A --v2 diff=B",
   }),
   put: operation({
     method: "PUT",
@@ -40,9 +77,40 @@ export const specOperations = {
     params,
     body: valueBody,
     conditional: true,
-    response: z.object({ project: z.string(), name: z.string(), version, hash, updated_at: timestamp }),
-    errors: ["version_mismatch", "too_large", "out_of_space"],
+    response: written,
+    errors: ["version_mismatch", "precondition_required", "too_large", "out_of_space"],
     cli: "specs set PROJECT/NAME @body",
+  }),
+  patch: operation({
+    method: "PATCH",
+    path: "/api/specs/{project}/{name}",
+    summary: "Change parts of a spec, all or nothing",
+    params,
+    body: patchBody,
+    conditional: true,
+    response: written,
+    errors: [
+      "not_found",
+      "conflict",
+      "version_mismatch",
+      "too_large",
+      "over_budget",
+      "rate_limited",
+      "out_of_space",
+    ],
+    cli: "specs patch PROJECT/NAME @body",
+  }),
+  rollback: operation({
+    method: "POST",
+    path: "/api/specs/{project}/{name}",
+    when: "rollback",
+    summary: "Make an old spec the current one again, as a new version",
+    params,
+    query: rollbackQuery,
+    conditional: true,
+    response: written.extend({ rolled_back: rolledBack }),
+    errors: ["not_found", "version_mismatch", "precondition_required", "out_of_space"],
+    cli: "specs rollback PROJECT/NAME --version rollback=N",
   }),
   delete: operation({
     method: "DELETE",

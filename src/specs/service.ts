@@ -1,20 +1,28 @@
-import { KoorError } from "../contract/errors.ts";
 import { showTime } from "../contract/fields.ts";
 import type { Handlers } from "../contract/operation.ts";
-import { changeTopic } from "../core/audit.ts";
-import type { Op } from "../core/commit.ts";
+import type { RecordHead } from "../core/commit.ts";
 import { joinKey, splitKey } from "../core/composite-key.ts";
-import type { WaitForVersion } from "../core/version-wait.ts";
-import type { Store } from "../store/store.ts";
-import { readStored } from "../store/values.ts";
-import { perform, writtenRecord } from "../store/write.ts";
+import type { Place, ValueNoun, ValueOptions } from "../values/noun.ts";
+import { valueReads } from "../values/reads.ts";
+import { valueWrites } from "../values/writes.ts";
 import type { specOperations } from "./contract.ts";
 
-// A name from a request never stands in a command: agents run those.
-const listHint = "List them: koor-cli specs list PROJECT";
+const noun: ValueNoun = {
+  collection: "specs",
+  action: "spec",
+  what: "spec",
+  listHint: "List them: koor-cli specs list PROJECT",
+  historyHint: "List its versions: koor-cli specs history PROJECT/NAME",
+};
+
+/** Whatever type it came in as. */
+const specType = "application/json";
 
 /** The spec registry: what a project has agreed on, by project and name. */
-export function specService(store: Store, waitForVersion: WaitForVersion): Handlers<typeof specOperations> {
+export function specService(options: ValueOptions): Handlers<typeof specOperations> {
+  const { store } = options;
+  const reads = valueReads(options, noun);
+  const writes = valueWrites(options, noun);
   return {
     async projects() {
       const counts = new Map<string, number>();
@@ -38,59 +46,35 @@ export function specService(store: Store, waitForVersion: WaitForVersion): Handl
       return { project, specs };
     },
 
-    async get({ params, query, condition, signal }) {
-      const key = joinKey(params.project, params.name);
-      const topic = changeTopic({ action: "spec.put", resource: label(params) });
-      const unchanged = await waitForVersion({ collection: "specs", key, topic, query, signal });
-      return unchanged ?? readStored(store, "specs", key, condition, absent(params), listHint);
+    get: (input) => reads.read(placeOf(input.params), input),
+
+    async history({ params, query }) {
+      return { ...params, versions: await reads.history(placeOf(params), query.limit) };
     },
 
-    async put({ params, body, condition, ...terms }) {
-      if (body.length === 0) throw new KoorError("bad_request", "empty body", { path: "body" });
-      const op: Op = {
-        kind: "put",
-        collection: "specs",
-        key: joinKey(params.project, params.name),
-        value: body,
-        contentType: "application/json",
-        guard: condition,
-        audit: { action: "spec.put", resource: label(params) },
-      };
-      return perform(
-        store,
-        terms,
-        () => ({ ops: [op], note: null }),
-        (results) => {
-          const { version, hash, updatedAt } = writtenRecord(results);
-          return { ...params, version, hash, updated_at: showTime(updatedAt) };
-        },
-      );
+    async diff({ params, query }) {
+      return { ...params, ...(await reads.diff(placeOf(params), query.diff)) };
     },
 
-    async delete({ params, condition, ...terms }) {
-      const op: Op = {
-        kind: "delete",
-        collection: "specs",
-        key: joinKey(params.project, params.name),
-        guard: { ...condition, exists: true },
-        audit: { action: "spec.delete", resource: label(params) },
-      };
-      const plan = { ops: [op], note: null, absent: absent(params), hint: listHint };
-      return perform(
-        store,
-        terms,
-        () => plan,
-        () => ({ deleted: label(params) }),
-      );
-    },
+    put: ({ params, body, contentType: _, ...asked }) =>
+      writes.put(placeOf(params), { value: body, contentType: specType }, asked, showWritten),
+
+    patch: ({ params, body, contentType, ...asked }) =>
+      writes.patch(placeOf(params), { body, contentType }, asked, showWritten),
+
+    rollback: ({ params, query, ...asked }) =>
+      writes.rollback(placeOf(params), query.rollback, asked, showWritten),
+
+    delete: ({ params, ...asked }) => writes.delete(placeOf(params), asked),
   };
 }
 
-/** How a person names a spec. Not a key: two specs may read the same. */
-function label({ project, name }: { project: string; name: string }): string {
-  return `${project}/${name}`;
+/** How a person names a spec is not its key: two specs may read the same. */
+function placeOf({ project, name }: { project: string; name: string }): Place {
+  return { key: joinKey(project, name), label: `${project}/${name}` };
 }
 
-function absent(params: { project: string; name: string }): string {
-  return `spec not found: ${label(params)}`;
+function showWritten({ key, version, hash, updatedAt }: RecordHead) {
+  const [project, name] = splitKey(key) as [string, string];
+  return { project, name, version, hash, updated_at: showTime(updatedAt) };
 }

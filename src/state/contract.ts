@@ -1,9 +1,25 @@
 import { z } from "zod";
-import { hash, key, limit, text, timestamp, version, versionWait } from "../contract/fields.ts";
+import { hash, key, limit, text, timestamp, version } from "../contract/fields.ts";
 import { limits } from "../contract/limits.ts";
-import { operation, valueBody } from "../contract/operation.ts";
+import { operation, patchBody, valueBody } from "../contract/operation.ts";
+import {
+  diffQuery,
+  difference,
+  getQuery,
+  historyQuery,
+  rollbackQuery,
+  rolledBack,
+  versions,
+} from "../values/contract.ts";
 
 const params = z.object({ key });
+const written = z.object({
+  key: z.string(),
+  version,
+  hash,
+  content_type: z.string(),
+  updated_at: timestamp,
+});
 
 export const stateOperations = {
   list: operation({
@@ -25,12 +41,33 @@ export const stateOperations = {
   get: operation({
     method: "GET",
     path: "/api/state/{key...}",
-    summary: "Read a value",
+    summary: "Read a value, an old version of it, or a part",
     params,
-    query: z.object(versionWait),
+    query: getQuery,
     response: "bytes",
-    errors: ["not_found", "rate_limited"],
-    cli: "state get KEY",
+    errors: ["not_found", "over_budget", "rate_limited"],
+    cli: "state get KEY --version N --pick POINTER",
+  }),
+  history: operation({
+    method: "GET",
+    path: "/api/state/{key...}",
+    when: "history",
+    summary: "List the versions of a key that are kept",
+    params,
+    query: historyQuery,
+    response: z.object({ key: z.string(), versions }),
+    cli: "state history KEY --limit N",
+  }),
+  diff: operation({
+    method: "GET",
+    path: "/api/state/{key...}",
+    when: "diff",
+    summary: "Compare two versions of a JSON object",
+    params,
+    query: diffQuery,
+    response: difference.extend({ key: z.string() }),
+    errors: ["not_found", "over_budget", "rate_limited"],
+    cli: "state diff KEY --v1 diff=A --v2 diff=B",
   }),
   put: operation({
     method: "PUT",
@@ -39,9 +76,40 @@ export const stateOperations = {
     params,
     body: valueBody,
     conditional: true,
-    response: z.object({ key: z.string(), version, hash, content_type: z.string(), updated_at: timestamp }),
-    errors: ["version_mismatch", "too_large", "out_of_space"],
+    response: written,
+    errors: ["version_mismatch", "precondition_required", "too_large", "out_of_space"],
     cli: "state set KEY @body",
+  }),
+  patch: operation({
+    method: "PATCH",
+    path: "/api/state/{key...}",
+    summary: "Change parts of a JSON value, all or nothing",
+    params,
+    body: patchBody,
+    conditional: true,
+    response: written,
+    errors: [
+      "not_found",
+      "conflict",
+      "version_mismatch",
+      "too_large",
+      "over_budget",
+      "rate_limited",
+      "out_of_space",
+    ],
+    cli: "state patch KEY @body",
+  }),
+  rollback: operation({
+    method: "POST",
+    path: "/api/state/{key...}",
+    when: "rollback",
+    summary: "Make an old value the current one again, as a new version",
+    params,
+    query: rollbackQuery,
+    conditional: true,
+    response: z.object({ key: z.string(), version, hash, rolled_back: rolledBack, updated_at: timestamp }),
+    errors: ["not_found", "version_mismatch", "precondition_required", "out_of_space"],
+    cli: "state rollback KEY --version rollback=N",
   }),
   delete: operation({
     method: "DELETE",

@@ -1,69 +1,59 @@
-import { KoorError } from "../contract/errors.ts";
 import { showTime } from "../contract/fields.ts";
 import type { Handlers } from "../contract/operation.ts";
-import { changeTopic } from "../core/audit.ts";
-import type { Op, RecordHead } from "../core/commit.ts";
-import type { WaitForVersion } from "../core/version-wait.ts";
-import type { Store } from "../store/store.ts";
-import { readStored } from "../store/values.ts";
-import { perform, writtenRecord } from "../store/write.ts";
+import type { RecordHead } from "../core/commit.ts";
+import type { Place, ValueNoun, ValueOptions } from "../values/noun.ts";
+import { valueReads } from "../values/reads.ts";
+import { valueWrites } from "../values/writes.ts";
 import type { stateOperations } from "./contract.ts";
 
-const listHint = "List the keys: koor-cli state list";
+const noun: ValueNoun = {
+  collection: "state",
+  action: "state",
+  what: "key",
+  listHint: "List the keys: koor-cli state list",
+  historyHint: "List its versions: koor-cli state history KEY",
+};
 
 /** Shared state: values by key, each with its versions. */
-export function stateService(store: Store, waitForVersion: WaitForVersion): Handlers<typeof stateOperations> {
+export function stateService(options: ValueOptions): Handlers<typeof stateOperations> {
+  const { store } = options;
+  const reads = valueReads(options, noun);
+  const writes = valueWrites(options, noun);
   return {
     async list({ query }) {
-      const heads = await store.list("state", query);
-      return heads.map(showHead);
+      return (await store.list("state", query)).map(showHead);
     },
 
-    async get({ params: { key }, query, condition, signal }) {
-      const topic = changeTopic({ action: "state.put", resource: key });
-      const unchanged = await waitForVersion({ collection: "state", key, topic, query, signal });
-      return unchanged ?? readStored(store, "state", key, condition, `key not found: ${key}`, listHint);
+    get: (input) => reads.read(placeOf(input.params), input),
+
+    async history({ params, query }) {
+      return { ...params, versions: await reads.history(placeOf(params), query.limit) };
     },
 
-    async put({ params: { key }, body, contentType, condition, ...terms }) {
-      if (body.length === 0) throw new KoorError("bad_request", "empty body", { path: "body" });
-      const op: Op = {
-        kind: "put",
-        collection: "state",
+    async diff({ params, query }) {
+      return { ...params, ...(await reads.diff(placeOf(params), query.diff)) };
+    },
+
+    put: ({ params, body, contentType, ...asked }) =>
+      writes.put(placeOf(params), { value: body, contentType }, asked, showWritten),
+
+    patch: ({ params, body, contentType, ...asked }) =>
+      writes.patch(placeOf(params), { body, contentType }, asked, showWritten),
+
+    rollback: ({ params, query, ...asked }) =>
+      writes.rollback(placeOf(params), query.rollback, asked, ({ key, version, hash, updatedAt }) => ({
         key,
-        value: body,
-        contentType,
-        guard: condition,
-        audit: { action: "state.put", resource: key },
-      };
-      return perform(
-        store,
-        terms,
-        () => ({ ops: [op], note: null }),
-        (results) => {
-          const record = writtenRecord(results);
-          return { ...showHead(record), hash: record.hash };
-        },
-      );
-    },
+        version,
+        hash,
+        updated_at: showTime(updatedAt),
+      })),
 
-    async delete({ params: { key }, condition, ...terms }) {
-      const op: Op = {
-        kind: "delete",
-        collection: "state",
-        key,
-        guard: { ...condition, exists: true },
-        audit: { action: "state.delete", resource: key },
-      };
-      const plan = { ops: [op], note: null, absent: `key not found: ${key}`, hint: listHint };
-      return perform(
-        store,
-        terms,
-        () => plan,
-        () => ({ deleted: key }),
-      );
-    },
+    delete: ({ params, ...asked }) => writes.delete(placeOf(params), asked),
   };
+}
+
+function placeOf({ key }: { key: string }): Place {
+  return { key, label: key };
 }
 
 function showHead(head: RecordHead) {
@@ -73,4 +63,8 @@ function showHead(head: RecordHead) {
     content_type: head.contentType,
     updated_at: showTime(head.updatedAt),
   };
+}
+
+function showWritten(head: RecordHead) {
+  return { ...showHead(head), hash: head.hash };
 }

@@ -5,32 +5,40 @@ import type { Commit, Outcome } from "../core/commit.ts";
 export const batchCommits = 512;
 /** Bytes of values in one transaction: one large value, or many small ones, but not many large ones. */
 export const batchBytes = 8 * 1024 * 1024;
-/** Commits that wait or are being written, at once: about a second's work; one more is told to come back. */
-export const queueCommits = 16_384;
-/** Bytes of values of those: twice what bodies under way may hold, since background work commits too. */
-export const queueBytes = 128 * 1024 * 1024;
+
+export interface Gathering {
+  /**
+   * Lets those that are here already hand in their commits; waited for before the first batch, and whenever all is
+   * written. By default a microtask.
+   */
+  turn?: () => Promise<void>;
+  /** Commits in one transaction, at most; `batchCommits` unless said. */
+  most?: number | undefined;
+}
 
 /**
  * Gathers the commits that arrive while the engine is busy with the batch before, so that they share one
  * transaction and one fsync. Self-clocking: there is no timer, and one caller alone waits for nobody.
  *
  * When the engine fails, each commit of the batch is told so: none of it was written. When a commit is at fault
- * (`decide` threw), the batch is tried again one by one, so that it takes no neighbour along.
- *
- * What waits is bounded: over it a commit is refused as `unavailable`, and nothing of it is written.
+ * (`decide` threw), the batch is tried again one by one, so that it takes no neighbour along. Answers come in the
+ * order of the commits, and before the next batch is begun.
  *
  * @param transact runs one batch as one transaction and resolves when it is durable
  */
-export function groupCommit(transact: (batch: Commit[]) => Promise<Outcome[]>) {
+export function groupCommit(
+  transact: (batch: Commit[]) => Promise<Outcome[]>,
+  { turn = () => Promise.resolve(), most = batchCommits }: Gathering = {},
+) {
   const queue: Waiting[] = [];
   let running: Promise<void> | undefined;
-  const held = { commits: 0, bytes: 0 };
 
   async function run(): Promise<void> {
-    // One turn of the event loop, so that requests which are already here make the first batch together.
-    await Promise.resolve();
+    // So that requests which are already here make the first batch together.
+    await turn();
     while (queue.length > 0) {
-      await runBatch(queue.splice(0, batchSize(queue)));
+      await runBatch(queue.splice(0, batchSize(queue, most)));
+      if (queue.length === 0) await turn();
     }
     running = undefined;
   }
@@ -48,30 +56,17 @@ export function groupCommit(transact: (batch: Commit[]) => Promise<Outcome[]>) {
     }
   }
 
-  function hold(bytes: number): void {
-    if (held.commits >= queueCommits || (held.commits > 0 && held.bytes + bytes > queueBytes)) {
-      throw new KoorError("unavailable", "too many writes are waiting: nothing was written", {
-        retryAfter: 1,
-      });
-    }
-    held.commits += 1;
-    held.bytes += bytes;
+  function add(commit: Commit, answer: Settle<Outcome>): void {
+    queue.push({ ...answer, commit, bytes: bytesOf(commit) });
+    running ??= run();
   }
 
   return {
-    /** @throws KoorError `unavailable` when too much waits */
-    async commit(commit: Commit): Promise<Outcome> {
-      const bytes = bytesOf(commit);
-      hold(bytes);
-      try {
-        const { promise, resolve, reject } = Promise.withResolvers<Outcome>();
-        queue.push({ commit, bytes, resolve, reject });
-        running ??= run();
-        return await promise;
-      } finally {
-        held.commits -= 1;
-        held.bytes -= bytes;
-      }
+    add,
+    commit(commit: Commit): Promise<Outcome> {
+      const { promise, resolve, reject } = Promise.withResolvers<Outcome>();
+      add(commit, { resolve, reject });
+      return promise;
     },
     /** Resolves when all that was accepted is answered. */
     async idle(): Promise<void> {
@@ -80,24 +75,29 @@ export function groupCommit(transact: (batch: Commit[]) => Promise<Outcome[]>) {
   };
 }
 
-interface Waiting {
-  commit: Commit;
-  bytes: number;
-  resolve: (outcome: Outcome) => void;
+/** Who waits for an answer. */
+export interface Settle<T> {
+  resolve: (value: T) => void;
   reject: (error: unknown) => void;
 }
 
-function batchSize(queue: readonly Waiting[]): number {
+interface Waiting extends Settle<Outcome> {
+  commit: Commit;
+  bytes: number;
+}
+
+function batchSize(queue: readonly Waiting[], most: number): number {
   let bytes = 0;
   for (let index = 0; index < queue.length; index++) {
     bytes += (queue[index] as Waiting).bytes;
-    if (index === batchCommits) return index;
+    if (index === most) return index;
     if (bytes > batchBytes && index > 0) return index;
   }
   return queue.length;
 }
 
-function bytesOf(commit: Commit): number {
+/** What a commit counts for `batchBytes`. */
+export function bytesOf(commit: Commit): number {
   let bytes = 0;
   for (const op of commit.ops) {
     if (op.kind === "put") bytes += op.value.length;

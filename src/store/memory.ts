@@ -1,6 +1,7 @@
 import { changeTopic } from "../core/audit.ts";
 import { type Commit, recordId } from "../core/commit.ts";
 import { type VersionRow, decide } from "../core/decide.ts";
+import { boundedCommit } from "./commit-room.ts";
 import { groupCommit } from "./group-commit.ts";
 import { dumpMemory, restoreMemory } from "./memory-dump.ts";
 import { MemoryTables, selectEvents } from "./memory-tables.ts";
@@ -25,7 +26,7 @@ export function openMemory(options: { now: () => number; epoch?: string }): Stor
   const stored = ({ head, value }: VersionRow) => ({ ...head, value });
 
   return {
-    commit: committer.commit,
+    commit: boundedCommit(committer.commit),
     now: options.now,
     head: async (collection, key) => tables.records.get(recordId(collection, key)),
     get: async (collection, key) => tables.current(collection, key),

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Commit } from "../core/commit.ts";
 import { inBites } from "./bites.ts";
+import { boundedCommit } from "./commit-room.ts";
 import { groupCommit } from "./group-commit.ts";
 import { connect, migrate, speaking } from "./postgres-database.ts";
 import { dumpPostgres } from "./postgres-dump.ts";
@@ -65,7 +66,7 @@ export async function openPostgres({
   hints.onReplaced(trimmer.reset);
 
   return {
-    commit: committer.commit,
+    commit: boundedCommit(committer.commit),
     now: now ?? (() => Date.now() + ahead),
     head: (collection, key) => speaking(() => reader.head(collection, key)),
     get: (collection, key) => speaking(() => reader.get(collection, key)),

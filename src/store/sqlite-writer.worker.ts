@@ -1,14 +1,23 @@
 import type { Collection, Commit, Outcome } from "../core/commit.ts";
 import type { Retention } from "../core/retention.ts";
+import { groupCommit } from "./group-commit.ts";
+import { translateError } from "./sqlite-database.ts";
 import type { TrimBite } from "./sqlite-trim.ts";
 import { SqliteWriter } from "./sqlite-writer.ts";
 import type { Newest } from "./store.ts";
+import {
+  type Answer,
+  type PackedCommit,
+  type WriterReply,
+  packError,
+  unpackCommit,
+} from "./writer-messages.ts";
 
-/** The worker that holds the writing connection: one message in, one message out, in order. */
+/** The worker that holds the writing connection, and gathers the commits that come while its disk works. */
 
 export type WriterRequest =
-  | { kind: "open"; file: string; synchronous: "FULL" | "NORMAL" }
-  | { kind: "transact"; batch: Commit[]; now: number }
+  | { kind: "open"; file: string; synchronous: "FULL" | "NORMAL"; batchCommits: number | undefined }
+  | ({ kind: "commit"; /** Milliseconds since 1970. */ now: number } & PackedCommit)
   | { kind: "touch"; collection: Collection; times: ReadonlyMap<string, number> }
   | { kind: "dropExpired"; collection: Collection; at: number }
   | { kind: "trimEvents"; keep: number }
@@ -17,7 +26,8 @@ export type WriterRequest =
 
 export interface WriterResults {
   open: null;
-  transact: { outcomes: Outcome[]; newest: Newest };
+  /** Commits are answered by themselves, many in one reply. */
+  commit: never;
   touch: null;
   dropExpired: number;
   trimEvents: number;
@@ -25,43 +35,90 @@ export interface WriterResults {
   close: null;
 }
 
-export type WriterReply = { ok: true; result: unknown } | { ok: false; message: string; code: string };
+declare const self: Worker;
+
+function reply(content: WriterReply): void {
+  self.postMessage(JSON.stringify(content));
+}
 
 let writer: SqliteWriter | undefined;
+let committer: ReturnType<typeof groupCommit> | undefined;
+/** When the latest commit came. */
+let now = 0;
+/** Where the logs end since the answers that were not given yet. */
+let newest: Newest | undefined;
+let answers: Answer[] = [];
 
-function perform(request: WriterRequest): unknown {
-  if (request.kind === "open") {
-    writer = new SqliteWriter(request.file, request.synchronous);
-    return null;
+/** All messages that are here are handled before it: after it, all commits that came meanwhile are in the queue. */
+const turn = () => new Promise<void>((resolve) => void setImmediate(resolve));
+
+async function transact(batch: Commit[]): Promise<Outcome[]> {
+  // Nobody waits for a transaction that is not theirs.
+  giveAnswers();
+  try {
+    const written = opened().transact(batch, now);
+    newest = written.newest;
+    return written.outcomes;
+  } catch (error) {
+    throw translateError(error);
   }
+}
+
+function opened(): SqliteWriter {
   if (!writer) throw new Error("the writer is not open");
+  return writer;
+}
+
+/** The answers to a batch come one after the other without a pause: they go out together. */
+function answer(content: Answer): void {
+  answers.push(content);
+  if (answers.length === 1) queueMicrotask(giveAnswers);
+}
+
+function giveAnswers(): void {
+  if (answers.length === 0) return;
+  reply({ answers, ...(newest && { newest }) });
+  answers = [];
+  newest = undefined;
+}
+
+function open(file: string, synchronous: "FULL" | "NORMAL", batchCommits: number | undefined): null {
+  writer = new SqliteWriter(file, synchronous);
+  committer = groupCommit(transact, { turn, most: batchCommits });
+  return null;
+}
+
+function perform(request: Exclude<WriterRequest, { kind: "commit" }>): unknown {
   switch (request.kind) {
-    case "transact":
-      return writer.transact(request.batch, request.now);
+    case "open":
+      return open(request.file, request.synchronous, request.batchCommits);
     case "touch":
-      writer.touch(request.collection, request.times);
+      opened().touch(request.collection, request.times);
       return null;
     case "dropExpired":
-      return writer.dropExpired(request.collection, request.at);
+      return opened().dropExpired(request.collection, request.at);
     case "trimEvents":
-      return writer.trimEvents(request.keep);
+      return opened().trimEvents(request.keep);
     case "trimHistory":
-      return writer.trimHistory(request.retention, request.at);
+      return opened().trimHistory(request.retention, request.at);
     case "close":
-      writer.close();
+      opened().close();
       return null;
   }
 }
 
-declare const self: Worker;
-
 self.onmessage = ({ data }: MessageEvent<WriterRequest>) => {
-  let reply: WriterReply;
-  try {
-    reply = { ok: true, result: perform(data) };
-  } catch (error) {
-    const { message, code } = error as { message: string; code?: string };
-    reply = { ok: false, message, code: code ?? "" };
+  if (data.kind === "commit") {
+    now = data.now;
+    committer?.add(unpackCommit(data), {
+      resolve: (outcome) => answer({ outcome }),
+      reject: (error) => answer({ fault: packError(error) }),
+    });
+    return;
   }
-  self.postMessage(reply);
+  try {
+    reply({ result: perform(data) });
+  } catch (error) {
+    reply({ fault: packError(translateError(error)) });
+  }
 };

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { chainHash } from "../core/audit.ts";
 import type { AuditRow } from "../core/commit.ts";
 import { commit, publish, put, testStore } from "./conformance.ts";
+import { batchBytes, batchCommits } from "./group-commit.ts";
 import { openSqlite } from "./sqlite.ts";
 
 const made: string[] = [];
@@ -109,6 +110,33 @@ describe("the SQLite file", () => {
     expect(await second.trimHistory(retention, 1)).toBe(3);
     expect((await second.history("state", "k", 10)).map(({ version }) => version)).toEqual([6, 5]);
     await second.close();
+  });
+
+  test("takes more at once than its writer holds, in order, and each value as it came", async () => {
+    const store = await openSqlite({ directory: directory(), now });
+    const sizes = [1, batchBytes + 1, 0, 1000, ...Array<number>(batchCommits + 1).fill(2)];
+    const outcomes = await Promise.all(
+      sizes.map((size, index) =>
+        store.commit(commit(put(`k${index}`, String.fromCharCode(65 + (index % 26)).repeat(size)))),
+      ),
+    );
+    expect(outcomes.map((outcome) => outcome.ok && outcome.revision)).toEqual(
+      sizes.map((_, index) => index + 1),
+    );
+    for (const [index, size] of sizes.entries()) {
+      const value = (await store.get("state", `k${index}`))?.value as Uint8Array;
+      expect(Buffer.alloc(size, 65 + (index % 26)).equals(value)).toBe(true);
+    }
+    await store.close();
+  });
+
+  test("writes the same with one commit a transaction, as the benchmark asks for", async () => {
+    const store = await openSqlite({ directory: directory(), now, batchCommits: 1 });
+    const faulty = store.commit({ by: "", ops: [{ ...put("k", "v"), audit: undefined } as never] });
+    const writes = ["a", "b", "c"].map((value) => store.commit(commit(put("k", value))));
+    expect(await faulty.catch(String)).toMatch(/audit label/);
+    expect(await Promise.all(writes)).toMatchObject([1, 2, 3].map((revision) => ({ ok: true, revision })));
+    await store.close();
   });
 
   test("is whole after it was closed in the middle of many writes", async () => {

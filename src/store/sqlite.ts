@@ -1,15 +1,14 @@
 import { randomUUID } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import type { Commit, Outcome } from "../core/commit.ts";
 import { inBites } from "./bites.ts";
-import { groupCommit } from "./group-commit.ts";
-import { migrate, openDatabase, translateError } from "./sqlite-database.ts";
+import { boundedCommit } from "./commit-room.ts";
+import { migrate, openDatabase } from "./sqlite-database.ts";
 import { dumpSqlite } from "./sqlite-dump.ts";
-import { restoreSqlite } from "./sqlite-restore.ts";
 import { lockDirectory } from "./sqlite-lock.ts";
 import { SqliteReader } from "./sqlite-reader.ts";
-import type { WriterReply, WriterRequest, WriterResults } from "./sqlite-writer.worker.ts";
+import { restoreSqlite } from "./sqlite-restore.ts";
+import { type Writer, startWriter } from "./start-writer.ts";
 import type { Newest, Store } from "./store.ts";
 
 export interface SqliteOptions {
@@ -21,12 +20,14 @@ export interface SqliteOptions {
   owner?: string;
   /** `NORMAL` may lose the last commits on a power cut; only benchmarks ask for it. */
   synchronous?: "FULL" | "NORMAL";
+  /** Commits that share one transaction, at most; only benchmarks ask for fewer than as many as there are. */
+  batchCommits?: number;
   newEpoch?: () => string;
 }
 
 /**
- * The embedded engine: one file, one process. Writes go through a worker, so that the event loop gathers the next
- * batch while the disk works and no read waits for an fsync. Measured with four writers of 10 MiB values:
+ * The embedded engine: one file, one process. Writes go through a worker, so that the event loop serves while
+ * the disk works and no read waits for an fsync. Measured with four writers of 10 MiB values:
  * `/health` took 106 to 128 ms (median) with the writer in the event loop, 0.1 ms with it in a worker.
  *
  * @throws Error when the directory is held by another server or was written by a newer Koor
@@ -41,9 +42,19 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
     migrate(setup, newEpoch);
     const reader = new SqliteReader(openDatabase(file, "read"));
     setup.close();
-    const writer = startWriter(() => reader.endSnapshot());
-    await writer.ask({ kind: "open", file, synchronous: options.synchronous ?? "FULL" });
-    return assemble({ file, reader, writer, now, newEpoch, unlock });
+    const listeners = new Set<(newest: Newest) => void>();
+    const writer = startWriter({
+      now,
+      onReply: () => reader.endSnapshot(),
+      // After the answers: whoever published hears of the commit before the subscribers do.
+      onWritten: (newest) =>
+        queueMicrotask(() => {
+          for (const listener of listeners) listener(newest);
+        }),
+    });
+    const { synchronous = "FULL", batchCommits } = options;
+    await writer.ask({ kind: "open", file, synchronous, batchCommits });
+    return assemble({ file, reader, writer, listeners, now, newEpoch, unlock });
   } catch (error) {
     unlock();
     throw error;
@@ -54,24 +65,16 @@ interface Parts {
   file: string;
   reader: SqliteReader;
   writer: Writer;
+  listeners: Set<(newest: Newest) => void>;
   now: () => number;
   newEpoch: () => string;
   unlock: () => void;
 }
 
-function assemble({ file, reader, writer, now, newEpoch, unlock }: Parts): Store {
+function assemble({ file, reader, writer, listeners, now, newEpoch, unlock }: Parts): Store {
   const replaced = new Set<() => void>();
-  const listeners = new Set<(newest: Newest) => void>();
-  const committer = groupCommit(async (batch: Commit[]): Promise<Outcome[]> => {
-    const { outcomes, newest } = await writer.ask({ kind: "transact", batch, now: now() });
-    // After the answers: whoever published hears of the commit before the subscribers do.
-    queueMicrotask(() => {
-      for (const listener of listeners) listener(newest);
-    });
-    return outcomes;
-  });
   return {
-    commit: committer.commit,
+    commit: boundedCommit(writer.commit),
     now,
     head: async (collection, key) => reader.head(collection, key),
     get: async (collection, key) => reader.get(collection, key),
@@ -111,46 +114,12 @@ function assemble({ file, reader, writer, now, newEpoch, unlock }: Parts): Store
       return () => listeners.delete(listener);
     },
     close: async () => {
-      await committer.idle();
+      await writer.idle();
       // The writer last: the last connection to close folds the WAL into the database, and a reader cannot.
       reader.close();
       await writer.ask({ kind: "close" });
       writer.stop();
       unlock();
     },
-  };
-}
-
-interface Writer {
-  ask<R extends WriterRequest>(request: R): Promise<WriterResults[R["kind"]]>;
-  stop(): void;
-}
-
-/** Answers come in the order of the questions, so a queue of promises is all the book-keeping. */
-function startWriter(onReply: () => void): Writer {
-  const worker = new Worker(new URL("./sqlite-writer.worker.ts", import.meta.url).href);
-  const asked: { resolve: (value: never) => void; reject: (error: unknown) => void }[] = [];
-  let fault: Error | undefined;
-  worker.onmessage = ({ data }: MessageEvent<WriterReply>) => {
-    // Before anybody hears of it: reads that follow must see what was written.
-    onReply();
-    const waiting = asked.shift();
-    if (data.ok) waiting?.resolve(data.result as never);
-    else waiting?.reject(translateError(Object.assign(new Error(data.message), { code: data.code })));
-  };
-  worker.onerror = (event) => {
-    // A worker that dies takes the writing connection along: nothing that waits was acknowledged.
-    fault = new Error(`the writer died: ${event.message}`);
-    for (const waiting of asked.splice(0)) waiting.reject(fault);
-  };
-  return {
-    ask(request) {
-      if (fault) return Promise.reject(fault);
-      return new Promise((resolve, reject) => {
-        asked.push({ resolve, reject });
-        worker.postMessage(request);
-      });
-    },
-    stop: () => worker.terminate(),
   };
 }

@@ -1,7 +1,7 @@
 import { KoorError } from "../contract/errors.ts";
 import type { Once, Terms } from "../contract/operation.ts";
 import type { Commit, EventRow, KeptOnce, Op, OpResult, RecordHead } from "../core/commit.ts";
-import { expectCommitted } from "../core/guard.ts";
+import { type RefusalWords, expectCommitted } from "../core/guard.ts";
 import type { Store } from "./store.ts";
 
 /** How often a change is worked out anew when another came between its reads and its commit. */
@@ -17,6 +17,8 @@ export interface Plan<Note> {
   /** What to say when a record that must exist does not: `key not found: plan`, and what to do then. */
   absent?: string;
   hint?: string;
+  /** The same where operations differ, by the index of the one that was refused. */
+  wordsOf?: (op: number) => RefusalWords;
 }
 
 /**
@@ -24,7 +26,7 @@ export interface Plan<Note> {
  * came to. A request that was made before under the same idempotency key changes nothing and is shown the same.
  *
  * @param plan called again when the plan was optimistic and another change came in between
- * @param show what the caller is told: a function of the results and the note alone
+ * @param show what the caller is told: a function of the results, the note and the commit's revision alone
  * @throws KoorError what `plan` throws; `version_mismatch`, `not_found`, `lease_lost`; `conflict` when others are
  * always quicker; `key_reused` for another request under a key in use
  */
@@ -32,37 +34,43 @@ export async function perform<Note, Answer>(
   store: Store,
   terms: Terms,
   plan: () => Plan<Note> | Promise<Plan<Note>>,
-  show: (results: readonly OpResult[], note: Note) => Answer,
+  show: (results: readonly OpResult[], note: Note, revision: number) => Answer,
 ): Promise<Answer> {
   const { once, fence, caller } = terms;
   const before: Op[] = fence
     ? [{ kind: "guard", collection: "leases", key: fence.lease, guard: { fence: fence.fence } }]
     : [];
+  const repeat = (made: Made) => show(made.results.slice(before.length), made.note as Note, made.revision);
   const made = once && (await recall(store, once));
-  if (made) return show(made.results.slice(before.length), made.note as Note);
+  if (made) return repeat(made);
 
   for (let attempt = 0; attempt < attempts; attempt++) {
-    const { ops, note, optimistic, absent, hint } = await plan();
+    const { ops, note, optimistic, absent, hint, wordsOf } = await plan();
     const commit: Commit = { by: caller.name, ops: before.length === 0 ? ops : [...before, ...ops] };
     if (once) commit.once = { ...once, note: JSON.stringify(note ?? null) };
-    else if (commit.ops.length === 0) return show([], note);
+    else if (commit.ops.length === 0) return show([], note, 0);
     const outcome = await store.commit(commit);
-    if (outcome.ok) return show(outcome.results.slice(before.length), note);
+    if (outcome.ok) return show(outcome.results.slice(before.length), note, outcome.revision);
     if (outcome.failure === "repeated") {
       const meanwhile = await recall(store, once as Once);
-      if (meanwhile) return show(meanwhile.results.slice(before.length), meanwhile.note as Note);
-    } else if (!optimistic || outcome.failure === "lost") expectCommitted(outcome, absent, hint);
+      if (meanwhile) return repeat(meanwhile);
+    } else if (!optimistic || outcome.failure === "lost" || outcome.failure === "unconditional") {
+      expectCommitted(outcome, wordsOf?.(outcome.op - before.length) ?? { absent, hint });
+    }
   }
   throw new KoorError("conflict", "others are changing this all the time", {
     hint: "Nothing was changed. Try the same request again.",
   });
 }
 
+interface Made {
+  results: readonly OpResult[];
+  note: unknown;
+  revision: number;
+}
+
 /** What a request came to when it was first made. @throws KoorError `key_reused` when it was another one */
-async function recall(
-  store: Store,
-  once: Once,
-): Promise<{ results: readonly OpResult[]; note: unknown } | undefined> {
+async function recall(store: Store, once: Once): Promise<Made | undefined> {
   const record = await store.get("idempotency", once.key);
   if (!record) return undefined;
   const kept = JSON.parse(new TextDecoder().decode(record.value)) as KeptOnce;
@@ -72,7 +80,8 @@ async function recall(
       hint: "Nothing was changed. Send a new request under a key of its own.",
     });
   }
-  return { results: kept.results, note: JSON.parse(kept.note) as unknown };
+  // It was kept in the commit itself, so that its record bears the same revision.
+  return { results: kept.results, note: JSON.parse(kept.note) as unknown, revision: record.revision };
 }
 
 /** The record that an operation wrote. */

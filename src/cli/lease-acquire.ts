@@ -1,0 +1,26 @@
+import { type CallAnswer, type Client, createClient } from "../client/client.ts";
+import type { Arguments } from "./arguments.ts";
+import type { Env, Io } from "./io.ts";
+import { prettyJson } from "./pretty.ts";
+import { connection } from "./settings.ts";
+
+export type Lease = CallAnswer<"leases.acquire">;
+
+/** Asks for a lease as the flags say. @throws ClientError */
+export function ask(client: Client, paths: readonly string[], flags: Arguments["flags"]): Promise<Lease> {
+  // The server judges the values, and says what is wrong with them.
+  const body = { paths, ...Object.fromEntries(flags) };
+  return client.call("leases.acquire", { rawBody: JSON.stringify(body) });
+}
+
+/** `lease acquire`: the lease as a line of JSON. @throws ClientError */
+export async function acquireLease(
+  paths: readonly string[],
+  { flags, pretty }: Arguments,
+  env: Env,
+  io: Io,
+): Promise<number> {
+  const text = JSON.stringify(await ask(createClient(connection(env, io.cwd)), paths, flags));
+  await io.out(pretty ? await prettyJson(text) : `${text}\n`);
+  return 0;
+}

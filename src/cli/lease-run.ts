@@ -1,0 +1,177 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { constants } from "node:os";
+import { isatty } from "node:tty";
+import { type Client, createClient } from "../client/client.ts";
+import { ClientError, exitCodeOf } from "../client/client-error.ts";
+import type { Arguments } from "./arguments.ts";
+import { UsageError } from "./command.ts";
+import { report } from "./failure.ts";
+import type { Env, Io } from "./io.ts";
+import { type Lease, ask } from "./lease-acquire.ts";
+import { connection } from "./settings.ts";
+
+/** Short, since it is renewed: when this process dies, others wait no longer than that. */
+const standardTtl = "1m";
+const standardWait = "60s";
+/** How long a command whose lease is lost may take to stop before it is killed, in milliseconds. */
+const killAfterMs = 5_000;
+/** How soon a renewal is tried again that did not get through, in milliseconds. */
+const tryAgainMs = 1_000;
+
+const lostExit = exitCodeOf("lease_lost");
+
+/** Failures that say nothing of the lease: it may be there yet. */
+const unknownFate: readonly string[] = [
+  "no_server",
+  "no_answer",
+  "unavailable",
+  "internal",
+  "rate_limited",
+  "out_of_space",
+];
+
+/**
+ * `lease run PATHS -- COMMAND`: runs a command while it holds a lease, and gives its exit code. The command has
+ * `KOOR_FENCE` in its environment, so that what it writes with koor-cli is refused once the lease is lost; it is then
+ * stopped too, and the exit code is 4.
+ *
+ * @throws UsageError, ClientError: the command did not run
+ */
+export async function runUnderLease(
+  words: readonly string[],
+  { flags, beforeDashes, positionals }: Arguments,
+  env: Env,
+  io: Io,
+): Promise<number> {
+  // Of the positionals the first are the command's own name.
+  const paths = words.slice(0, (beforeDashes ?? 0) - (positionals.length - words.length));
+  const [program, ...args] = words.slice(paths.length);
+  if (beforeDashes === undefined || paths.length === 0 || program === undefined) {
+    throw new UsageError("lease run needs paths, then --, then a command: koor-cli lease --help");
+  }
+  // Without a fence: the lease that this process itself may run under has nothing to do with this one.
+  const client = createClient({ ...connection(env, io.cwd), fence: undefined });
+  const lease = await ask(client, paths, new Map([["ttl", standardTtl], ["wait", standardWait], ...flags]));
+  const exit = await runHolding(client, lease, [program, ...args], env, io);
+  if (exit === "lost" || (await release(client, lease, io)) === "lost") return lostExit;
+  if (typeof exit === "number") return exit;
+  await io.err(`koor-cli: cannot run the command: ${exit.message}`);
+  return (exit as NodeJS.ErrnoException).code === "ENOENT" ? 127 : 126;
+}
+
+/** The command's exit code; why it did not run; or that the lease was lost meanwhile. */
+async function runHolding(
+  client: Client,
+  lease: Lease,
+  [program, ...args]: [string, ...string[]],
+  env: Env,
+  io: Io,
+): Promise<number | Error | "lost"> {
+  let child: ChildProcess | undefined;
+  // Before there is a command: from its first moment on a signal must not end us alone.
+  const stopPassing = passSignals(() => child);
+  const keeping = keepRenewing(client, lease, (why) => {
+    void io.err(`koor-cli: stopping the command: ${why}. Others may hold its paths by now`);
+    if (child) stop(child);
+  });
+  try {
+    const environment = { ...env, KOOR_FENCE: `${lease.id}:${lease.fence}` };
+    child = spawn(program, args, { stdio: "inherit", cwd: io.cwd, env: environment });
+    const exit = await ended(child);
+    return keeping.isLost() ? "lost" : exit;
+  } catch (error) {
+    // An argument list that is too long, or empty names.
+    return error as Error;
+  } finally {
+    keeping.end();
+    stopPassing();
+  }
+}
+
+/** Renews at a third of the TTL. Where no renewal gets through, the lease counts as lost when it ends by itself. */
+function keepRenewing(client: Client, { id, ttl_ms }: Lease, onLost: (why: string) => void) {
+  let until = Date.now() + ttl_ms;
+  let state: "held" | "lost" | "over" = "held";
+  const renewIn = (ms: number) => setTimeout(() => void renew(), ms);
+  let timer = renewIn(ttl_ms / 3);
+
+  async function renew(): Promise<void> {
+    const sent = Date.now();
+    try {
+      const signal = AbortSignal.timeout(Math.max(until - sent, 1));
+      await client.call("leases.renew", { params: { id }, body: {}, signal });
+      until = sent + ttl_ms;
+      if (state === "held") timer = renewIn(ttl_ms / 3);
+    } catch (error) {
+      const left = until - Date.now();
+      if (state !== "held") return;
+      if (left > 0 && mayBeThere(error)) timer = renewIn(Math.min(tryAgainMs, left));
+      else {
+        state = "lost";
+        onLost(
+          error instanceof ClientError
+            ? error.message
+            : "the lease is lost: no renewal got through before it ended",
+        );
+      }
+    }
+  }
+
+  return {
+    isLost: () => state === "lost",
+    end() {
+      clearTimeout(timer);
+      state = "over";
+    },
+  };
+}
+
+/** An abort is our own, of a renewal that took too long. */
+function mayBeThere(error: unknown): boolean {
+  return !(error instanceof ClientError) || unknownFate.includes(error.reason);
+}
+
+/** Asks it to stop, and then no more. */
+function stop(child: ChildProcess): void {
+  child.kill("SIGTERM");
+  const timer = setTimeout(() => child.kill("SIGKILL"), killAfterMs);
+  child.once("exit", () => clearTimeout(timer));
+}
+
+/**
+ * What we are told to do the command is told. A terminal sends Ctrl-C to both of us, and many programs take a second one
+ * for "at once": then it is enough that we outlive it.
+ */
+function passSignals(child: () => ChildProcess | undefined): () => void {
+  const fromTerminal = isatty(0) ? ["SIGINT", "SIGQUIT"] : [];
+  const handlers = (["SIGINT", "SIGQUIT", "SIGTERM", "SIGHUP"] as const).map((signal) => {
+    const handler = () => void (fromTerminal.includes(signal) || child()?.kill(signal));
+    process.on(signal, handler);
+    return () => process.off(signal, handler);
+  });
+  return () => handlers.forEach((remove) => remove());
+}
+
+/** Its exit code, as a shell says it of one that a signal ended; or why it did not run. */
+function ended(child: ChildProcess): Promise<number | Error> {
+  return new Promise((resolve) => {
+    child.once("error", resolve);
+    child.once("exit", (code, signal) => resolve(code ?? 128 + constants.signals[signal as NodeJS.Signals]));
+  });
+}
+
+/** Whatever happens, it ends by itself: so that failing to release it is told, and the command's own end counts. */
+async function release(client: Client, { id }: Lease, io: Io): Promise<"released" | "lost"> {
+  try {
+    await client.call("leases.release", { params: { id } });
+    return "released";
+  } catch (error) {
+    const isLost = error instanceof ClientError && error.reason === "not_found";
+    await io.err(
+      isLost
+        ? "koor-cli: the lease was lost before the command ended: others may have held its paths meanwhile"
+        : report(error).line,
+    );
+    return isLost ? "lost" : "released";
+  }
+}

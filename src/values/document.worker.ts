@@ -1,0 +1,4 @@
+import { serve } from "../workers/serve.ts";
+import { performJob } from "./document-job.ts";
+
+serve(performJob);
