@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import type { Commit, Outcome } from "../src/core/commit.ts";
 import { decide } from "../src/core/decide.ts";
 import { createFeed } from "../src/feed/feed.ts";
+import type { Entry } from "../src/feed/log.ts";
 import { groupCommit } from "../src/store/group-commit.ts";
 import type { Parts } from "./proof/simulated-store.ts";
 import { simulate } from "./proof/simulation.ts";
@@ -68,15 +69,17 @@ const planted: Record<string, () => Partial<Parts>> = {
     createFeed(options) {
       const feed = createFeed(options);
       return {
-        ...feed,
+        place: feed.place,
+        subscriptions: 0,
+        close: feed.close,
         subscribe({ sink, ...where }) {
           let full = false;
-          const send = (frame: string) => {
+          const send = (entry: Entry) => {
             if (full) {
               full = false;
               return true;
             }
-            full = !sink.send(frame);
+            full = !sink.send(entry);
             return !full;
           };
           return feed.subscribe({ ...where, sink: { ...sink, send } });

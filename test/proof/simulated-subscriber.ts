@@ -19,8 +19,8 @@ export async function runSubscriber(world: World, received: Received, random: Ra
       after: received.position,
       topic: compileGlobs(received.pattern),
       sink: {
-        send(frame) {
-          const event = JSON.parse(frame) as Received["events"][number];
+        send({ frame }) {
+          const event = JSON.parse(frame()) as Received["events"][number];
           received.events.push(event);
           const room = !random.chance(0.3);
           if (!room)

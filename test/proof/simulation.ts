@@ -55,7 +55,12 @@ async function run(random: Random, parts: Parts): Promise<void> {
     for (let life = 0; ; life++) {
       const own = random.fork(`process ${life}`);
       const { store, kill } = openSimulated({ tables, time, random: own, parts, trouble: () => trouble });
-      const feed = parts.createFeed({ log: eventLog(store), now: time.now, onError() {} });
+      const feed = parts.createFeed({
+        log: eventLog(store),
+        now: time.now,
+        onError() {},
+        rest: () => time.sleep(own.below(20)),
+      });
       const death = Promise.withResolvers<never>();
       death.promise.catch(() => {});
       current.resolve({ store, feed, died: death.promise });
