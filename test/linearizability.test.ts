@@ -1,11 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { type TestServer, startServer } from "./harness.ts";
-import { isLinearizable } from "./proof/linearizability.ts";
+import { historiesOf, linearizable as judge } from "./proof/over-http.ts";
 import { type Random, seeded } from "./proof/random.ts";
-import { type Ask, recordHistories } from "./proof/register-history.ts";
+import type { Ask } from "./proof/register-history.ts";
 import { type Answer, type Call, type Operation, register } from "./proof/register.ts";
-
-const judge = (history: readonly Operation[]) => isLinearizable(register, history);
 
 /** An operation from one moment to another. */
 function op(calledAt: number, answeredAt: number, call: Call, answer?: Answer): Operation {
@@ -115,24 +113,13 @@ describe("the keys of a server", () => {
   });
   afterAll(() => server.dispose());
 
-  const record = (ask: Ask, name: string, operations: number) =>
-    recordHistories({
-      ask,
-      random: seeded(name),
-      clients: 24,
-      operations,
-      keys: Array.from({ length: 8 }, (_, index) => `${name}/${index}`),
-      hangUp: 0.01,
-    });
-
   test("are linearizable under reads, writes, conditional writes and deletes of many at once (LIN-1)", async () => {
-    const histories = await record(server.ask, "true", 250);
-    const all = [...histories.values()];
-    expect(all.flat()).toHaveLength(6000);
+    const histories = await historiesOf(server.ask, "true", "true", 250);
+    expect(histories.flat()).toHaveLength(6000);
     // The history is worth judging only if much happened at the same time, and each kind of answer came.
-    const kinds = new Set(all.flat().map(({ answer }) => answer?.kind));
+    const kinds = new Set(histories.flat().map(({ answer }) => answer?.kind));
     expect(kinds).toEqual(new Set(["read", "absent", "written", "deleted", "mismatch", undefined]));
-    for (const history of all) expect(judge(history)).toBe(true);
+    for (const history of histories) expect(judge(history)).toBe(true);
   });
 
   test("are found not to be, when a cache in between gives a stale read now and then (LIN-1)", async () => {
@@ -146,8 +133,8 @@ describe("the keys of a server", () => {
       if (reads && (!old || random.chance(0.1))) cached.set(path, answer.clone());
       return answer;
     };
-    const histories = await record(ask, "stale", 100);
-    expect([...histories.values()].every(judge)).toBe(false);
+    const histories = await historiesOf(ask, "stale", "stale", 100);
+    expect(histories.every(judge)).toBe(false);
   });
 
   test("are found not to be, when a condition is now and then not held against the key (LIN-1)", async () => {
@@ -158,7 +145,7 @@ describe("the keys of a server", () => {
       const { headers: _, ...unconditional } = init ?? {};
       return server.ask(path, unconditional);
     };
-    const histories = await record(ask, "lost", 100);
-    expect([...histories.values()].every(judge)).toBe(false);
+    const histories = await historiesOf(ask, "lost", "lost", 100);
+    expect(histories.every(judge)).toBe(false);
   });
 });
