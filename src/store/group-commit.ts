@@ -1,3 +1,4 @@
+import { KoorError } from "../contract/errors.ts";
 import type { Commit, Outcome } from "../core/commit.ts";
 import { commitFault } from "../core/decide.ts";
 
