@@ -39,6 +39,8 @@ export interface FeedOptions {
   now: () => number;
   /** The log could not be read. Subscriptions stay where they are and go on with the next hint. */
   onError: (error: unknown) => void;
+  /** Lets time pass after a round over all subscriptions that took so long, in milliseconds. */
+  rest?: (roundMs: number) => Promise<void>;
 }
 
 /**
@@ -52,12 +54,12 @@ const shortestRest = 1;
 /** The longest rest, in milliseconds: half of what a delivery may take (50 ms at the 99th percentile). */
 const longestRest = 25;
 
-async function rest(roundMs: number): Promise<void> {
+async function restAfter(roundMs: number): Promise<void> {
   const ms = Math.min(longestRest, roundMs * restFactor);
   if (ms >= shortestRest) await new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-export function createFeed({ log, now, onError }: FeedOptions): Feed {
+export function createFeed({ log, now, onError, rest = restAfter }: FeedOptions): Feed {
   const readers = new Set<Reader>();
   const source = { log, now, onError, tail: new Tail(), last: 0 };
   let filling = false;
