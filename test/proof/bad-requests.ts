@@ -286,7 +286,9 @@ const handshake: [string, string][] = [
 export function badRequests(operation: Operation): fc.Arbitrary<RawRequest> {
   const { method, response } = operation;
   const upgrade =
-    response === "socket" ? fc.constantFrom(handshake, handshake, handshake.slice(1)) : fc.constant<[string, string][]>([]);
+    response === "socket"
+      ? fc.constantFrom(handshake, handshake, handshake.slice(1))
+      : fc.constant<[string, string][]>([]);
   return fc.record({
     method: method === "GET" ? fc.constantFrom("GET", "GET", "GET", "HEAD") : fc.constant(method),
     target: targets(operation),
