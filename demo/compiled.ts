@@ -41,6 +41,8 @@ export interface ServerProcess extends Program {
 export interface ServerStart {
   flags?: readonly string[];
   env?: Variables;
+  /** Runs the server by another program: what comes before its flags. */
+  command?: readonly string[];
 }
 
 export function temporaryFolder(): string {
@@ -78,10 +80,10 @@ export function run(command: readonly string[], folder: string, env?: Variables)
  */
 export async function startServer(
   folder: string,
-  { flags = [], env }: ServerStart = {},
+  { flags = [], env, command = [serverProgram] }: ServerStart = {},
 ): Promise<ServerProcess> {
   const free = ["--bind", "localhost:0", "--dashboard-bind", "localhost:0"];
-  const program = start([serverProgram, ...free, ...flags], folder, env);
+  const program = start([...command, ...free, ...flags], folder, env);
   const ended = program.exited.then(({ code }) => code);
   for (const end = Date.now() + startWithin; Date.now() < end;) {
     const [, url, dashboardUrl] = /listening on '([^']+)', dashboard '([^']+)'/.exec(program.stderr()) ?? [];

@@ -116,18 +116,33 @@ function findChromium() {
 }
 
 /**
+ * Installs a Debian package where apt-get and root make that possible.
+ * @param {string} name @param {string} purpose
+ * @returns {boolean} whether it was tried
+ */
+function aptInstall(name, purpose) {
+  if (process.getuid?.() !== 0 || !onPath("apt-get")) return false;
+  say(`installing ${name} for ${purpose} (apt-get install ${name})`);
+  const quiet = { DEBIAN_FRONTEND: "noninteractive" };
+  const options = ["-qq", "-o", "Dpkg::Use-Pty=0"];
+  succeeds("apt-get", ["update", ...options], quiet);
+  succeeds("apt-get", ["install", "-y", ...options, name], quiet);
+  return true;
+}
+
+/** strace, by which the power cuts are recorded; without it that proof is skipped, and says so. */
+export function strace() {
+  if (!onPath("strace")) aptInstall("strace", "the power cuts");
+}
+
+/**
  * The browser for the browser tests, installed where apt-get and root make that possible.
  * @returns {string} the path of a Chromium that starts
  */
 export function chromium() {
   const here = findChromium();
   if (here) return here;
-  if (process.getuid?.() === 0 && onPath("apt-get")) {
-    say("installing Chromium for the browser tests (apt-get install chromium)");
-    const quiet = { DEBIAN_FRONTEND: "noninteractive" };
-    const options = ["-qq", "-o", "Dpkg::Use-Pty=0"];
-    succeeds("apt-get", ["update", ...options], quiet);
-    succeeds("apt-get", ["install", "-y", ...options, "chromium"], quiet);
+  if (aptInstall("chromium", "the browser tests")) {
     const installed = findChromium();
     if (installed) return installed;
   }

@@ -4,7 +4,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { SetupError, chromium, root, setUp, succeeds } from "./setup.mjs";
+import { SetupError, chromium, root, setUp, strace, succeeds } from "./setup.mjs";
 
 const filters = process.argv.slice(2);
 const tally = { passed: 0, failed: 0 };
@@ -73,6 +73,7 @@ function checks() {
     process.env.KOOR_CHROMIUM = chromium();
     console.log(process.env.KOOR_CHROMIUM);
   });
+  strace();
   if (existsSync(join(root, "scripts/generate.ts"))) {
     step("generated files", () => passes([bun], "scripts/generate.ts", "--check"));
   }

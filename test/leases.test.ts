@@ -394,6 +394,7 @@ describe("a write with Koor-Fence", () => {
       ["POST", "/api/rules/propose", rule],
       ["POST", "/api/rules/import", [rule]],
       ["POST", "/api/events/publish", { topic: "fenced" }],
+      ["POST", "/api/txn", { do: [{ put: { key: "fenced", value: 1 } }, { publish: { topic: "fenced" } }] }],
       ["PATCH", `/api/instances/${ada.id}`, { intent: "fenced" }],
       ["DELETE", "/api/specs/fenced/s"],
       ["DELETE", "/api/state/fenced"],

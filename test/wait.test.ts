@@ -276,6 +276,8 @@ describe("koor-cli events wait", () => {
       stdout: "",
       stderr: "koor-cli: no event that matches within 60ms",
     });
+    // Over before the first answer, which says only where the log stands.
+    expect(await cli("nothing", "--timeout", "0")).toMatchObject({ exit: 4 });
   });
 
   test("what is wrong with the command or the position is told at once", async () => {

@@ -38,14 +38,14 @@ export async function waitForEvent(
     `no event${pattern === undefined ? "" : " that matches"}`,
     async (waitMs, signal) => {
       // The first without a position finds out where the log stands.
-      const asked = position.after === undefined ? 0 : waitMs;
-      const options = { log: "events" as const, pattern, waitMs: asked, limit: 1, signal };
+      const first = position.after === undefined;
+      const options = { log: "events" as const, pattern, waitMs: first ? 0 : waitMs, limit: 1, signal };
       const [frame] = await nextFrames(client, position, options);
       if (frame?.kind === "gap") {
         await io.err(`koor-cli: events ${frame.from} to ${frame.to} are gone: going on after them`);
         return "again";
       }
-      if (!frame) return asked === 0 ? "again" : "not yet";
+      if (!frame) return first ? "again" : "not yet";
       await io.out(args.pretty ? await prettyJson(frame.raw) : `${frame.raw}\n`);
       return "done";
     },

@@ -44,12 +44,16 @@ export interface Decision {
   outcomes: Outcome[];
 }
 
+/** The `code` of an error that says that the commit itself is at fault: nothing was written. */
+export const commitFault = "KOOR_COMMIT_FAULT";
+
 /**
  * Works out what a batch of commits comes to, one after the other. A commit that fails a guard changes nothing
  * and does not disturb its neighbours. Pure: the same input gives the same decision on every engine.
  *
  * @param now milliseconds since 1970, by the store's clock
- * @throws when an operation breaks the program's own rules (an audited collection changed without a label)
+ * @throws Error of the code `commitFault` when an operation breaks the program's own rules (an audited collection
+ * changed without a label)
  */
 export function decide(batch: readonly Commit[], before: Before, now: number): Decision {
   const state: Working = {
@@ -59,7 +63,13 @@ export function decide(batch: readonly Commit[], before: Before, now: number): D
     events: [],
     audit: [],
   };
-  const outcomes = batch.map((commit) => decideOne(commit, state, now));
+  const outcomes = batch.map((commit) => {
+    try {
+      return decideOne(commit, state, now);
+    } catch (error) {
+      throw Object.assign(error as Error, { code: commitFault });
+    }
+  });
   const { heads, versions, events, audit } = state;
   return { heads, versions, events, audit, outcomes };
 }

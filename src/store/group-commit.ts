@@ -1,5 +1,6 @@
 import { KoorError } from "../contract/errors.ts";
 import type { Commit, Outcome } from "../core/commit.ts";
+import { commitFault } from "../core/decide.ts";
 
 /** Commits in one transaction. 512 two-kilobyte writes take some ten milliseconds: more would only add latency. */
 export const batchCommits = 512;
@@ -20,9 +21,10 @@ export interface Gathering {
  * Gathers the commits that arrive while the engine is busy with the batch before, so that they share one
  * transaction and one fsync. Self-clocking: there is no timer, and one caller alone waits for nobody.
  *
- * When the engine fails, each commit of the batch is told so: none of it was written. When a commit is at fault
- * (`decide` threw), the batch is tried again one by one, so that it takes no neighbour along. Answers come in the
- * order of the commits, and before the next batch is begun.
+ * When the engine fails, each commit of the batch is told so, and none is tried again: an engine that loses its
+ * connection may have written, and would write it twice. When a commit is at fault (`decide` threw), nothing was
+ * written, and the batch is tried again one by one, so that it takes no neighbour along. Answers come in the order of
+ * the commits, and before the next batch is begun.
  *
  * @param transact runs one batch as one transaction and resolves when it is durable
  */
@@ -48,7 +50,7 @@ export function groupCommit(
       const outcomes = await transact(batch.map((waiting) => waiting.commit));
       batch.forEach((waiting, index) => waiting.resolve(outcomes[index] as Outcome));
     } catch (error) {
-      if (batch.length === 1 || error instanceof KoorError) {
+      if (batch.length === 1 || (error as { code?: string }).code !== commitFault) {
         for (const waiting of batch) waiting.reject(error);
         return;
       }
