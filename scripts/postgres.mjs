@@ -1,7 +1,17 @@
 // A PostgreSQL of our own for tests and benches: installed where that is possible, run as an unprivileged user in a
 // temporary directory on a free port, gone when it is stopped.
 import { spawn, spawnSync } from "node:child_process";
-import { chmodSync, chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+} from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -100,12 +110,18 @@ export async function startPostgres(settings = {}) {
   let ended;
 
   async function start() {
-    let said = "";
-    child = spawn(join(binaries, "postgres"), args, { ...options, stdio: ["ignore", "ignore", "pipe"] });
-    child.stderr?.on("data", (chunk) => (said = (said + chunk).slice(-4096)));
+    // A file and no pipe: whoever started it may be busy, and a pipe that nobody reads would stop the database.
+    const log = join(directory, "log");
+    const output = openSync(log, "w");
+    child = spawn(join(binaries, "postgres"), args, { ...options, stdio: ["ignore", output, output] });
+    closeSync(output);
     ended = new Promise((resolve) => child.once("exit", resolve));
-    for (const end = Date.now() + startLimit; !/ready to accept connections/.test(said);) {
-      if (child.exitCode !== null || Date.now() > end) throw new Error(`postgres does not start: ${said}`);
+    for (
+      const end = Date.now() + startLimit;
+      !/ready to accept connections/.test(readFileSync(log, "utf8"));
+    ) {
+      if (child.exitCode !== null || Date.now() > end)
+        throw new Error(`postgres does not start: ${readFileSync(log, "utf8").slice(-1000)}`);
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }

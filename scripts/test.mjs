@@ -4,6 +4,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { startPostgres } from "./postgres.mjs";
 import { SetupError, chromium, root, setUp, strace, succeeds } from "./setup.mjs";
 
 const filters = process.argv.slice(2);
@@ -35,16 +36,34 @@ const tool = (name, file) => [process.execPath, join(root, "node_modules", name,
 /** @param {string[]} command @param {...string} args */
 const passes = ([command = "", ...first], ...args) => succeeds(command, [...first, ...args]);
 
+/** Tests that say what Koor does over HTTP, whatever engine is below: run once more on PostgreSQL. */
+const scenarios = [
+  "state",
+  "state-versions",
+  "patch",
+  "specs",
+  "rules",
+  "events",
+  "changes",
+  "wait",
+  "instances",
+  "leases",
+  "txn",
+  "idempotency",
+  "strict-writes",
+].map((name) => `test/${name}.test.ts`);
+
 /**
  * Counts from the report that Bun writes, not from what it prints. Anything it knows of only by its
  * exit code (a file that does not load, a crash, no test at all) is one more failure.
  * @param {string} bun
+ * @param {string} title
+ * @param {string[]} paths
  */
-function tests(bun) {
-  console.log("\n== tests");
+function tests(bun, title, paths) {
+  console.log(`\n== ${title}`);
   const folder = mkdtempSync(join(tmpdir(), "koor-test-"));
   const report = join(folder, "junit.xml");
-  const paths = filters.length > 0 ? filters : ["src", "test"].filter((path) => existsSync(join(root, path)));
   const args = [
     "--no-env-file",
     "test",
@@ -64,10 +83,29 @@ function tests(bun) {
   const failed = number("failures") || (status === 0 && number("tests") > 0 ? 0 : 1);
   tally.passed += number("tests") - number("failures") - number("skipped");
   tally.failed += failed;
-  if (failed > 0) failures.push(`tests (${failed})`);
+  if (failed > 0) failures.push(`${title} (${failed})`);
 }
 
-function checks() {
+/**
+ * A PostgreSQL for the tests of that engine. Where none can be had they are left out, but in CI that is a failure.
+ * @returns {Promise<{ stop: () => Promise<void> } | undefined>}
+ */
+async function postgres() {
+  console.log("\n== PostgreSQL");
+  try {
+    // Nothing here outlives the machine, and what a killed database has written the system still has.
+    const cluster = await startPostgres({ fsync: "off" });
+    process.env.KOOR_TEST_POSTGRES = cluster.url;
+    count("PostgreSQL", true);
+    return cluster;
+  } catch (error) {
+    console.log(/** @type {Error} */ (error).message);
+    if (process.env.CI) count("PostgreSQL", false);
+    return undefined;
+  }
+}
+
+async function checks() {
   const bun = setUp();
   step("browser", () => {
     process.env.KOOR_CHROMIUM = chromium();
@@ -81,11 +119,20 @@ function checks() {
   step("lint", () => passes(tool("oxlint", "bin/oxlint")));
   step("format", () => passes(tool("oxfmt", "bin/oxfmt"), "--check"));
   step("build", () => passes([bun], "scripts/build.ts"));
-  tests(bun);
+  const database = await postgres();
+  try {
+    tests(bun, "tests", filters.length > 0 ? filters : ["src", "test"]);
+    if (database && filters.length === 0) {
+      process.env.KOOR_TEST_ENGINE = "postgres";
+      tests(bun, "tests on PostgreSQL", scenarios);
+    }
+  } finally {
+    await database?.stop();
+  }
 }
 
 try {
-  checks();
+  await checks();
 } catch (error) {
   if (!(error instanceof SetupError)) throw error;
   console.log(`koor: ${error.message}`);

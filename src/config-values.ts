@@ -57,6 +57,7 @@ export function originHost(origin: string): string {
 }
 
 export function parseDatabase(text: string): string {
-  if (text !== "" && !(/^postgres(ql)?:\/\/./.test(text) && URL.canParse(text))) throw new Error("no database");
+  if (text !== "" && !(/^postgres(ql)?:\/\/./.test(text) && URL.canParse(text)))
+    throw new Error("no database");
   return text;
 }

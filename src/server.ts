@@ -217,11 +217,7 @@ function furnish(store: Store, config: Config, now: () => number, doors: Doors, 
 }
 
 /** What comes round by itself. */
-function jobsOf(
-  store: Store,
-  { instances, leases }: ReturnType<typeof furnish>,
-  config: Config,
-): Job[] {
+function jobsOf(store: Store, { instances, leases }: ReturnType<typeof furnish>, config: Config): Job[] {
   const { now } = store;
   const retention = { keep: config.historyRetention, spareMs: spareHistoryMs, spareBytes: spareHistoryBytes };
   return [
