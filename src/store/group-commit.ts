@@ -1,4 +1,3 @@
-import { KoorError } from "../contract/errors.ts";
 import type { Commit, Outcome } from "../core/commit.ts";
 import { commitFault } from "../core/decide.ts";
 
