@@ -39,16 +39,12 @@ const passes = ([command = "", ...first], ...args) => succeeds(command, [...firs
 /** Tests that say what Koor does over HTTP, whatever engine is below: run once more on PostgreSQL. */
 const scenarios = [
   "state",
-  "state-versions",
   "patch",
   "specs",
-  "rules",
-  "events",
   "changes",
   "wait",
   "instances",
   "leases",
-  "txn",
   "idempotency",
   "strict-writes",
 ].map((name) => `test/${name}.test.ts`);

@@ -1,15 +1,19 @@
 import pg from "pg";
 import { type Pool, ask, connectionOptions, identitySql } from "./postgres-database.ts";
 import { readHeads } from "./heads.ts";
+import type { Heads } from "../core/commit.ts";
 import type { Newest } from "./store.ts";
 
 /** How often the heads are looked at, in milliseconds: what a server that hears no notification is late by at most. */
 const pollMs = 1000;
 const channel = "koor";
 
+/** Where the store stands: a commit that leaves no row in a log still has a revision. */
+type Stand = Newest & Pick<Heads, "revision">;
+
 export interface Hints {
   /** This server committed: its own listeners are told at once, the other servers after it. */
-  committed(newest: Newest): void;
+  committed(heads: Stand): void;
   watch(listener: (newest: Newest) => void): () => void;
   /** Calls back when the epoch is another one: a backup was restored, by whichever server. */
   onReplaced(listener: () => void): () => void;
@@ -33,14 +37,18 @@ export interface HintsOptions {
 export function openHints({ pool, listenUrl, onError }: HintsOptions): Hints {
   const listeners = new Set<(newest: Newest) => void>();
   const onReplaced = new Set<() => void>();
-  let newest: Newest = { events: 0, audit: 0 };
+  let newest: Stand = { events: 0, audit: 0, revision: 0 };
   let epoch: string | undefined;
   let away = false;
   let closed = false;
 
-  function tell(heads: Newest, always = false): void {
-    const moved = heads.events > newest.events || heads.audit > newest.audit;
-    newest = { events: Math.max(newest.events, heads.events), audit: Math.max(newest.audit, heads.audit) };
+  function tell(heads: Stand, always = false): void {
+    const moved = heads.revision > newest.revision;
+    newest = {
+      events: Math.max(newest.events, heads.events),
+      audit: Math.max(newest.audit, heads.audit),
+      revision: Math.max(newest.revision, heads.revision),
+    };
     if (moved || always) for (const listener of listeners) listener(newest);
   }
 
@@ -48,7 +56,7 @@ export function openHints({ pool, listenUrl, onError }: HintsOptions): Hints {
     const replaced = epoch !== undefined && epoch !== now;
     epoch = now;
     if (!replaced) return;
-    newest = { events: 0, audit: 0 };
+    newest = { events: 0, audit: 0, revision: 0 };
     for (const listener of onReplaced) listener();
   }
 

@@ -2,6 +2,7 @@ import pg from "pg";
 import {
   type Collection,
   type Commit,
+  type Heads,
   type Outcome,
   type RecordHead,
   collections,
@@ -22,7 +23,7 @@ export const lockHeads = "select heads from koor.heads where id = 1 for update";
 
 export interface Transacted {
   outcomes: Outcome[];
-  newest: Newest;
+  newest: Newest & Pick<Heads, "revision">;
   /** The database's clock, in milliseconds since 1970. */
   at: number;
 }
@@ -50,7 +51,8 @@ export function transact(pool: Pool, batch: readonly Commit[], clock?: () => num
     const at = Number(time?.[0]?.["now"]);
     const decision = decide(batch, { heads, records }, clock?.() ?? at);
     if (decision.outcomes.some(({ ok }) => ok)) await write(connection, decision);
-    const newest = { events: decision.heads.events, audit: decision.heads.audit };
+    const { events, audit, revision } = decision.heads;
+    const newest = { events, audit, revision };
     return { outcomes: decision.outcomes, newest, at };
   });
 }
