@@ -48,9 +48,11 @@ export function openLine(store: Store, book: Book, now: () => number, timer: Tim
     try {
       while (again && line.size > 0) {
         again = false;
+        // Who comes while the leases are read may not be among them: he is looked after in the next round.
+        const waiting = [...line];
         const live = new Map((await book.live()).map((lease) => [lease.id, lease]));
         cancelTimer();
-        cancelTimer = wakeAt(settleAll(live));
+        cancelTimer = wakeAt(settleAll(waiting, live));
       }
     } catch (error) {
       for (const waiting of line.values()) waiting.settle(error as Error);
@@ -60,9 +62,12 @@ export function openLine(store: Store, book: Book, now: () => number, timer: Tim
   }
 
   /** When the first of those that all this depends on ends by itself. */
-  function settleAll(live: ReadonlyMap<string, Lease>): number {
+  function settleAll(
+    waiting: readonly (readonly [id: string, Waiting])[],
+    live: ReadonlyMap<string, Lease>,
+  ): number {
     let next = Infinity;
-    for (const [id, { inFront, settle }] of line) {
+    for (const [id, { inFront, settle }] of waiting) {
       const own = live.get(id);
       while (inFront.length > 0 && !live.has(inFront.at(-1) as string)) inFront.pop();
       const last = live.get(inFront.at(-1) ?? "");
