@@ -73,7 +73,7 @@ describe.if(postgresUrl !== undefined)("several servers over one database", () =
 
   test("of 300 concurrent writes through three servers with one If-Match one succeeds (CAS-1)", async () => {
     const fleet = await Promise.all([serve(), serve(), serve()]);
-    const first = await put(fleet[0] as ServerProcess, "race", "0");
+    const first = await put(fleet[0], "race", "0");
     const tag = first.headers.get("etag") as string;
     const answers = await Promise.all(
       Array.from({ length: 300 }, (_, index) =>
@@ -96,7 +96,7 @@ describe.if(postgresUrl !== undefined)("several servers over one database", () =
       // A port that nobody listens on stands for the pooler: hints never come, only the looks of once a second.
       const env = how.includes("blocked") ? { KOOR_DATABASE_LISTEN: "postgres://koor@127.0.0.1:9/none" } : {};
       const fleet = await Promise.all([serve(env), serve(env)]);
-      const before = await lastId(fleet[0] as ServerProcess);
+      const before = await lastId(fleet[0]);
       const readers: Following[] = await Promise.all(fleet.map((server) => follow(server.url, before)));
       const ids = (
         await Promise.all(
@@ -174,7 +174,7 @@ describe.if(postgresUrl !== undefined)("several servers over one database", () =
 
   test("the database killed and started again under load: 503 meanwhile, nothing lost, nobody disconnected (DUR-1, LOG-2)", async () => {
     const fleet = await Promise.all([serve(), serve()]);
-    const before = await lastId(fleet[0] as ServerProcess);
+    const before = await lastId(fleet[0]);
     const readers = await Promise.all(fleet.map((server) => follow(server.url, before)));
     const refusals = new Set<number>();
     const published: number[] = [];

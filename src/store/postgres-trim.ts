@@ -75,7 +75,7 @@ export function postgresTrimmer(pool: Pool) {
       keeping = retention.keep;
       await walk(retention.keep);
       let removed = 0;
-      for (const key of [...tracked.values()]) removed += await trim(key, retention, at);
+      for (const key of tracked.values()) removed += await trim(key, retention, at);
       return removed;
     },
   };
