@@ -54,6 +54,8 @@ describe("configuration", () => {
       bind: "nowhere",
       "dashboard-bind": "localhost:99999",
       "data-dir": "",
+      database: "mysql://host/db",
+      "database-listen": "postgres://",
       "auth-token": "two words",
       "log-level": "loud",
       "event-retention": "-1",
