@@ -1,18 +1,18 @@
-// bun bench/load-generator.ts URL CONNECTIONS SECONDS [BYTES KEYS]: what wrk.lua does, where wrk is missing. Prints JSON.
+// bun bench/load-generator.ts URL CONNECTIONS SECONDS [BYTES KEYS | BODY]: what wrk.lua does, where wrk is missing. Prints JSON.
 // Plain sockets: `fetch` would cost more than the server that it measures.
 import type { Socket } from "bun";
 import type { LoadResult } from "./load.ts";
 import { percentile } from "./report.ts";
 
-const [url = "", connections = "1", seconds = "1", bytes, keys] = process.argv.slice(2);
+const [url = "", connections = "1", seconds = "1", what, keys] = process.argv.slice(2);
 const { hostname, port, host, pathname } = new URL(url);
-const body = bytes && JSON.stringify({ text: "x".repeat(Number(bytes) - 11) });
+const body = keys === undefined ? what : JSON.stringify({ text: "x".repeat(Number(what) - 11) });
 
 let sent = 0;
 function nextRequest(): string {
   if (body === undefined) return `GET ${pathname} HTTP/1.1\r\nHost: ${host}\r\n\r\n`;
-  const path = `${pathname}/${++sent % Number(keys)}`;
-  return `PUT ${path} HTTP/1.1\r\nHost: ${host}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+  const line = keys === undefined ? `POST ${pathname}` : `PUT ${pathname}/${++sent % Number(keys)}`;
+  return `${line} HTTP/1.1\r\nHost: ${host}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
 }
 
 interface Exchange {

@@ -8,6 +8,8 @@ export interface Load {
   seconds: number;
   /** PUT to `URL/0` ... `URL/{keys - 1}` in turn; without it GET of the URL. */
   put?: { bytes: number; keys: number };
+  /** POST of this JSON, in ASCII, to the URL. */
+  post?: string;
 }
 
 export interface LoadResult {
@@ -20,8 +22,8 @@ export interface LoadResult {
 
 /** Runs a load in a process of its own: wrk (`apt install wrk`), or where that is missing one of ours. */
 export async function runLoad(load: Load): Promise<LoadResult> {
-  const { url, connections, seconds, put } = load;
-  const what = put ? [String(put.bytes), String(put.keys)] : [];
+  const { url, connections, seconds, put, post } = load;
+  const what = put ? [String(put.bytes), String(put.keys)] : post === undefined ? [] : [post];
   if (!Bun.which("wrk"))
     return runScript("load-generator.ts", [url, String(connections), String(seconds), ...what]);
   const script = join(import.meta.dir, "wrk.lua");

@@ -2,6 +2,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { measureCliTime } from "./cli-time.ts";
+import { measureContracts } from "./contracts.ts";
 import { measureGetRate } from "./get-rate.ts";
 import { measureIdle } from "./idle.ts";
 import { measureLargeWrites } from "./large-writes.ts";
@@ -20,6 +21,7 @@ const benches: Record<string, () => Promise<Section>> = {
   streams: measureStreams,
   "cli-time": measureCliTime,
   rules: measureRules,
+  contracts: measureContracts,
   idle: measureIdle,
   tokens: measureTokens,
 };

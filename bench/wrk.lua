@@ -1,5 +1,10 @@
--- wrk -s bench/wrk.lua URL -- [BYTES KEYS]: GET of the URL, or PUT of BYTES to URL/0 ... URL/{KEYS-1}. Prints JSON.
+-- wrk -s bench/wrk.lua URL -- [BYTES KEYS | BODY]: GET of the URL, or PUT of BYTES to URL/0 ... URL/{KEYS-1}, or POST
+-- of BODY to URL. Prints JSON.
 function init(args)
+  if #args == 1 then
+    wrk.method, wrk.body = "POST", args[1]
+    wrk.headers["Content-Type"] = "application/json"
+  end
   if #args < 2 then return end
   local keys = tonumber(args[2])
   local body = '{"text":"' .. string.rep("x", tonumber(args[1]) - 11) .. '"}'

@@ -34,7 +34,7 @@ function operationTable(): string {
 }
 
 const commands = operations.flatMap(([id, operation]) =>
-  operation.cli === undefined ? [] : [commandOf(id, { ...operation, cli: operation.cli })],
+  [operation.cli ?? []].flat().map((cli) => commandOf(id, { ...operation, cli })),
 );
 refuseTwins(commands);
 

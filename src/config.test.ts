@@ -63,6 +63,7 @@ describe("configuration", () => {
       "mcp-tools": "some",
       "allowed-origins": "http://",
       "strict-writes": "perhaps",
+      "contract-targets": "10.0.0.0/8, a b",
       insecure: "perhaps",
     };
     for (const option of options.filter(({ name }) => bad[name] !== undefined)) {

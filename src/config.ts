@@ -12,6 +12,7 @@ import {
   parseToken,
   wholeNumber,
 } from "./config-values.ts";
+import { type TargetPolicy, parseTargets } from "./contracts/target.ts";
 
 /**
  * What can be set, and how. One table feeds the flags, the `KOOR_*` variables, `settings.json`, `--help` and the
@@ -38,6 +39,7 @@ export interface Config {
   mcpTools: (typeof toolSets)[number];
   allowedHosts: string[];
   allowedOrigins: string[];
+  contractTargets: TargetPolicy;
   strictWrites: boolean;
   insecure: boolean;
 }
@@ -165,6 +167,14 @@ const table: Table = {
     allowed: "origins with commas between, such as https://koor.example.com",
     summary: "Further web origins whose pages may use the API",
     parse: (text) => list(text).map(originHost),
+  },
+  contractTargets: {
+    name: "contract-targets",
+    value: "A,B",
+    default: "loopback",
+    allowed: "with commas between: loopback, IP addresses, networks such as 10.0.0.0/8, host names",
+    summary: "What contract tests may call; a host name wherever it leads",
+    parse: parseTargets,
   },
   strictWrites: {
     name: "strict-writes",

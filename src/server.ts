@@ -1,10 +1,14 @@
 import { getLogger } from "@logtape/logtape";
 import { randomUUID } from "node:crypto";
+import { lookup } from "node:dns/promises";
 import { resolve } from "node:path";
 import type { WebSocketHandler } from "bun";
 import { type Address, type Config, showAddress } from "./config.ts";
 import { backupService } from "./backup/service.ts";
 import type { Services } from "./contract/api.ts";
+import { openContractEngine } from "./contracts/engine.ts";
+import { specGate } from "./contracts/gate.ts";
+import { contractService } from "./contracts/service.ts";
 import { dashboardRoutes } from "./dashboard/routes.ts";
 import { createSessions, dashboardFront } from "./dashboard/session.ts";
 import { changeLog } from "./changes/log.ts";
@@ -82,7 +86,8 @@ export async function openServer(config: Config, options: ServerOptions = {}): P
   const { now } = store;
   const doors: Doors = {};
   const house = furnish(store, config, now, doors, options);
-  const { services, instances, leases, sockets, streams, feeds, room, engine, documents, gate } = house;
+  const { services, instances, leases, sockets, streams, feeds, room, gate } = house;
+  const { engine, documents, contractEngine } = house;
   const front = createFront({ config, dashboardPort: () => doors.dashboard?.port });
   const mounting = { ...house, front, identify: instances.identify };
   const mcp = mcpHandler({
@@ -141,6 +146,7 @@ export async function openServer(config: Config, options: ServerOptions = {}): P
       await mcp.close();
       await engine.close();
       await documents.close();
+      await contractEngine.close();
       await instances.flush();
       await store.close();
       log.info("stopped");
@@ -174,6 +180,7 @@ function furnish(store: Store, config: Config, now: () => number, doors: Doors, 
   const log = getLogger(["koor", "server"]);
   const engine = openRuleEngine();
   const documents = openDocuments();
+  const contractEngine = openContractEngine();
   const ledger = createLedger();
   const feedOf = (followed: Log) =>
     createFeed({
@@ -185,6 +192,7 @@ function furnish(store: Store, config: Config, now: () => number, doors: Doors, 
   const room = openWaitingRoom();
   const waitForVersion = versionWaits({ store, feed: feeds.changes, room });
   const values = { store, documents, waitForVersion, strictWrites: config.strictWrites };
+  const specs = specGate(store, contractEngine);
   const leases = leaseService({ store, now, newId: randomUUID, timer: sleep });
   const gate = createGate({
     onClose() {
@@ -197,9 +205,15 @@ function furnish(store: Store, config: Config, now: () => number, doors: Doors, 
   const services: Services = {
     metrics: metricsService({ store, ledger, version, now, binds }),
     state: stateService(values),
-    specs: specService(values),
-    txn: txnService(values),
+    specs: specService({ ...values, gate: specs, now }),
+    txn: txnService({ ...values, gate: specs }),
     rules: ruleService({ store, engine, now, strictWrites: config.strictWrites }),
+    contracts: contractService({
+      store,
+      engine: contractEngine,
+      targets: config.contractTargets,
+      resolve: async (host) => (await lookup(host, { all: true })).map(({ address }) => address),
+    }),
     events: { ...eventService(store), next: pollOf(feeds.events, room) },
     changes: { next: pollOf(feeds.changes, room) },
     instances,
@@ -213,7 +227,20 @@ function furnish(store: Store, config: Config, now: () => number, doors: Doors, 
     streams.replaced();
     for (const feed of Object.values(feeds)) feed.reset();
   });
-  return { services, gate, instances, leases, sockets, streams, feeds, room, engine, documents, ledger };
+  return {
+    services,
+    gate,
+    instances,
+    leases,
+    sockets,
+    streams,
+    feeds,
+    room,
+    engine,
+    documents,
+    contractEngine,
+    ledger,
+  };
 }
 
 /** What comes round by itself. */

@@ -18,6 +18,8 @@ export const promises = {
   "IDEM-1": "A repeated request with the same `Idempotency-Key` changes nothing and gets the same answer",
   "LEASE-1": "A lease lasts its TTL unless released, and a write with a lost lease's fence is refused",
   "LIMIT-1": "Every input has a bound, and over it there is a clear 4xx and nothing stored",
+  "COMPAT-1":
+    "A contract keeps to the compatibility that was promised of it, whoever writes it, by whichever way, and however many at once",
   "REGEX-1":
     "No rule and no content can hang the server: a validation has a budget of 2 s, then it is refused with 422",
   "READ-1": "Reads do not wait for writes",

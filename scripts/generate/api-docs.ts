@@ -59,7 +59,7 @@ function operationDocs(id: string, operation: Operation): string[] {
 function marks({ open, mcp, cli }: Operation): string[] {
   return [
     ...(open ? ["open: needs no token"] : []),
-    ...(cli ? [`koor-cli \`${commandLine(cli)}\``] : []),
+    ...[cli ?? []].flat().map((line) => `koor-cli \`${commandLine(line)}\``),
     ...(mcp ? [`MCP tool \`${mcp.name}\`${mcp.full ? " (with --mcp-tools=full)" : ""}`] : []),
   ];
 }

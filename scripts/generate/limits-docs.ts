@@ -17,6 +17,7 @@ const titles: Record<string, string> = {
   backup: "Backups",
   feed: "Live delivery",
   rules: "Rules",
+  contracts: "Contracts",
   instances: "Instances",
   dashboard: "The dashboard",
   client: "The client",

@@ -40,7 +40,7 @@ export interface ReadBody {
  * @throws UsageError for none or several places, or a file that cannot be read; ClientError `too_large`
  */
 export async function readBody(
-  command: Command & { body: NonNullable<Command["body"]> },
+  command: { name: string; body: NonNullable<Command["body"]> },
   flags: ReadonlyMap<string, string>,
   dash: boolean,
   io: Io,

@@ -105,6 +105,74 @@ export const ownCommands: readonly OwnCommand[] = [
     },
   },
   {
+    name: "contract validate",
+    usage: "contract validate PROJECT/NAME [--endpoint 'POST /x'] --payload JSON [--direction D]",
+    summary: "Check a payload against a contract: prints PASS or FAIL with what is wrong, exits 1 on FAIL",
+    flags: {
+      endpoint: {
+        value: "ENDPOINT",
+        summary: "Method and path as the contract has them; a JSON Schema has none",
+      },
+      payload: { value: "JSON", summary: "What is checked" },
+      direction: { value: "D", summary: "request (unless said), response, query or error" },
+    },
+    words: { least: 1, most: 1 },
+    async run(...all) {
+      const { validateContract } = await import("./contract-commands.ts");
+      return validateContract(...all);
+    },
+  },
+  {
+    name: "contract test",
+    usage: "contract test PROJECT/NAME --target URL [--endpoint 'POST /x'] [--data JSON]",
+    summary:
+      "Call a running service and check its answers: a line for each endpoint, then k/n; exits 1 unless all pass",
+    flags: {
+      target: {
+        value: "URL",
+        summary: "Where the service is; the server must allow it (--contract-targets)",
+      },
+      endpoint: { value: "ENDPOINT", summary: "Only this one" },
+      data: {
+        value: "JSON",
+        summary: "What goes into its path, query and body; else it is made up from the contract",
+      },
+    },
+    words: { least: 1, most: 1 },
+    async run(...all) {
+      const { testContract } = await import("./contract-commands.ts");
+      return testContract(...all);
+    },
+  },
+  {
+    name: "contract diff",
+    usage: "contract diff PROJECT/NAME --v1 A --v2 B",
+    summary: "Tell breaking from safe changes between two versions; exits 1 when something breaks",
+    flags: {
+      v1: { value: "A", summary: "The older version" },
+      v2: { value: "B", summary: "The newer version" },
+    },
+    words: { least: 1, most: 1 },
+    async run(...all) {
+      const { diffContract } = await import("./contract-commands.ts");
+      return diffContract(...all);
+    },
+  },
+  {
+    name: "contract check",
+    usage: "contract check PROJECT/NAME (--file PATH | --data TEXT)",
+    summary: "Tell what would break if this became the contract's next version; exits 1 when something would",
+    flags: {
+      file: { value: "PATH", summary: "Take it from a file; `-` is standard input" },
+      data: { value: "TEXT", summary: "Take this text" },
+    },
+    words: { least: 1, most: 1 },
+    async run(...all) {
+      const { checkContract } = await import("./contract-commands.ts");
+      return checkContract(...all);
+    },
+  },
+  {
     name: "events subscribe",
     usage: "events subscribe [PATTERN] [--after ID]",
     summary: "Follow events, a line of JSON each, across breaks of the connection",

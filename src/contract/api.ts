@@ -1,5 +1,6 @@
 import { backupOperations } from "../backup/contract.ts";
 import { changeOperations } from "../changes/contract.ts";
+import { contractOperations } from "../contracts/contract.ts";
 import { eventOperations } from "../events/contract.ts";
 import { instanceOperations } from "../instances/contract.ts";
 import { leaseOperations } from "../leases/contract.ts";
@@ -20,6 +21,7 @@ export const api = {
   specs: specOperations,
   txn: txnOperations,
   rules: ruleOperations,
+  contracts: contractOperations,
   events: eventOperations,
   changes: changeOperations,
   instances: instanceOperations,

@@ -21,6 +21,11 @@ export const reasons = {
     exit: 4,
     meaning: "Somebody else has it, or changed it in between; `blocked_by` are the leases in the way.",
   },
+  incompatible: {
+    status: 409,
+    exit: 4,
+    meaning: "It breaks the compatibility that was promised of the contract; nothing was written.",
+  },
   gone: { status: 410, exit: 4, meaning: "The position is older than what is kept, or of another epoch." },
   lease_lost: {
     status: 412,

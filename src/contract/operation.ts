@@ -42,7 +42,7 @@ export interface McpTool {
  * and flags name the parameter, query or body field of the same name in lower case; the last word in brackets, as in
  * `rules list [PROJECT]`, may be left out; `@body` says that the request's body comes from `--file PATH`, `--data TEXT`
  * or standard input. A flag's value may name another field: `--version rollback=N`; flags that name the same one are its
- * parts, joined by commas.
+ * parts, joined by commas. Several lines: it goes by several names.
  */
 export interface Operation {
   method: Method;
@@ -73,7 +73,7 @@ export interface Operation {
   anonymous?: boolean;
   /** Left out of the token ledger: asking about the books is not a line in the books. */
   unmetered?: boolean;
-  cli?: string;
+  cli?: string | readonly string[];
   mcp?: McpTool;
 }
 

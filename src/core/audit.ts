@@ -15,6 +15,7 @@ const nouns: Readonly<Record<string, Collection>> = {
   state: "state",
   spec: "specs",
   rule: "rules",
+  contract: "contracts",
   rules: "rules",
   instance: "instances",
   lease: "leases",

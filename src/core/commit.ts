@@ -15,6 +15,8 @@ export const collections = {
   state: { history: true, tombstones: true, audited: true },
   specs: { history: true, tombstones: true, audited: true },
   rules: { history: true, tombstones: true, audited: true },
+  /** What is promised of a spec that is a contract, under the spec's own key. */
+  contracts: { history: true, tombstones: true, audited: true },
   instances: { history: false, tombstones: false, audited: true },
   /** The SHA-256 of an instance's token -> the instance's id. Changes only together with its instance. */
   instance_tokens: { history: false, tombstones: false, audited: false },

@@ -196,7 +196,7 @@ describe("bad input", () => {
     const broken = { ...instances, list: () => Promise.reject(new Error("disk at /var/secret")) };
     const handler = mcpHandler({
       services: { instances: broken } as unknown as Services,
-      toolSet: "full",
+      toolSet: "discovery",
       endpoints: () => ({ api: "", dashboard: "" }),
       version: "1",
     });

@@ -47,7 +47,7 @@ export const specOperations = {
     query: getQuery,
     response: "bytes",
     errors: ["not_found", "over_budget", "rate_limited"],
-    cli: "specs get PROJECT/NAME --version N --pick POINTER",
+    cli: ["specs get PROJECT/NAME --version N --pick POINTER", "contract get PROJECT/NAME --version N"],
   }),
   history: operation({
     method: "GET",
@@ -75,11 +75,29 @@ export const specOperations = {
     path: "/api/specs/{project}/{name}",
     summary: "Write a spec",
     params,
+    query: z.object({
+      dry_run: z.enum(["0", "1"], 'must be "0" or "1"').optional().meta({
+        description: "`1`: answers, or refuses, as the write would, and writes nothing.",
+      }),
+    }),
     body: valueBody,
     conditional: true,
-    response: written,
-    errors: ["version_mismatch", "precondition_required", "too_large", "out_of_space"],
-    cli: "specs set PROJECT/NAME @body",
+    response: written.extend({
+      dry_run: z
+        .literal(true)
+        .optional()
+        .meta({ description: "Nothing was written; the version is the next one." }),
+    }),
+    errors: [
+      "version_mismatch",
+      "precondition_required",
+      "incompatible",
+      "over_budget",
+      "rate_limited",
+      "too_large",
+      "out_of_space",
+    ],
+    cli: ["specs set PROJECT/NAME @body", "contract set PROJECT/NAME @body"],
   }),
   patch: operation({
     method: "PATCH",
@@ -92,6 +110,7 @@ export const specOperations = {
     errors: [
       "not_found",
       "conflict",
+      "incompatible",
       "version_mismatch",
       "too_large",
       "over_budget",
@@ -109,7 +128,7 @@ export const specOperations = {
     query: rollbackQuery,
     conditional: true,
     response: written.extend({ rolled_back: rolledBack }),
-    errors: ["not_found", "version_mismatch", "precondition_required", "out_of_space"],
+    errors: ["not_found", "incompatible", "version_mismatch", "precondition_required", "out_of_space"],
     cli: "specs rollback PROJECT/NAME --version rollback=N",
   }),
   delete: operation({
@@ -119,7 +138,7 @@ export const specOperations = {
     params,
     conditional: true,
     response: z.object({ deleted: z.string() }),
-    errors: ["not_found", "version_mismatch"],
+    errors: ["not_found", "incompatible", "version_mismatch"],
     cli: "specs delete PROJECT/NAME",
   }),
 };

@@ -1,7 +1,12 @@
+import { createHash } from "node:crypto";
+import { KoorError } from "../contract/errors.ts";
 import { showTime } from "../contract/fields.ts";
-import type { Handlers } from "../contract/operation.ts";
-import type { RecordHead } from "../core/commit.ts";
+import type { Condition, Handlers, Terms } from "../contract/operation.ts";
+import type { Op, RecordHead } from "../core/commit.ts";
 import { joinKey, splitKey } from "../core/composite-key.ts";
+import { overwriteGuard } from "../core/guard.ts";
+import type { SpecGate } from "../core/spec-gate.ts";
+import { perform } from "../store/write.ts";
 import type { Place, ValueNoun, ValueOptions } from "../values/noun.ts";
 import { valueReads } from "../values/reads.ts";
 import { valueWrites } from "../values/writes.ts";
@@ -18,9 +23,16 @@ const noun: ValueNoun = {
 /** Whatever type it came in as. */
 const specType = "application/json";
 
+export interface SpecOptions extends ValueOptions {
+  gate: SpecGate;
+  /** Milliseconds since 1970. */
+  now: () => number;
+}
+
 /** The spec registry: what a project has agreed on, by project and name. */
-export function specService(options: ValueOptions): Handlers<typeof specOperations> {
+export function specService(options: SpecOptions): Handlers<typeof specOperations> {
   const { store } = options;
+  const tryPut = dryRun(options);
   const reads = valueReads(options, noun);
   const writes = valueWrites(options, noun);
   return {
@@ -56,8 +68,10 @@ export function specService(options: ValueOptions): Handlers<typeof specOperatio
       return { ...params, ...(await reads.diff(placeOf(params), query.diff)) };
     },
 
-    put: ({ params, body, contentType: _, ...asked }) =>
-      writes.put(placeOf(params), { value: body, contentType: specType }, asked, showWritten),
+    put: ({ params, query, body, contentType: _, ...asked }) =>
+      query.dry_run === "1"
+        ? tryPut(params, body, asked)
+        : writes.put(placeOf(params), { value: body, contentType: specType }, asked, showWritten),
 
     patch: ({ params, body, contentType, ...asked }) =>
       writes.patch(placeOf(params), { body, contentType }, asked, showWritten),
@@ -66,6 +80,38 @@ export function specService(options: ValueOptions): Handlers<typeof specOperatio
       writes.rollback(placeOf(params), query.rollback, asked, showWritten),
 
     delete: ({ params, ...asked }) => writes.delete(placeOf(params), asked),
+  };
+}
+
+/** What a write would come to: its guards are judged as in the write itself, and nothing else is done. */
+function dryRun({ store, gate, strictWrites, now }: SpecOptions) {
+  return (
+    params: { project: string; name: string },
+    value: Uint8Array,
+    asked: Terms & { condition: Condition },
+  ) => {
+    if (value.length === 0) throw new KoorError("bad_request", "empty body", { path: "body" });
+    const { key } = placeOf(params);
+    const { condition, ...terms } = asked;
+    const plan = async () => {
+      const guard: Op = {
+        kind: "guard",
+        collection: "specs",
+        key,
+        guard: overwriteGuard(condition, strictWrites),
+      };
+      const guards = await gate([{ key, value }]);
+      const note = { version: ((await store.head("specs", key))?.version ?? 0) + 1, at: now() };
+      return { ops: [guard, ...guards], note, optimistic: 1 };
+    };
+    return perform(store, terms, plan, (_, { version, at }) => ({
+      project: params.project,
+      name: params.name,
+      version,
+      hash: createHash("sha256").update(value).digest("hex"),
+      updated_at: showTime(at),
+      dry_run: true as const,
+    }));
   };
 }
 

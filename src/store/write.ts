@@ -12,8 +12,11 @@ export interface Plan<Note> {
   ops: readonly Op[];
   /** What the answer needs beside the results; JSON, since it is kept for whoever sends the request again. */
   note: Note;
-  /** The guards are of the service's own making: when one fails, it reads again and makes another plan. */
-  optimistic?: boolean;
+  /**
+   * The guards are of the service's own making: when one fails, it reads again and makes another plan. A number: so are
+   * those of the operations from this index on, and the others are the caller's.
+   */
+  optimistic?: boolean | number;
   /** What to say when a record that must exist does not: `key not found: plan`, and what to do then. */
   absent?: string;
   hint?: string;
@@ -54,8 +57,11 @@ export async function perform<Note, Answer>(
     if (outcome.failure === "repeated") {
       const meanwhile = await recall(store, once as Once);
       if (meanwhile) return repeat(meanwhile);
-    } else if (!optimistic || outcome.failure === "lost" || outcome.failure === "unconditional") {
-      expectCommitted(outcome, wordsOf?.(outcome.op - before.length) ?? { absent, hint });
+    } else {
+      const op = outcome.op - before.length;
+      const isOwn = typeof optimistic === "number" ? op >= optimistic : optimistic;
+      if (!isOwn || outcome.failure === "lost" || outcome.failure === "unconditional")
+        expectCommitted(outcome, wordsOf?.(op) ?? { absent, hint });
     }
   }
   throw new KoorError("conflict", "others are changing this all the time", {

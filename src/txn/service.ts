@@ -5,6 +5,7 @@ import { RawJson } from "../contract/raw-json.ts";
 import { type Collection, type Op, type OpResult, recordId } from "../core/commit.ts";
 import { joinKey } from "../core/composite-key.ts";
 import type { RefusalWords } from "../core/guard.ts";
+import type { SpecChange, SpecGate } from "../core/spec-gate.ts";
 import type { Store } from "../store/store.ts";
 import { perform } from "../store/write.ts";
 import type { txnOperations } from "./contract.ts";
@@ -16,27 +17,39 @@ export interface TxnOptions {
   store: Store;
   /** Refuse to overwrite what exists unless a condition says which version is replaced. */
   strictWrites: boolean;
+  /** Judges the specs among what is written. */
+  gate: SpecGate;
 }
 
 /**
  * Transactions over state, specs and events. Conditions are judged on what is there before. What is done is done in order:
  * a key may be put and deleted again, and each of it takes a version.
  */
-export function txnService({ store, strictWrites }: TxnOptions): Handlers<typeof txnOperations> {
+export function txnService({ store, strictWrites, gate }: TxnOptions): Handlers<typeof txnOperations> {
   return {
     async commit({ body, ...terms }) {
       const { ops, words } = planOf(body, strictWrites, terms.caller.name);
       return perform(
         store,
         terms,
-        () => ({ ops, note: null, wordsOf: (op) => words[op] ?? {} }),
+        async () => ({
+          ops: [...ops, ...(await gate(ops.flatMap(specChange)))],
+          note: null,
+          optimistic: ops.length,
+          wordsOf: (op) => words[op] ?? {},
+        }),
         (results, _, revision) => ({
           revision,
-          results: results.slice(body.if.length).map((result, index) => show(result, body.do[index] as Step)),
+          results: body.do.map((step, index) => show(results[body.if.length + index] ?? null, step)),
         }),
       );
     },
   };
+}
+
+function specChange(op: Op): SpecChange[] {
+  if ((op.kind !== "put" && op.kind !== "delete") || op.collection !== "specs") return [];
+  return [{ key: op.key, value: op.kind === "put" ? op.value : null }];
 }
 
 /** Its operations, and what to say when one of them is refused: first the conditions, then what is to be done. */

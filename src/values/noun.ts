@@ -1,5 +1,6 @@
 import { KoorError } from "../contract/errors.ts";
 import type { StoredRecord } from "../core/commit.ts";
+import type { SpecGate } from "../core/spec-gate.ts";
 import type { WaitForVersion } from "../core/version-wait.ts";
 import type { Store } from "../store/store.ts";
 import type { Documents } from "./documents.ts";
@@ -12,6 +13,8 @@ export interface ValueOptions {
   waitForVersion: WaitForVersion;
   /** Refuse to overwrite what exists unless the request says which version it replaces. */
   strictWrites: boolean;
+  /** Of specs: judges what is about to be written. */
+  gate?: SpecGate;
 }
 
 /** What tells one noun of values from another. */

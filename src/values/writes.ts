@@ -30,7 +30,11 @@ export function valueWrites(options: ValueOptions, noun: ValueNoun) {
         ...putOf(noun, place, value, contentType),
         guard: overwriteGuard(condition, strictWrites),
       };
-      const plan = () => ({ ops: [op], note: null });
+      const plan = async () => ({
+        ops: [op, ...(await admit(options, place, value))],
+        note: null,
+        optimistic: 1,
+      });
       return perform(store, terms, plan, (results) => show(writtenRecord(results)));
     },
 
@@ -66,7 +70,7 @@ export function valueWrites(options: ValueOptions, noun: ValueNoun) {
             detail: { rolled_back: version },
           },
         };
-        return { ops: [op], note: null };
+        return { ops: [op, ...(await admit(options, place, value))], note: null, optimistic: 1 };
       };
       return perform(store, terms, plan, (results) => ({
         ...show(writtenRecord(results)),
@@ -82,19 +86,21 @@ export function valueWrites(options: ValueOptions, noun: ValueNoun) {
         guard: { ...condition, exists: true },
         audit: { action: `${noun.action}.delete`, resource: place.label },
       };
-      const plan = { ops: [op], note: null, absent: absent(noun, place), hint: noun.listHint };
-      return perform(
-        store,
-        terms,
-        () => plan,
-        () => ({ deleted: place.label }),
-      );
+      const plan = async () => ({
+        ops: [op, ...(await admit(options, place, null))],
+        note: null,
+        optimistic: 1,
+        absent: absent(noun, place),
+        hint: noun.listHint,
+      });
+      return perform(store, terms, plan, () => ({ deleted: place.label }));
     },
   };
 }
 
 /** Works a patch out from what is there, and writes it if that is still there. */
-function patcher({ store, documents }: ValueOptions, noun: ValueNoun) {
+function patcher(options: ValueOptions, noun: ValueNoun) {
+  const { store, documents } = options;
   return async <Answer>(
     place: Place,
     body: Uint8Array,
@@ -115,10 +121,15 @@ function patcher({ store, documents }: ValueOptions, noun: ValueNoun) {
         guard: { version: record.version },
         audit: { action: `${noun.action}.patch`, resource: place.label },
       };
-      return { ops: [op], note: null, optimistic: true };
+      return { ops: [op, ...(await admit(options, place, value))], note: null, optimistic: true };
     };
     return perform(store, terms, plan, (results) => show(writtenRecord(results)));
   };
+}
+
+/** What goes into the commit behind the change itself. @throws KoorError for a change that is not let through */
+async function admit({ gate }: ValueOptions, { key }: Place, value: Uint8Array | null): Promise<Op[]> {
+  return gate ? gate([{ key, value }]) : [];
 }
 
 function putOf(noun: ValueNoun, place: Place, value: Uint8Array, contentType: string): Op & { kind: "put" } {
