@@ -2,7 +2,8 @@ import { afterEach, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ConfigError, helpText, options, readConfig, variableName } from "./config.ts";
+import { helpText } from "./config-help.ts";
+import { ConfigError, options, readConfig, variableName } from "./config.ts";
 
 const made: string[] = [];
 afterEach(() => {

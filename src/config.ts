@@ -272,30 +272,6 @@ export function showAddress({ host, port }: Address): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-/** What `koor-server --help` prints. */
-export function helpText(): string {
-  const rows = options.map((option) => {
-    const flag = `--${option.name}${option.value ? ` ${option.value}` : ""}`;
-    const fallback = option.default === "" || option.default === "false" ? "" : ` (${option.default})`;
-    return `  ${flag.padEnd(28)} ${option.summary}${fallback}.`;
-  });
-  return [
-    "koor-server: the coordination server for AI coding agents",
-    "",
-    "Usage: koor-server [options]",
-    "       koor-server check [FILE]          Look whether the data is sound; a server may run on it",
-    "       koor-server backup --output PATH  Copy the database into a file; a server may run on it",
-    "",
-    ...rows,
-    `  ${"--config FILE".padEnd(28)} Read settings from this file (./settings.json, if there is one).`,
-    `  ${"--help, --version".padEnd(28)} Print this, or the version.`,
-    "",
-    "Each option is also a variable (--data-dir is KOOR_DATA_DIR) and a setting (data_dir in settings.json).",
-    "Flags win over variables, variables over settings. Logs go to stderr.",
-    "",
-  ].join("\n");
-}
-
 function readFlags(args: readonly string[]): Map<string, string> {
   const flags = new Map<string, string>();
   for (let index = 0; index < args.length; index++) {

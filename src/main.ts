@@ -1,4 +1,5 @@
-import { ConfigError, helpText, readConfig } from "./config.ts";
+import { helpText } from "./config-help.ts";
+import { ConfigError, readConfig } from "./config.ts";
 import { configureLog } from "./log.ts";
 import { maintenanceCommand } from "./maintenance.ts";
 import { openServer } from "./server.ts";
