@@ -42,7 +42,6 @@ const scenarios = [
   "patch",
   "specs",
   "changes",
-  "wait",
   "instances",
   "leases",
   "idempotency",
