@@ -83,6 +83,14 @@ export const faults: readonly Fault[] = [
     test: "test/linearizability.test.ts",
   },
   {
+    promise: "TXN-1",
+    says: "only the first condition of a transaction is held against the store",
+    file: "src/core/decide.ts",
+    find: "for (const [index, op] of commit.ops.entries()) {",
+    put: "for (const [index, op] of commit.ops.slice(0, 1).entries()) {",
+    test: "test/txn.test.ts",
+  },
+  {
     promise: "LOG-1",
     says: "an id is passed over where many publish at once",
     file: "src/core/decide.ts",
@@ -115,6 +123,14 @@ export const faults: readonly Fault[] = [
     test: "src/store/memory.test.ts",
   },
   {
+    promise: "LEASE-1",
+    says: "a fence is not held against its lease",
+    file: "src/core/decide.ts",
+    find: 'if (guard.fence !== undefined && guard.fence !== current?.createRevision) return "lost";',
+    put: "",
+    test: "test/leases.test.ts",
+  },
+  {
     promise: "LIMIT-1",
     says: "what is no JSON is a fault of the server",
     file: "src/http/request.ts",
@@ -136,7 +152,7 @@ export const faults: readonly Fault[] = [
     says: "a read waits until what was accepted is written",
     file: "src/store/sqlite.ts",
     find: "get: async (collection, key) => reader.get(collection, key),",
-    put: "get: async (collection, key) => (await committer.idle(), reader.get(collection, key)),",
+    put: "get: async (collection, key) => (await writer.idle(), reader.get(collection, key)),",
     test: "test/others-do-not-wait.test.ts",
     compiled: true,
   },
