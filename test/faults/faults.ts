@@ -139,6 +139,14 @@ export const faults: readonly Fault[] = [
     test: "test/bad-input.test.ts",
   },
   {
+    promise: "COMPAT-1",
+    says: "a contract may have changed since it was compared",
+    file: "src/contracts/gate.ts",
+    find: 'return [...guards, { kind: "guard", collection: "specs", key, guard: { version: compared } }];',
+    put: "return (void compared, guards);",
+    test: "test/contracts.test.ts",
+  },
+  {
     promise: "REGEX-1",
     says: "a validation may take a minute",
     file: "src/rules/engine.ts",
