@@ -147,7 +147,9 @@ function encoded(text: fc.Arbitrary<unknown>): fc.Arbitrary<string> {
     "%ed%a0%80",
     "+",
   );
-  const proper = text.map((value) => encodeURIComponent(String(value).toWellFormed()));
+  // Not `String`: an object of any JSON may have a `toString` that is none.
+  const asText = (value: unknown) => (typeof value === "string" ? value : (JSON.stringify(value) ?? ""));
+  const proper = text.map((value) => encodeURIComponent(asText(value).toWellFormed()));
   return fc.oneof({ weight: 5, arbitrary: proper }, { weight: 1, arbitrary: broken });
 }
 
