@@ -70,15 +70,34 @@ function tests(bun, title, paths) {
     ...paths,
   ];
   const { status } = spawnSync(bun, args, { cwd: root, stdio: "inherit" });
-  const head = existsSync(report) ? (/<testsuites[^>]*>/.exec(readFileSync(report, "utf8"))?.[0] ?? "") : "";
+  const xml = existsSync(report) ? readFileSync(report, "utf8") : "";
   rmSync(folder, { recursive: true });
+  const head = /<testsuites[^>]*>/.exec(xml)?.[0] ?? "";
   const number = (/** @type {string} */ name) =>
     Number(new RegExp(`\\b${name}="(\\d+)"`).exec(head)?.[1] ?? 0);
   // A test that ends the process leaves no report, and exit code 0 with it.
   const failed = number("failures") || (status === 0 && number("tests") > 0 ? 0 : 1);
   tally.passed += number("tests") - number("failures") - number("skipped");
   tally.failed += failed;
-  if (failed > 0) failures.push(`${title} (${failed})`);
+  if (failed > 0) failures.push(`${title} (${failed})`, ...failuresOf(xml));
+}
+
+/**
+ * What failed and how, as JUnit reports say it: what Bun itself printed of it is far up by then.
+ * @param {string} xml
+ */
+function failuresOf(xml) {
+  const cases = xml.matchAll(
+    /<testcase name="([^"]*)"[^>]* file="([^"]*)"[^>]*>\s*<failure[^>]*?(?:\/>|>([^]*?)<\/failure>)/g,
+  );
+  const marks = /** @type {Record<string, string>} */ ({ lt: "<", gt: ">", quot: '"', apos: "'", amp: "&" });
+  const plain = (/** @type {string} */ text) =>
+    text
+      .replace(/&#(\d+);/g, (_, code) => String.fromCodePoint(Number(code)))
+      .replace(/&(\w+);/g, (whole, name) => marks[name] ?? whole);
+  return [...cases].map(([, name = "", file = "", text = ""]) =>
+    plain(`  ${file}: ${name}\n    ${text.trim().slice(0, 2_000).replaceAll("\n", "\n    ")}`),
+  );
 }
 
 /**
@@ -133,6 +152,6 @@ try {
   console.log(`koor: ${error.message}`);
   count("set-up", false);
 }
-if (failures.length > 0) console.log(`\nfailed: ${failures.join(", ")}`);
+if (failures.length > 0) console.log(`\nfailed:\n${failures.join("\n")}`);
 process.exitCode = tally.failed > 0 ? 1 : 0;
 console.log(`\n${tally.passed} passed, ${tally.failed} failed`);

@@ -21,7 +21,9 @@ afterAll(() => server.dispose());
 
 const publishOn = async (on: TestServer, topic: string, data: unknown = null): Promise<number> => {
   const body = JSON.stringify({ topic, data });
-  return (await on.json("/api/events/publish", { method: "POST", body })).body.id;
+  const answer = await on.json("/api/events/publish", { method: "POST", body });
+  if (answer.status !== 200) throw new Error(`not published: ${answer.status} ${answer.body.error}`);
+  return answer.body.id;
 };
 const publish = (topic: string, data?: unknown) => publishOn(server, topic, data);
 
@@ -400,9 +402,10 @@ describe("slow and dead readers", () => {
   test.each(["socket", "stream"] as const)(
     "a %s that reads slowly is caught up from the log",
     async (way) => {
-      const follower = await follow(way, server.url, { pattern: "slow" });
+      const own = await startServer();
+      const follower = await follow(way, own.url, { after: 0 });
       follower.pause();
-      const ids = await Promise.all(Array.from({ length: 40 }, () => publish("slow", large)));
+      const ids = await Promise.all(Array.from({ length: 40 }, () => publishOn(own, "slow", large)));
       const sorted = ids.toSorted((a, b) => a - b);
       let reading = true;
       void (async () => {
@@ -416,6 +419,7 @@ describe("slow and dead readers", () => {
       expect(await take(follower, 40)).toEqual(sorted);
       reading = false;
       follower.cut();
+      await own.dispose();
     },
     60_000,
   );
