@@ -114,6 +114,6 @@ describe("two agents share a contract through the compiled server", () => {
   });
 });
 
-function withoutSignsOfLife({ last_seen: _, ...rest }: Record<string, unknown>) {
+function withoutSignsOfLife({ last_seen: _, last_sign: __, ...rest }: Record<string, unknown>) {
   return rest;
 }

@@ -36,6 +36,7 @@ describe("registering", () => {
       status: "pending",
       registered_at: "2026-11-01T12:00:00.000Z",
       last_seen: "2026-11-01T12:00:00.000Z",
+      last_sign: "instances.register",
     });
     expect(token).toMatch(uuid);
     expect(await get(instance.id)).toEqual(instance);
@@ -183,6 +184,56 @@ describe("status", () => {
     for (const { id } of [waiting, working]) await post(`/api/instances/${id}/heartbeat`);
     expect((await get(waiting.id)).status).toBe("pending");
     expect((await get(working.id)).status).toBe("active");
+  });
+
+  test("silence and its end are an event each, once, with what was last seen and when", async () => {
+    const { id, token } = await register("teller", { workspace: "shop", intent: "login" });
+    const headers = { "Koor-Instance-Token": token };
+    await server.json("/api/state/teller", { method: "PUT", body: "1", headers });
+    const lastSeen = new Date(clock.now).toISOString();
+    const told = async (topic: string) =>
+      (await server.json(`/api/events/history?topic=${topic}&last=1000`)).body.filter(
+        ({ data }: { data: { instance_id: string } }) => data.instance_id === id,
+      );
+    minutes(6);
+    await Promise.all([1, 2, 3].map(() => post("/api/liveness/check")));
+    const about = { instance_id: id, name: "teller", workspace: "shop", intent: "login", status: "active" };
+    const evidence = { last_seen: lastSeen, silent_seconds: 360, last_sign: "state.put" };
+    expect(await told("agent.stale")).toMatchObject([
+      { source: "liveness-monitor", data: { ...about, ...evidence } },
+    ]);
+    expect(await get(id)).toMatchObject({ status: "stale", last_seen: lastSeen, last_sign: "state.put" });
+    expect(await told("agent.recovered")).toEqual([]);
+    minutes(4);
+    // Ten requests at once end one silence.
+    await Promise.all(Array.from({ length: 10 }, () => server.ask("/api/specs/p", { headers })));
+    await post(`/api/instances/${id}/heartbeat`);
+    expect(await told("agent.recovered")).toMatchObject([
+      {
+        source: "liveness-monitor",
+        data: { ...about, last_seen: lastSeen, silent_seconds: 600, last_sign: "specs.list" },
+      },
+    ]);
+    expect(await told("agent.stale")).toHaveLength(1);
+    minutes(6);
+    expect((await post("/api/liveness/check")).body.newly_stale).toContain(id);
+    expect(await told("agent.stale")).toHaveLength(2);
+  });
+
+  test("what an agent was last seen doing is there after a restart", async () => {
+    const one = await startServer([], { now: () => clock.now });
+    const send = (path: string, init: RequestInit) => one.json(path, { method: "POST", ...init });
+    const { body } = await send("/api/instances/register", { body: '{"name":"lasting"}' });
+    const headers = { "Koor-Instance-Token": body.token };
+    await send("/api/events/publish", { body: '{"topic":"t"}', headers });
+    await one.close();
+    const two = await startServer([], { now: () => clock.now, directory: one.directory });
+    expect((await two.json(`/api/instances/${body.id}`)).body.last_sign).toBe("events.publish");
+    minutes(6);
+    await two.json("/api/liveness/check", { method: "POST" });
+    const [event] = (await two.json("/api/events/history?topic=agent.stale")).body;
+    expect(event.data).toMatchObject({ last_sign: "events.publish", silent_seconds: 360 });
+    await two.dispose();
   });
 
   test("whoever makes requests with its token is never declared dead", async () => {

@@ -51,7 +51,7 @@ export function startMcp() {
       development: false,
       async fetch(request) {
         const token = request.headers.get("koor-instance-token");
-        return handler.fetch(request, token === null ? { name: "" } : await instances.identify(token));
+        return handler.fetch(request, token === null ? { name: "" } : await instances.identify(token, "mcp"));
       },
     });
 

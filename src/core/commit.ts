@@ -20,6 +20,8 @@ export const collections = {
   instances: { history: false, tombstones: false, audited: true },
   /** The SHA-256 of an instance's token -> the instance's id. Changes only together with its instance. */
   instance_tokens: { history: false, tombstones: false, audited: false },
+  /** By instance: the operation by which it was last heard of. */
+  instance_signs: { history: false, tombstones: false, audited: false },
   leases: { history: false, tombstones: false, audited: true },
   /** One record, written by each lease that comes: who looked at all leases commits under its version. */
   lease_arrivals: { history: false, tombstones: false, audited: false },

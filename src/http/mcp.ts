@@ -14,7 +14,7 @@ export function mountMcp(mcp: McpHandler, options: Pick<MountOptions, "front" | 
     try {
       front.admit(request);
       front.authorize(request);
-      const known = await callerOf(request, options).catch(unknownCaller);
+      const known = await callerOf(request, "mcp", options).catch(unknownCaller);
       const caller = { ...known, host: request.headers.get("host") ?? "" };
       const { bytes, release } = await readBody(request, limits.bodyBytes);
       try {

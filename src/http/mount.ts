@@ -49,8 +49,8 @@ export interface MountOptions {
   streams: EventStreams;
   /** The feed of each noun that has a log. */
   feeds: Readonly<Record<string, Feed>>;
-  /** Whose token this is. @throws KoorError `unknown_instance` */
-  identify: (instanceToken: string) => Promise<Caller>;
+  /** Whose token this is. @param doing the operation it is used for. @throws KoorError `unknown_instance` */
+  identify: (instanceToken: string, doing: string) => Promise<Caller>;
 }
 
 type Handler = (input: Input<Operation>) => Promise<unknown>;
@@ -69,7 +69,7 @@ export function mountApi(options: MountOptions): Record<string, RouteHandler> {
       const feed = operation.positioned ? options.feeds[noun] : undefined;
       const form = {
         when: operation.when,
-        handler: mountOperation(operation, handlers[verb], feed, options),
+        handler: mountOperation(`${noun}.${verb}`, operation, handlers[verb], feed, options),
       };
       methods.set(operation.method, [...(methods.get(operation.method) ?? []), form]);
       byPath.set(operation.path, methods);
@@ -134,6 +134,7 @@ function byMethod(methods: ReadonlyMap<string, RouteHandler>, front: Front): Rou
 }
 
 function mountOperation(
+  name: string,
   operation: Operation,
   handler: Handler | undefined,
   feed: Feed | undefined,
@@ -152,7 +153,7 @@ function mountOperation(
   ): Promise<{ input: Input<Operation>; bytesIn: number; release(): void }> {
     front.admit(request);
     if (!operation.open) front.authorize(request);
-    const caller = operation.anonymous ? nobody : await callerOf(request, options);
+    const caller = operation.anonymous ? nobody : await callerOf(request, name, options);
     const params = operation.params ? check(operation.params, readParams(names, request.params), "path") : {};
     const query =
       operation.query && (noQuery === undefined || request.url.includes("?"))
@@ -293,10 +294,14 @@ async function prometheus({ metrics }: Services): Promise<Response> {
   return sendText(prometheusText(await metrics.read(nothing)), prometheusType);
 }
 
-/** Who asks: the instance whose own token the request carries, else nobody in particular. */
-export async function callerOf(request: Request, options: Pick<MountOptions, "identify">): Promise<Caller> {
+/** Who asks: the instance whose own token the request carries, else nobody in particular. @param doing the operation */
+export async function callerOf(
+  request: Request,
+  doing: string,
+  options: Pick<MountOptions, "identify">,
+): Promise<Caller> {
   const token = request.headers.get("koor-instance-token");
-  return token === null ? nobody : options.identify(token);
+  return token === null ? nobody : options.identify(token, doing);
 }
 
 function withoutBody(response: Response, bytes: number | undefined): Response {

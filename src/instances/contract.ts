@@ -25,6 +25,9 @@ export const instance = z.object({
   status,
   registered_at: timestamp,
   last_seen: timestamp,
+  last_sign: z.string().meta({
+    description: "The operation by which it was last heard of: `state.put`, `instances.heartbeat`, `mcp`.",
+  }),
 });
 
 const params = z.object({ id: requiredText(limits.nameBytes) });
@@ -208,7 +211,7 @@ const discoverable = { rows: 50, characters: 16_384, intent: 200 };
 function discovered(list: z.output<typeof instance>[]) {
   let room = discoverable.characters;
   const rows: object[] = [];
-  for (const { registered_at: _, last_seen: __, ...about } of list.toSorted(lastSeenFirst)) {
+  for (const { registered_at: _, last_seen: __, last_sign: ___, ...about } of list.toSorted(lastSeenFirst)) {
     const told = Object.entries({ ...about, intent: shorten(about.intent, discoverable.intent) });
     const row = Object.fromEntries(told.filter(([, value]) => value.length > 0));
     const { length } = JSON.stringify(row);

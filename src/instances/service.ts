@@ -1,35 +1,32 @@
-import { createHash } from "node:crypto";
 import { KoorError } from "../contract/errors.ts";
 import { showTime } from "../contract/fields.ts";
 import type { Caller, Handlers, Terms } from "../contract/operation.ts";
-import type { AuditLabel, Op, StoredRecord } from "../core/commit.ts";
+import type { Op, StoredRecord } from "../core/commit.ts";
 import { expectCommitted } from "../core/guard.ts";
 import { oneAtATime } from "../core/one-at-a-time.ts";
 import type { Store } from "../store/store.ts";
 import { perform } from "../store/write.ts";
 import type { instanceOperations } from "./contract.ts";
+import {
+  type Edit,
+  type Profile,
+  activated,
+  awake,
+  decode,
+  hashToken,
+  monitor,
+  putInstance,
+  recovered,
+  statusOf,
+  tell,
+} from "./profile.ts";
+import { openSigns, putSign, unknownSign } from "./signs.ts";
 
 /** Silence after which an instance counts as stale, in milliseconds. */
 export const staleAfter = 5 * 60 * 1000;
 
 /** Registered at once: lists of them, and the look for silence each minute, go through all. */
 export const registeredInstances = 10_000;
-
-/** What is stored of an instance. `status` is worked out of two facts, since a stale one may or may not have been active. */
-interface Profile {
-  name: string;
-  workspace: string;
-  intent: string;
-  stack: string;
-  capabilities: string[];
-  registered_at: number;
-  activated: boolean;
-  stale: boolean;
-  token_hash: string;
-}
-
-/** `null`: nothing to change. */
-type Edit = (profile: Profile) => Profile | null;
 
 export interface InstanceOptions {
   store: Store;
@@ -46,9 +43,10 @@ export interface InstanceOptions {
 export interface InstanceService extends Handlers<typeof instanceOperations> {
   /**
    * Whose token this is. Using it is a sign of life, activates the instance the first time, and brings a stale one back.
+   * @param doing what it is used for: `state.put`
    * @throws KoorError `unknown_instance`
    */
-  identify(token: string): Promise<Caller>;
+  identify(token: string, doing: string): Promise<Caller>;
   /** Marks those that have been silent too long; returns their ids. */
   markStale(): Promise<string[]>;
   /** Writes the signs of life that were gathered since the last time. */
@@ -63,11 +61,10 @@ export function instanceService({
   endAllOf,
   most = registeredInstances,
 }: InstanceOptions): InstanceService {
-  /** Signs of life that are not flushed yet: id -> milliseconds. */
-  const seen = new Map<string, number>();
+  const signs = openSigns(store, now);
   const inTurn = oneAtATime();
 
-  function show(record: StoredRecord) {
+  function show(record: StoredRecord, sign: string) {
     const { name, workspace, intent, stack, capabilities, registered_at } = decode(record);
     return {
       id: record.key,
@@ -78,8 +75,16 @@ export function instanceService({
       capabilities,
       status: statusOf(decode(record)),
       registered_at: showTime(registered_at),
-      last_seen: showTime(Math.max(record.touchedAt, seen.get(record.key) ?? 0)),
+      last_seen: showTime(Math.max(record.touchedAt, signs.seenAt(record.key))),
+      last_sign: sign,
     };
+  }
+
+  const showOne = async (record: StoredRecord) => show(record, await signs.of(record.key));
+
+  async function showAll(records: readonly StoredRecord[]) {
+    const known = await signs.all();
+    return records.map((record) => show(record, known.get(record.key) ?? unknownSign));
   }
 
   async function read(id: string): Promise<StoredRecord> {
@@ -98,13 +103,23 @@ export function instanceService({
   ): Promise<Answer> {
     const plan = async () => {
       const record = await read(id);
-      const edited = edit(decode(record));
-      if (edited === null) return { ops: [], note: answer(show(record)) };
+      const profile = decode(record);
+      const edited = edit(profile);
+      if (edited === null) return { ops: [], note: answer(await showOne(record)) };
       const guard = { version: record.version, exists: true };
-      const op = { ...putInstance(id, edited, { action, resource: id }), guard };
-      return { ops: [op], note: answer(show({ ...record, value: op.value })), optimistic: true };
+      const put = { ...putInstance(id, edited, { action, resource: id }), guard };
+      const note = answer(await showOne({ ...record, value: put.value }));
+      return { ops: [put, ...(await newsOf(record, profile, edited))], note, optimistic: true };
     };
     return perform(store, terms, plan, (_, note) => note);
+  }
+
+  /** What others are told of a change: that a silence is over. */
+  async function newsOf(record: StoredRecord, before: Profile, profile: Profile): Promise<Op[]> {
+    if (!before.stale || profile.stale) return [];
+    const lastSeen = before.silent_since ?? record.touchedAt;
+    const sign = await signs.of(record.key);
+    return [tell("agent.recovered", { id: record.key, profile, lastSeen, now: now(), sign })];
   }
 
   const change: typeof changeNow = (id, ...rest) => inTurn(id, () => changeNow(id, ...rest));
@@ -113,14 +128,10 @@ export function instanceService({
   const revive = (id: string, name: string, action: string, edit: Edit) =>
     change(id, action, { caller: { name } }, edit, () => null).catch(departed);
 
-  const alive = (id: string) => seen.set(id, now());
-
-  async function flush(): Promise<void> {
-    if (seen.size === 0) return;
-    const times = new Map(seen);
-    await store.touch("instances", times);
-    // What came in meanwhile stays for the next time.
-    for (const [id, at] of times) if (seen.get(id) === at) seen.delete(id);
+  /** Notes a request that names an instance, which must be there, as a sign of its life. */
+  async function hear(id: string, what: string): Promise<void> {
+    await read(id);
+    signs.note(id, what);
   }
 
   /** In order of registration. */
@@ -130,39 +141,39 @@ export function instanceService({
   }
 
   async function markStale(): Promise<string[]> {
-    await flush();
+    await signs.flush();
     const silentSince = now() - staleAfter;
     const newlyStale: string[] = [];
     for (const record of await all()) {
       const profile = decode(record);
       if (profile.stale || record.touchedAt > silentSince) continue;
+      const { key: id, touchedAt: lastSeen } = record;
       // A sign of life that another server flushed in between wins.
       const guard = { version: record.version, exists: true, untouchedSince: silentSince };
-      const put = putInstance(
-        record.key,
-        { ...profile, stale: true },
-        { action: "instance.stale", resource: record.key },
-      );
+      const stale = { ...profile, stale: true, silent_since: lastSeen };
+      const put = putInstance(id, stale, { action: "instance.stale", resource: id });
+      // The event says what it was before: that it is stale, its topic says.
+      const evidence = { id, profile, lastSeen, now: now(), sign: await signs.of(id) };
       const outcome = await store.commit({
-        by: "liveness-monitor",
-        ops: [{ ...put, touch: false, guard }],
+        by: monitor,
+        ops: [{ ...put, touch: false, guard }, tell("agent.stale", evidence)],
       });
-      if (outcome.ok) newlyStale.push(record.key);
+      if (outcome.ok) newlyStale.push(id);
     }
     return newlyStale;
   }
 
   return {
-    flush,
+    flush: signs.flush,
 
-    async identify(token) {
+    async identify(token, doing) {
       const pointer = await store.get("instance_tokens", hashToken(token));
       if (!pointer) throw unknownInstance();
       const id = new TextDecoder().decode(pointer.value);
       const record = await store.get("instances", id);
       if (!record) throw unknownInstance();
       const profile = decode(record);
-      alive(id);
+      signs.note(id, doing);
       if (!profile.activated) await revive(id, profile.name, "instance.activate", activated);
       else if (profile.stale) await revive(id, profile.name, "instance.recover", recovered);
       return { instanceId: id, name: profile.name };
@@ -195,58 +206,59 @@ export function instanceService({
             value: new TextEncoder().encode(id),
             contentType: "text/plain",
           },
+          putSign(id, "instances.register"),
         ],
       });
       expectCommitted(outcome);
-      const { status: _, ...shown } = show(await read(id));
+      const { status: _, ...shown } = show(await read(id), "instances.register");
       return { ...shown, status: "pending" as const, token };
     },
 
     async list({ query }) {
-      const records = await all();
-      return records
-        .map(show)
-        .filter(
-          (instance) =>
-            matches(query.name, instance.name) &&
-            matches(query.workspace, instance.workspace) &&
-            matches(query.stack, instance.stack) &&
-            matches(query.status, instance.status) &&
-            (!query.capability || instance.capabilities.includes(query.capability)),
-        );
+      const instances = await showAll(await all());
+      return instances.filter(
+        (instance) =>
+          matches(query.name, instance.name) &&
+          matches(query.workspace, instance.workspace) &&
+          matches(query.stack, instance.stack) &&
+          matches(query.status, instance.status) &&
+          (!query.capability || instance.capabilities.includes(query.capability)),
+      );
     },
 
     async stale() {
       const records = await all();
-      return records.filter((record) => decode(record).stale).map(show);
+      return showAll(records.filter((record) => decode(record).stale));
     },
 
     async get({ params }) {
-      return show(await read(params.id));
+      return showOne(await read(params.id));
     },
 
     async update({ params: { id }, body, ...terms }) {
       const changes = Object.fromEntries(Object.entries(body).filter(([, value]) => value !== undefined));
-      const edit: Edit = (profile) => ({ ...profile, ...changes, stale: false });
+      await hear(id, "instances.update");
+      const edit: Edit = (profile) => ({ ...awake(profile), ...changes });
       return change(id, "instance.update", terms, edit, (instance) => instance);
     },
 
     async heartbeat({ params: { id }, ...terms }) {
       const answer = { id, status: "ok" as const };
+      await hear(id, "instances.heartbeat");
       await change(id, "instance.recover", terms, recovered, () => answer);
-      alive(id);
       return answer;
     },
 
     async activate({ params: { id }, ...terms }) {
       const answer = { id, status: "active" as const };
+      await hear(id, "instances.activate");
       await change(id, "instance.activate", terms, activated, () => answer);
-      alive(id);
       return answer;
     },
 
     async capabilities({ params: { id }, body: { capabilities }, ...terms }) {
-      const edit: Edit = (profile) => ({ ...profile, capabilities, stale: false });
+      await hear(id, "instances.capabilities");
+      const edit: Edit = (profile) => ({ ...awake(profile), capabilities });
       return change(id, "instance.capabilities", terms, edit, () => ({ id, capabilities }));
     },
 
@@ -262,12 +274,13 @@ export function instanceService({
             audit: { action: "instance.deregister", resource: id },
           },
           { kind: "delete", collection: "instance_tokens", key: token_hash },
+          { kind: "delete", collection: "instance_signs", key: id },
           ...(await endAllOf(id)),
         ];
         return { ops, note: { deleted: id }, optimistic: true };
       };
       const answer = await perform(store, terms, plan, (_, note) => note);
-      seen.delete(id);
+      signs.forget(id);
       return answer;
     },
 
@@ -280,44 +293,9 @@ export function instanceService({
   };
 }
 
-function putInstance(id: string, profile: Profile, audit: AuditLabel): Extract<Op, { kind: "put" }> {
-  const value = new TextEncoder().encode(JSON.stringify(profile));
-  return {
-    kind: "put",
-    collection: "instances",
-    key: id,
-    value,
-    contentType: "application/json",
-    touch: true,
-    audit,
-  };
-}
-
-function decode(record: StoredRecord): Profile {
-  return JSON.parse(new TextDecoder().decode(record.value)) as Profile;
-}
-
-function statusOf(profile: Profile): "pending" | "active" | "stale" {
-  if (profile.stale) return "stale";
-  return profile.activated ? "active" : "pending";
-}
-
-function activated(profile: Profile): Profile | null {
-  return profile.activated && !profile.stale ? null : { ...profile, activated: true, stale: false };
-}
-
-function recovered(profile: Profile): Profile | null {
-  return profile.stale ? { ...profile, stale: false } : null;
-}
-
 /** Of an instance that was deregistered while its token was looked at. */
 function departed(error: unknown): never {
   throw error instanceof KoorError && error.reason === "not_found" ? unknownInstance() : error;
-}
-
-/** Tokens are random, so a plain hash keeps them: there is nothing to guess that a slow hash would slow down. */
-function hashToken(token: string): string {
-  return createHash("sha256").update(token).digest("hex");
 }
 
 /** An empty filter filters nothing; others match whole values, letter by letter. */
