@@ -5,9 +5,11 @@ import { resolve } from "node:path";
 import type { WebSocketHandler } from "bun";
 import { type Address, type Config, showAddress } from "./config.ts";
 import { backupService } from "./backup/service.ts";
+import { complianceService } from "./compliance/service.ts";
 import type { Services } from "./contract/api.ts";
 import { openContractEngine } from "./contracts/engine.ts";
 import { specGate } from "./contracts/gate.ts";
+import { contractJudge } from "./contracts/judge.ts";
 import { contractService } from "./contracts/service.ts";
 import { dashboardRoutes } from "./dashboard/routes.ts";
 import { createSessions, dashboardFront } from "./dashboard/session.ts";
@@ -47,6 +49,8 @@ import { version } from "./version.ts";
 
 /** How often events are trimmed and silence is looked for, in milliseconds. */
 const minute = 60_000;
+/** How often contracts are looked at, in milliseconds. */
+const checkEvery = 5 * minute;
 /** How often signs of life are written, in milliseconds: what a crash may forget. */
 const flushEvery = 15_000;
 /** How often leases that ended are removed, in milliseconds: when those who follow changes hear of it at the latest. */
@@ -201,6 +205,8 @@ function furnish(store: Store, config: Config, now: () => number, doors: Doors, 
     },
   });
   const instances = instanceService({ store, now, newId: randomUUID, endAllOf: leases.endAllOf });
+  const judge = contractJudge(store, contractEngine);
+  const compliance = complianceService({ store, judge, activeInstances: instances.active });
   const binds = () => ({ api: bindOf(doors.api), dashboard: bindOf(doors.dashboard) });
   const services: Services = {
     metrics: metricsService({ store, ledger, version, now, binds }),
@@ -214,6 +220,7 @@ function furnish(store: Store, config: Config, now: () => number, doors: Doors, 
       targets: config.contractTargets,
       resolve: async (host) => (await lookup(host, { all: true })).map(({ address }) => address),
     }),
+    compliance,
     events: { ...eventService(store), next: pollOf(feeds.events, room) },
     changes: { next: pollOf(feeds.changes, room) },
     instances,
@@ -232,6 +239,7 @@ function furnish(store: Store, config: Config, now: () => number, doors: Doors, 
     gate,
     instances,
     leases,
+    compliance,
     sockets,
     streams,
     feeds,
@@ -244,7 +252,8 @@ function furnish(store: Store, config: Config, now: () => number, doors: Doors, 
 }
 
 /** What comes round by itself. */
-function jobsOf(store: Store, { instances, leases }: ReturnType<typeof furnish>, config: Config): Job[] {
+function jobsOf(store: Store, house: ReturnType<typeof furnish>, config: Config): Job[] {
+  const { instances, leases, compliance } = house;
   const { now } = store;
   const retention = { keep: config.historyRetention, spareMs: spareHistoryMs, spareBytes: spareHistoryBytes };
   return [
@@ -256,6 +265,7 @@ function jobsOf(store: Store, { instances, leases }: ReturnType<typeof furnish>,
       run: () => store.dropExpired("idempotency", store.now()),
     },
     { name: "liveness", everyMs: minute, run: instances.markStale },
+    { name: "compliance", everyMs: checkEvery, run: compliance.check },
     { name: "expire leases", everyMs: expireEvery, run: leases.expire },
     { name: "signs of life", everyMs: flushEvery, run: instances.flush, everywhere: true },
   ];

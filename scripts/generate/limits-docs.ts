@@ -18,6 +18,7 @@ const titles: Record<string, string> = {
   feed: "Live delivery",
   rules: "Rules",
   contracts: "Contracts",
+  compliance: "Compliance",
   instances: "Instances",
   dashboard: "The dashboard",
   client: "The client",

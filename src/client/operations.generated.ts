@@ -39,6 +39,8 @@ export const operations = {
   "contracts.diff": ["GET","/api/contracts/{project}/{name}/diff","none","json"],
   "contracts.check": ["POST","/api/contracts/{project}/{name}/check","bytes","json"],
   "contracts.compatibility": ["PUT","/api/contracts/{project}/{name}/compatibility","json","json"],
+  "compliance.run": ["POST","/api/compliance/run","none","json"],
+  "compliance.history": ["GET","/api/compliance/history","none","json"],
   "events.publish": ["POST","/api/events/publish","json","json"],
   "events.history": ["GET","/api/events/history","none","json"],
   "events.subscribe": ["GET","/api/events/subscribe","none","socket"],

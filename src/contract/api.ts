@@ -1,5 +1,6 @@
 import { backupOperations } from "../backup/contract.ts";
 import { changeOperations } from "../changes/contract.ts";
+import { complianceOperations } from "../compliance/contract.ts";
 import { contractOperations } from "../contracts/contract.ts";
 import { eventOperations } from "../events/contract.ts";
 import { instanceOperations } from "../instances/contract.ts";
@@ -22,6 +23,7 @@ export const api = {
   txn: txnOperations,
   rules: ruleOperations,
   contracts: contractOperations,
+  compliance: complianceOperations,
   events: eventOperations,
   changes: changeOperations,
   instances: instanceOperations,

@@ -7,6 +7,7 @@ import { type Contract, endpointNamed, endpointNames, readContract, surfaceOf } 
 import type { Answer, Job, Results } from "./engine-job.ts";
 import type { Violation } from "./field-check.ts";
 import { checkSchema, compileSchema } from "./schema-check.ts";
+import { faultsOf } from "./soundness.ts";
 import { schemaFor } from "./surface.ts";
 
 /**
@@ -91,6 +92,8 @@ function work(job: Job): Results[Job["kind"]] {
       return check(job);
     case "plan":
       return planCall(mustRead(job.bytes), job.endpoint) ?? null;
+    case "judge":
+      return faultsOf(job.bytes);
     case "compare":
       return compare(job);
   }

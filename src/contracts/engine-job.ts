@@ -29,6 +29,7 @@ export type Job =
       payload: unknown;
     }
   | { kind: "plan"; bytes: Uint8Array; endpoint: string }
+  | { kind: "judge"; bytes: Uint8Array }
   | { kind: "compare"; before: readonly Uint8Array[]; after: Uint8Array };
 
 /** What each kind of job comes to. `missing`: send it again with the contract. */
@@ -36,6 +37,8 @@ export interface Results {
   inspect: Inspection;
   check: Violation[] | "missing";
   plan: CallPlan | null;
+  /** What is wrong with it as a contract; `null` for a spec that is none. */
+  judge: Violation[] | null;
   /** One list for each version before; of one that is no contract none, since nothing was agreed. */
   compare: Change[][];
 }

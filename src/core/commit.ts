@@ -17,6 +17,10 @@ export const collections = {
   rules: { history: true, tombstones: true, audited: true },
   /** What is promised of a spec that is a contract, under the spec's own key. */
   contracts: { history: true, tombstones: true, audited: true },
+  /** One record: the version says how many checks of contracts there were, the value which contracts failed last. */
+  compliance: { history: false, tombstones: false, audited: true },
+  /** The runs of one check each, by its number. Changes only together with the record above. */
+  compliance_checks: { history: false, tombstones: false, audited: false },
   instances: { history: false, tombstones: false, audited: true },
   /** The SHA-256 of an instance's token -> the instance's id. Changes only together with its instance. */
   instance_tokens: { history: false, tombstones: false, audited: false },

@@ -47,6 +47,8 @@ export interface InstanceService extends Handlers<typeof instanceOperations> {
    * @throws KoorError `unknown_instance`
    */
   identify(token: string, doing: string): Promise<Caller>;
+  /** Those that are at work, in order of registration. */
+  active(): Promise<{ id: string; workspace: string }[]>;
   /** Marks those that have been silent too long; returns their ids. */
   markStale(): Promise<string[]>;
   /** Writes the signs of life that were gathered since the last time. */
@@ -224,6 +226,10 @@ export function instanceService({
           matches(query.status, instance.status) &&
           (!query.capability || instance.capabilities.includes(query.capability)),
       );
+    },
+
+    async active() {
+      return (await showAll(await all())).filter(({ status }) => status === "active");
     },
 
     async stale() {
