@@ -2,7 +2,7 @@ import type { Commit, Outcome } from "../core/commit.ts";
 import { type Settle, batchBytes, batchCommits, bytesOf } from "./group-commit.ts";
 import type { WriterRequest, WriterResults } from "./sqlite-writer.worker.ts";
 import type { Newest } from "./store.ts";
-import { type WriterReply, packCommit, unpackError } from "./writer-messages.ts";
+import { type WriterReply, movedWith, packCommit, unpackError } from "./writer-messages.ts";
 
 /** The writer's worker, as the event loop sees it. */
 export interface Writer {
@@ -47,9 +47,8 @@ export function startWriter({ now, onReply, onWritten }: WriterOptions): Writer 
       if (sent > 0 && sentBytes + bytes > batchBytes) return;
       sentBytes += bytes;
       const packed = packCommit(commit);
-      worker.postMessage({ kind: "commit", now: now(), ...packed } satisfies WriterRequest, [
-        packed.bytes.buffer,
-      ]);
+      const request: WriterRequest = { kind: "commit", now: now(), ...packed };
+      worker.postMessage(request, movedWith(packed));
     }
   }
 

@@ -2,15 +2,19 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { KoorError } from "../contract/errors.ts";
 import type { Commit, Op } from "../core/commit.ts";
-import { type Fault, packCommit, packError, unpackCommit, unpackError } from "./writer-messages.ts";
+import {
+  type Fault,
+  movedWith,
+  packCommit,
+  packError,
+  unpackCommit,
+  unpackError,
+} from "./writer-messages.ts";
 
 /** As the other side gets it: the text as it is, the bytes moved out of reach. */
 function sent(commit: Commit): Commit {
   const packed = packCommit(commit);
-  return unpackCommit({
-    ...packed,
-    bytes: structuredClone(packed.bytes, { transfer: [packed.bytes.buffer] }),
-  });
+  return unpackCommit({ ...packed, bytes: structuredClone(packed.bytes, { transfer: movedWith(packed) }) });
 }
 
 const text = fc.string({ unit: "binary", maxLength: 20 });
@@ -48,6 +52,17 @@ const op = fc.oneof(
 ) as fc.Arbitrary<Op>;
 
 describe("a commit on its way to the writer", () => {
+  test("is not copied where its memory is shared", () => {
+    const value = new Uint8Array(new SharedArrayBuffer(3));
+    value.set([1, 2, 3]);
+    const packed = packCommit({
+      by: "",
+      ops: [{ kind: "put", collection: "state", key: "k", value, contentType: "" }],
+    });
+    expect(packed.bytes).toBe(value);
+    expect(movedWith(packed)).toEqual([]);
+  });
+
   test("comes out as it went in, bytes and any text, and leaves the sender's alone", () => {
     fc.assert(
       fc.property(fc.record({ by: text, ops: fc.array(op, { maxLength: 5 }) }), (commit) => {

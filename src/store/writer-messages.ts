@@ -17,10 +17,10 @@ export interface PackedCommit {
   /** JSON of the commit; where an operation has bytes, it has their number here. */
   text: string;
   /** All bytes, in the order of the operations. */
-  bytes: Uint8Array<ArrayBuffer>;
+  bytes: Uint8Array;
 }
 
-/** The commit's bytes are copied: its owner keeps them. */
+/** The commit's bytes are copied, unless their memory is shared anyway: its owner keeps them, and leaves them as they are. */
 export function packCommit(commit: Commit): PackedCommit {
   const values: Uint8Array[] = [];
   const ops = commit.ops.map((op) => {
@@ -44,8 +44,14 @@ function hasBytes(op: Op): op is Extract<Op, { value: Uint8Array }> {
   return "value" in op;
 }
 
-function join(values: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  if (values.length === 1) return (values[0] as Uint8Array).slice();
+/** What is moved with the message rather than seen by both sides. */
+export function movedWith({ bytes }: PackedCommit): ArrayBuffer[] {
+  return bytes.buffer instanceof ArrayBuffer ? [bytes.buffer] : [];
+}
+
+function join(values: readonly Uint8Array[]): Uint8Array {
+  const [first] = values;
+  if (first && values.length === 1) return first.buffer instanceof SharedArrayBuffer ? first : first.slice();
   const bytes = new Uint8Array(values.reduce((sum, value) => sum + value.length, 0));
   let at = 0;
   for (const value of values) {
