@@ -82,8 +82,12 @@ function koorCommand(bind: string, directory: string): string[] {
 }
 
 /** Starts a server of bench/, which logs `listening on URL` as Koor does. */
-export async function startScript(file: string, directory: string): Promise<Served> {
-  return start([bun, join(import.meta.dir, file), directory], directory);
+export async function startScript(
+  file: string,
+  directory: string,
+  ...args: readonly string[]
+): Promise<Served> {
+  return start([bun, join(import.meta.dir, file), directory, ...args], directory);
 }
 
 async function start(command: string[], directory: string): Promise<Served> {

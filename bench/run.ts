@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { measureCliTime } from "./cli-time.ts";
 import { measureContracts } from "./contracts.ts";
 import { measureGetRate } from "./get-rate.ts";
+import { measureGrowth } from "./growth.ts";
 import { measureIdle } from "./idle.ts";
 import { measureLargeWrites } from "./large-writes.ts";
 import { program, root, stopAll } from "./processes.ts";
@@ -19,6 +20,7 @@ const benches: Record<string, () => Promise<Section>> = {
   "put-rate": measurePutRate,
   "large-writes": measureLargeWrites,
   streams: measureStreams,
+  growth: measureGrowth,
   "cli-time": measureCliTime,
   rules: measureRules,
   contracts: measureContracts,

@@ -1,6 +1,7 @@
-// bun bench/ungrouped-server.ts DIRECTORY: Koor's state over HTTP with one transaction, and so one fsync, for each write.
-// Mount, service, `decide`, rows and the writer's worker are Koor's own; only the gathering of commits is missing. The
-// worker always has the next commit waiting, so that it never idles for the event loop: anything less would flatter Koor.
+// bun bench/variant-server.ts DIRECTORY ungrouped|normal: Koor's state over HTTP, but for one thing that is otherwise.
+// Mount, service, `decide`, rows and the writer's worker are Koor's own. `ungrouped`: one transaction, and so one fsync, for
+// each write; the worker always has the next commit waiting, so that it never idles for the event loop: anything less would
+// flatter Koor. `normal`: `synchronous=NORMAL`, which syncs at checkpoints only, so that a power cut takes acknowledged writes.
 import { readConfig } from "../src/config.ts";
 import { type Services, api } from "../src/contract/api.ts";
 import { createFront } from "../src/http/front.ts";
@@ -9,7 +10,9 @@ import { createLedger } from "../src/metrics/ledger.ts";
 import { stateService } from "../src/state/service.ts";
 import { openSqlite } from "../src/store/sqlite.ts";
 
-const store = await openSqlite({ directory: process.argv[2] as string, now: Date.now, batchCommits: 1 });
+const [directory = "", variant] = process.argv.slice(2);
+const changed = variant === "normal" ? ({ synchronous: "NORMAL" } as const) : { batchCommits: 1 };
+const store = await openSqlite({ directory, now: Date.now, ...changed });
 
 const nobody = Object.fromEntries(Object.keys(api).map((noun) => [noun, {}]));
 const config = readConfig([], {});
