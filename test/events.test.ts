@@ -112,6 +112,10 @@ describe("history", () => {
     expect(await data("topic=history.{odd,none}")).toEqual([3, 1]);
     expect(await data("topic=history.odd,history.even&last=2")).toEqual([4, 3]);
     expect(await data("topic=history.*&source=nobody")).toEqual([]);
+    const ids = (await server.json("/api/events/history?topic=history.*")).body.map((event: any) => event.id);
+    expect(await data(`topic=history.*&last=2&before=${ids[1]}`)).toEqual([2, 1]);
+    expect(await data(`topic=history.*&after=${ids[3]}&before=${ids[1]}`)).toEqual([2]);
+    expect(await data(`before=1`)).toEqual([]);
     expect(await data("topic=history.*&from=2100-01-01T00:00:00Z")).toEqual([]);
     expect(await data("topic=history.*&to=2100-01-01T00:00:00%2B02:00")).toHaveLength(5);
   });

@@ -38,13 +38,17 @@ export const eventOperations = {
       source: filter.meta({ description: "Only events that the instance of this name published." }),
       last: limit.meta({ description: "How many, newest first; 50 unless said, at most 1000." }),
       after: wholeNumber(0).optional().meta({ description: "Only events after this id, oldest first." }),
+      before: wholeNumber(1).optional().meta({
+        description:
+          "Only events before this id: the next page. A page ends early at 16 MiB of data, so that only an empty one says that there are no more.",
+      }),
       epoch,
       limit,
     }),
     response: z.array(event),
     positioned: true,
     errors: ["gone"],
-    cli: "events history --last N --topic GLOB --from TIME --to TIME --source NAME --after ID --limit N",
+    cli: "events history --last N --topic GLOB --from TIME --to TIME --source NAME --after ID --before ID --limit N",
   }),
   ...followOperations("/api/events", "events", event),
 };

@@ -31,13 +31,14 @@ export function eventService(store: Store): Omit<Handlers<typeof eventOperations
 
     async history({ query }) {
       const topic = query.topic ? patternOf("topic", query.topic) : undefined;
-      const { from, to, after } = query;
+      const { from, to, after, before } = query;
       const source = query.source || undefined;
       const rows = await store.events({
         order: after === undefined ? "newest" : "oldest",
         limit:
           (after === undefined ? query.last : query.limit) ?? query.limit ?? query.last ?? limits.historyRows,
         after,
+        before,
         topic,
         from,
         to,

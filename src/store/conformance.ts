@@ -271,6 +271,8 @@ export function testStore(name: string, open: () => Promise<OpenStore>): void {
         expect(await ids({ from: 48_000, to: 49_000 })).toEqual([49, 48]);
         expect(await ids({ order: "oldest", after: 47 })).toEqual([48, 49, 50]);
         expect(await ids({ after: 48 })).toEqual([50, 49]);
+        expect(await ids({ before: 3 })).toEqual([2, 1]);
+        expect(await ids({ before: 50, after: 47, order: "oldest" })).toEqual([48, 49]);
         expect(await ids({ topic: compileGlob("nothing") })).toEqual([]);
       });
 

@@ -112,6 +112,7 @@ export function selectEvents(events: readonly EventRow[], query: EventQuery): Ev
   const passing = events.filter(
     (event) =>
       event.id > (query.after ?? 0) &&
+      event.id < (query.before ?? Infinity) &&
       event.createdAt >= (query.from ?? -Infinity) &&
       event.createdAt <= (query.to ?? Infinity) &&
       (query.source === undefined || event.source === query.source) &&

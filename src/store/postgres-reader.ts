@@ -177,6 +177,7 @@ function eventConditions(query: EventQuery): { terms: string[]; values: unknown[
   const terms: string[] = [];
   const values: unknown[] = [];
   const add = (term: (place: string) => string, value: unknown) => terms.push(term(`$${values.push(value)}`));
+  if (query.before !== undefined) add((at) => `id < ${at}`, query.before);
   if (query.from !== undefined) add((at) => `created_at >= ${at}`, query.from);
   if (query.to !== undefined) add((at) => `created_at <= ${at}`, query.to);
   if (query.source !== undefined) add((at) => `source = ${at}`, query.source);

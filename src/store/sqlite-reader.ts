@@ -202,6 +202,7 @@ function eventConditions(query: EventQuery): { where: string; bindings: SQLQuery
     bindings.push(value);
   };
   if (query.order === "newest" && query.after !== undefined) add("id > ?", query.after);
+  if (query.before !== undefined) add("id < ?", query.before);
   if (query.from !== undefined) add("created_at >= ?", query.from);
   if (query.to !== undefined) add("created_at <= ?", query.to);
   if (query.source !== undefined) add("source = ?", query.source);

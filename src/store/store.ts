@@ -123,6 +123,8 @@ export interface EventQuery {
   limit: number;
   /** Only ids above this. */
   after?: number | undefined;
+  /** Only ids below this. */
+  before?: number | undefined;
   topic?: Glob | undefined;
   /** Milliseconds since 1970, both inclusive. */
   from?: number | undefined;
