@@ -40,7 +40,8 @@ refuseTwins(commands);
 
 function commandTable(): string {
   const lines = commands.map((command) => `  ${JSON.stringify(command)},`);
-  return `${header}\nexport const version = ${JSON.stringify(version)};\n\nexport const commands = [\n${lines.join("\n")}\n] as const;\n`;
+  const head = `import type { Command } from "./command.ts";\n\nexport const version = ${JSON.stringify(version)};`;
+  return `${header}\n${head}\n\nexport const commands: readonly Command[] = [\n${lines.join("\n")}\n];\n`;
 }
 
 const files: Record<string, string> = {

@@ -1,8 +1,10 @@
 // Made by scripts/generate.ts from the contract: `npm run generate`. Changes belong there.
 
+import type { Command } from "./command.ts";
+
 export const version = "1.0.0";
 
-export const commands = [
+export const commands: readonly Command[] = [
   {"name":"status","operation":"metrics.health","summary":"Whether the server answers","positionals":[],"flags":{},"reads":"json"},
   {"name":"metrics","operation":"metrics.read","summary":"Counts, addresses and the token ledger","positionals":[],"flags":{},"reads":"json"},
   {"name":"metrics reset","operation":"metrics.reset","summary":"Begin the token ledger anew","positionals":[],"flags":{}},
@@ -53,4 +55,4 @@ export const commands = [
   {"name":"lease renew","operation":"leases.renew","summary":"Let a lease last its TTL from now on; only its holder can","positionals":[{"name":"ID","fields":[["params","id","text"]]}],"flags":{"ttl":{"target":["body","ttl","text"],"value":"TTL","summary":"How long it lasts unless renewed: 1s to 24h."}}},
   {"name":"lease release","operation":"leases.release","summary":"End a lease, or a wait for one: its holder, or a person who is no instance","positionals":[{"name":"ID","fields":[["params","id","text"]]}],"flags":{}},
   {"name":"lease list","operation":"leases.list","summary":"Who holds what, and who waits, in order of arrival","positionals":[],"flags":{"holder":{"target":["query","holder","text"],"value":"NAME","summary":"An instance's name or id."},"path":{"target":["query","path","text"],"value":"PATH","summary":"A path or glob; only leases that have a path in common with it."}},"reads":"json"},
-] as const;
+];

@@ -1,9 +1,7 @@
 import { type Command, UsageError } from "./command.ts";
-import { commands as table } from "./commands.generated.ts";
+import { commands } from "./commands.generated.ts";
 import { distanceBetween, nearest } from "./nearest.ts";
 import { type OwnCommand, ownCommands } from "./own-commands.ts";
-
-export const commands: readonly Command[] = table;
 
 export const commandNames: readonly string[] = [...commands, ...ownCommands].map(({ name }) => name);
 

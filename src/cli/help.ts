@@ -1,5 +1,4 @@
-import { version } from "./commands.generated.ts";
-import { commands } from "./find-command.ts";
+import { commands, version } from "./commands.generated.ts";
 import { ownCommands } from "./own-commands.ts";
 import { type StandardFlags, globalFlags, standardFlags } from "./standard-flags.ts";
 import { brief } from "./usage.ts";

@@ -5,7 +5,7 @@ import { nextFrames } from "../client/poll.ts";
 import { deliver } from "./answer.ts";
 import type { Arguments } from "./arguments.ts";
 import { type Command, UsageError } from "./command.ts";
-import { commands } from "./find-command.ts";
+import { commands } from "./commands.generated.ts";
 import { interruptedExit, positionOf } from "./follow.ts";
 import type { Env, Io } from "./io.ts";
 import { prettyJson } from "./pretty.ts";
