@@ -46,7 +46,20 @@ const scenarios = [
   "leases",
   "idempotency",
   "strict-writes",
-].map((name) => `test/${name}.test.ts`);
+  "wait",
+  "events",
+  "streams",
+  "rules",
+  "txn",
+  "state-versions",
+  "specs-push",
+  "contracts",
+  "limits",
+  "bad-input",
+  "backup",
+]
+  .map((name) => `test/${name}.test.ts`)
+  .concat("src/mcp/mcp.test.ts", "src/mcp/bad-input.test.ts");
 
 /**
  * Counts from the report that Bun writes, not from what it prints. Anything it knows of only by its

@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { Database } from "bun:sqlite";
-import { join } from "node:path";
 import { type TestServer, startServer } from "./harness.ts";
+import { sqlOn } from "./rows.ts";
 
 let server: TestServer;
 beforeAll(async () => {
@@ -24,10 +23,10 @@ const found = async (query: string) =>
 const versionOf = async (project: string) =>
   (await send("PUT", `/api/validate/${project}/rules`, [], { "X-Koor-If-Version": "999999" })).body.current;
 /** Action, resource and detail of the audit rows of one project's rules, oldest first. */
-function auditOf(project: string) {
-  using database = new Database(join(server.directory, "data.db"), { readonly: true });
-  const rows = database.query("select action, resource, detail from audit where resource = ? order by id");
-  return rows.all(project).map((row: any) => ({ ...row, detail: JSON.parse(row.detail) }));
+async function auditOf(project: string) {
+  const sql = "select action, resource, detail from audit where resource = $1 order by id";
+  const rows = await sqlOn(server, sql, project);
+  return rows.map((row) => ({ ...row, detail: JSON.parse(row.detail) }));
 }
 const rulesOf = async (project: string) => (await server.json(`/api/validate/${project}/rules`)).body.rules;
 
@@ -342,8 +341,8 @@ describe("rules over REST", () => {
     await importRules([rule("same"), rule("other", { message: "new" })]);
     expect([await versionOf("same"), await versionOf("other")]).toEqual([1, 2]);
     expect(await rulesOf("same")).toEqual(before);
-    expect(auditOf("same")).toHaveLength(1);
-    expect(auditOf("other")).toHaveLength(2);
+    expect(await auditOf("same")).toHaveLength(1);
+    expect(await auditOf("other")).toHaveLength(2);
   });
 
   test("an imported rule takes the place of its id: where it stood, and as old as it was", async () => {
@@ -381,7 +380,7 @@ describe("rules over REST", () => {
     await send("POST", "/api/rules/aud/a/accept");
     await setRules("aud", []);
     await send("DELETE", "/api/rules/aud/a");
-    expect(auditOf("aud")).toMatchObject([
+    expect(await auditOf("aud")).toMatchObject([
       { action: "rule.propose", detail: { rule_id: "a", version: 1 } },
       { action: "rule.accept", detail: { rule_id: "a", version: 2 } },
       { action: "rules.put", detail: { count: 0, version: 3 } },
@@ -402,7 +401,7 @@ describe("rules over REST", () => {
     await twice("POST", "/api/rules/import", [{ project: "idem", rule_id: "b", pattern: "x" }]);
     await twice("DELETE", "/api/rules/idem/a");
     expect(await versionOf("idem")).toBe(4);
-    expect(auditOf("idem")).toHaveLength(4);
+    expect(await auditOf("idem")).toHaveLength(4);
   });
 
   test("without the server's token no rule is read or changed (AUTH-1)", async () => {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { type TestServer, startServer } from "./harness.ts";
+import { sqlOn } from "./rows.ts";
 
 /** Versions, history, diff and rollback: the same for state and specs but for their names. */
 
@@ -294,10 +295,7 @@ test("every change is in the audit by its own name", async () => {
   await server.ask("/api/state/audited", { method: "PUT", body: "{}" });
   await server.ask("/api/state/audited", { method: "PATCH", body: "{}" });
   await server.ask("/api/state/audited?rollback=1", { method: "POST" });
-  const { Database } = await import("bun:sqlite");
-  const rows = new Database(`${server.directory}/data.db`, { readonly: true })
-    .query("select action, detail from audit where resource = 'audited' order by id")
-    .all();
+  const rows = await sqlOn(server, "select action, detail from audit where resource = 'audited' order by id");
   expect(rows).toEqual([
     { action: "state.put", detail: '{"version":1}' },
     { action: "state.patch", detail: '{"version":2}' },

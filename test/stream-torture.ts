@@ -1,8 +1,8 @@
-import { Database } from "bun:sqlite";
 import { rmSync } from "node:fs";
 import { compileGlobs } from "../src/core/glob.ts";
 import { type Follower, type Told, type Way, follow, ways } from "./followers.ts";
 import { type TestServer, startServer, temporaryDirectory } from "./harness.ts";
+import { trimEvents } from "./rows.ts";
 
 /**
  * LOG-2 under stress: publishers, readers over all three transports that pause at random, connections that are cut, events
@@ -101,11 +101,8 @@ async function meddle(stage: Stage, report: TortureReport, seconds: number): Pro
       report.restarts += 1;
     } else if (random() < 0.6) {
       // What the job does each minute, with less mercy.
-      const db = new Database(`${directory}/data.db`);
-      db.run("pragma busy_timeout = 5000");
       const last = stage.published.length - 1;
-      db.run("delete from events where id <= ?", [last - Math.floor(random() ** 2 * 80)]);
-      db.close();
+      await trimEvents(stage.server, last - Math.floor(random() ** 2 * 80));
       report.trims += 1;
     }
   }

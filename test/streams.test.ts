@@ -1,4 +1,3 @@
-import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import {
   type Follower,
@@ -11,6 +10,7 @@ import {
   ways,
 } from "./followers.ts";
 import { type TestServer, startServer } from "./harness.ts";
+import { trimEvents } from "./rows.ts";
 import { tortureStreams } from "./stream-torture.ts";
 
 let server: TestServer;
@@ -41,14 +41,6 @@ async function take(follower: Follower, count: number): Promise<(number | string
 /** Looks until it is so; the test's own time limit ends what never becomes so. */
 async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await Bun.sleep(5);
-}
-
-/** What retention does each minute, done by hand. */
-function trim(on: TestServer, upTo: number): void {
-  const db = new Database(`${on.directory}/data.db`);
-  db.run("pragma busy_timeout = 5000");
-  db.run("delete from events where id <= ?", [upTo]);
-  db.close();
 }
 
 const epochOf = async (on: TestServer) =>
@@ -91,7 +83,7 @@ describe.each(ways)("%s", (way) => {
   test("what retention took is told, and the rest comes", async () => {
     const own = await startServer();
     for (let count = 0; count < 9; count++) await publishOn(own, "t");
-    trim(own, 6);
+    await trimEvents(own, 6);
     const follower = await follow(way, own.url, { after: 2 });
     expect(await take(follower, 4)).toEqual(["3-6", 7, 8, 9]);
     follower.cut();
@@ -322,12 +314,12 @@ describe("a long poll", () => {
   test("a position that retention has passed is 410 with the oldest, from where one can go on", async () => {
     const own = await startServer();
     for (let count = 0; count < 5; count++) await publishOn(own, "t");
-    trim(own, 3);
+    await trimEvents(own, 3);
     const { status, body } = await own.json("/api/events/next?after=1&wait=30s");
     expect(status).toBe(410);
     expect(body).toMatchObject({ reason: "gone", oldest: 4, hint: expect.stringContaining("after=3") });
     expect((await own.json("/api/events/next?after=3")).body.events).toHaveLength(2);
-    trim(own, 5);
+    await trimEvents(own, 5);
     expect((await own.json("/api/events/next?after=4")).body).toMatchObject({ code: 410, oldest: 6 });
     expect((await own.json("/api/events/next?after=5")).body).toEqual({ events: [], last_id: 5 });
     await own.dispose();

@@ -1,7 +1,7 @@
-import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { type TestServer, openSocket, startServer } from "./harness.ts";
+import { sqlOn } from "./rows.ts";
 
 let server: TestServer;
 beforeAll(async () => {
@@ -14,12 +14,7 @@ const send = (body: string, headers: Record<string, string> = {}) =>
   server.json("/api/txn", { method: "POST", body, headers });
 const txn = (body: object, headers: Record<string, string> = {}) => send(JSON.stringify(body), headers);
 const textOf = async (path: string) => (await server.ask(path)).text();
-const rowsOf = (sql: string) => {
-  const db = new Database(`${server.directory}/data.db`, { readonly: true });
-  const rows = db.query(sql).all() as any[];
-  db.close();
-  return rows;
-};
+const rowsOf = (sql: string) => sqlOn(server, sql);
 
 describe("a transaction", () => {
   test("writes state and specs, deletes and publishes, and says what each came to", async () => {
@@ -58,7 +53,9 @@ describe("a transaction", () => {
     expect((await server.ask("/api/state/old")).status).toBe(404);
     const { body: events } = await server.json("/api/events/history?topic=txn.first");
     expect(events.map(({ data }: any) => data)).toEqual([null, { b: 2 }]);
-    const rows = rowsOf("select revision from versions where key in ('new', 'old') order by id desc limit 2");
+    const rows = await rowsOf(
+      "select revision from versions where key in ('new', 'old') order by id desc limit 2",
+    );
     expect(rows.map(({ revision }) => revision)).toEqual([body.revision, body.revision]);
   });
 
@@ -94,7 +91,7 @@ describe("a transaction", () => {
   test("whose condition fails does nothing, and says which and the current version (TXN-1)", async () => {
     await put("/api/state/cond", "1");
     await put("/api/state/cond", "2");
-    const before = rowsOf("select heads from heads")[0].heads;
+    const before = (await rowsOf("select heads from heads"))[0].heads;
     const rest = [{ put: { key: "cond-other", value: 1 } }, { publish: { topic: "txn.failed" } }];
     const mismatch = (path: string, current: number) => ({
       status: 412,
@@ -123,7 +120,7 @@ describe("a transaction", () => {
     });
     expect((await server.ask("/api/state/cond-other")).status).toBe(404);
     expect((await server.json("/api/events/history?topic=txn.failed")).body).toEqual([]);
-    expect(rowsOf("select heads from heads")[0].heads).toBe(before);
+    expect((await rowsOf("select heads from heads"))[0].heads).toBe(before);
   });
 
   test("does the same key's operations in order", async () => {
@@ -167,7 +164,7 @@ describe("a transaction", () => {
       who,
     );
     expect(
-      rowsOf("select actor, action, resource from audit where resource like 'aud%' order by id"),
+      await rowsOf("select actor, action, resource from audit where resource like 'aud%' order by id"),
     ).toEqual([
       { actor: "tina", action: "state.put", resource: "aud" },
       { actor: "tina", action: "spec.put", resource: "aud/s" },
@@ -294,7 +291,7 @@ test("many at once, in conflict, are each all or nothing: in the answers, the st
   const { body: logged } = await server.json(`/api/events/history?topic=pair.*&after=0&limit=1000`);
   expect(logged).toEqual(seen);
   // The audit: two rows for each, side by side, and none for what was refused.
-  const audit = rowsOf("select id, resource from audit where resource like 'pair/%' order by id");
+  const audit = await rowsOf("select id, resource from audit where resource like 'pair/%' order by id");
   expect(audit).toHaveLength(2 * (numbers.length + 1));
   for (let at = 0; at < audit.length; at += 2) {
     expect([audit[at].resource, audit[at + 1].resource]).toEqual(["pair/a", "pair/b"]);

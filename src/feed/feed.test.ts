@@ -127,6 +127,27 @@ describe("the feed", () => {
     expect(frames).toEqual(["1", "2"]);
   });
 
+  test("a reader behind the tail whose read failed goes on with a hint that tells of nothing new", async () => {
+    const source = scriptedLog();
+    const feed = open(source.log);
+    for (let index = 0; index < 3; index++) source.append("t");
+    const healthy = reader(feed, 0);
+    await settle();
+    source.append("t");
+    await settle();
+    source.fail(true);
+    const late = reader(feed, 1);
+    await settle();
+    expect(late.frames).toEqual([]);
+    source.fail(false);
+    source.hint();
+    await settle();
+    expect([healthy.frames, late.frames]).toEqual([
+      ["1", "2", "3", "4"],
+      ["2", "3", "4"],
+    ]);
+  });
+
   test("after closing it hears no more", async () => {
     const source = scriptedLog();
     const feed = open(source.log);

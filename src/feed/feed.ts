@@ -94,7 +94,16 @@ export function createFeed({ log, now, onError, rest = restAfter }: FeedOptions)
   const unwatch = log.watch((newest) => {
     source.last = Math.max(source.last, newest);
     fill().catch(onError);
+    // What they need may not be in the tail, whose round they have missed.
+    for (const reader of readers) if (reader.failed) reader.pump();
   });
+
+  /** Where the log stands, and not one that was replaced while we asked. */
+  async function heads(): Promise<LogHeads> {
+    const current = generation;
+    const found = await log.heads();
+    return current === generation ? found : heads();
+  }
 
   return {
     close: unwatch,
@@ -102,18 +111,18 @@ export function createFeed({ log, now, onError, rest = restAfter }: FeedOptions)
       return readers.size;
     },
     async place({ after, epoch }) {
-      const heads = await log.heads();
-      if (after !== undefined && after > heads.last) {
-        throw gone(heads, `position ${after} is not of this log, which ends at ${heads.last}`);
+      const at = await heads();
+      if (after !== undefined && after > at.last) {
+        throw gone(at, `position ${after} is not of this log, which ends at ${at.last}`);
       }
-      if (epoch && epoch !== heads.epoch) throw gone(heads, "the epoch is that of another log");
-      return { ...heads, after: after ?? heads.last };
+      if (epoch && epoch !== at.epoch) throw gone(at, "the epoch is that of another log");
+      return { ...at, after: after ?? at.last };
     },
     reset() {
-      for (const reader of readers) reader.close();
       source.tail.clear();
       source.last = 0;
       generation += 1;
+      for (const reader of readers) reader.end();
     },
     subscribe(options) {
       const reader = openSubscription(source, options, () => {

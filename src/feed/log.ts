@@ -40,6 +40,8 @@ export interface Sink {
   idle?(): void;
   /** The log could not be read now; the subscription goes on with the next hint. */
   failed?(error: unknown): void;
+  /** The log was replaced by another one: the subscription is over. */
+  ended?(): void;
 }
 
 export interface Subscription {

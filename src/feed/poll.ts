@@ -77,6 +77,7 @@ function collect(
           if (frames.length > 0 || wait === 0) finish();
         },
         failed: (error) => end(() => reject(error)),
+        ended: () => finish(),
       },
     });
 

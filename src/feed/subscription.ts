@@ -14,6 +14,10 @@ export interface Source {
 export interface Reader extends Subscription {
   /** Hands on whatever is there, unless the sink has no room. */
   pump(): void;
+  /** Whether the log could not be read when it was last tried. */
+  readonly failed: boolean;
+  /** Closes it, and tells the sink so. */
+  end(): void;
 }
 
 /** One cursor over the log, and the sink it fills. */
@@ -25,6 +29,7 @@ export function openSubscription(source: Source, options: SubscribeOptions, onCl
   let pageSize = pageEntries;
   let pumping = false;
   let again = false;
+  let failed = false;
 
   const halted = () => state === "closed" || blockedSince !== undefined;
 
@@ -92,24 +97,35 @@ export function openSubscription(source: Source, options: SubscribeOptions, onCl
   function pump(): void {
     again = true;
     if (pumping || halted()) return;
+    failed = false;
     run().catch((error: unknown) => {
+      failed = true;
       source.onError(error);
       sink.failed?.(error);
     });
   }
 
+  function close(): void {
+    state = "closed";
+    onClose();
+  }
+
   return {
     pump,
+    close,
+    end() {
+      close();
+      sink.ended?.();
+    },
     resume() {
       blockedSince = undefined;
       pump();
     },
-    close() {
-      state = "closed";
-      onClose();
-    },
     get position() {
       return position;
+    },
+    get failed() {
+      return failed;
     },
     get blockedSince() {
       return blockedSince;

@@ -43,18 +43,31 @@ export function versionWaits({ store, feed, room }: VersionWaitsOptions): WaitFo
     return true;
   }
 
-  async function follow(): Promise<Subscription> {
+  async function subscribe(): Promise<Subscription> {
     const { after } = await feed.place({});
-    return feed.subscribe({ after, topic: compileGlobs("*"), sink: { send, gap: wakeAll, failed: wakeAll } });
+    const sink = { send, gap: wakeAll, failed: wakeAll, ended };
+    return feed.subscribe({ after, topic: compileGlobs("*"), sink });
+  }
+
+  /** Who waits on the log that was replaced goes on waiting on the one that took its place. */
+  function ended(): void {
+    following = undefined;
+    wakeAll();
+  }
+
+  function follow(): Promise<Subscription> {
+    if (following) return following;
+    const begun = subscribe().catch((error: unknown) => {
+      if (following === begun) following = undefined;
+      throw error;
+    });
+    following = begun;
+    return begun;
   }
 
   function add(topic: string, waiter: Waiter): () => void {
     const here = waiters.get(topic) ?? new Set();
     waiters.set(topic, here.add(waiter));
-    following ??= follow().catch((error: unknown) => {
-      following = undefined;
-      throw error;
-    });
     return () => {
       here.delete(waiter);
       if (here.size === 0) waiters.delete(topic);
@@ -77,12 +90,12 @@ export function versionWaits({ store, feed, room }: VersionWaitsOptions): WaitFo
     });
     const remove = add(wait.topic, { after, wake: () => wake() });
     try {
-      // Registered first, then looked: a change in between is seen by the look, a later one wakes.
-      await following;
       for (;;) {
         const woken = new Promise<void>((resolve) => {
           wake = resolve;
         });
+        // Registered first, then looked: a change in between is seen by the look, a later one wakes.
+        await follow();
         head = await look();
         if (over || isAbove(head, after)) return head;
         await woken;

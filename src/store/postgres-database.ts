@@ -14,6 +14,13 @@ const migrationLock = 0x6b6f6f72;
 const connectMs = 5000;
 
 /**
+ * How long one statement may take, in milliseconds: what takes longer is a database that is frozen or cut off, of which no
+ * system tells for a quarter of an hour. Most statements take a millisecond; a server frozen while it commits holds others
+ * up for two seconds.
+ */
+const answerMs = 10_000;
+
+/**
  * How long the database lets a transaction of ours stand still before it ends it, in milliseconds. Whoever commits
  * holds the head row: a server that is frozen there must not stop the others.
  */
@@ -38,9 +45,16 @@ export function connectionOptions(url: string): pg.ClientConfig {
   };
 }
 
-/** A pool of at most `max` connections; none is made before it is needed. */
-export function connect(url: string, max: number): Pool {
-  const pool = new pg.Pool({ ...connectionOptions(url), max });
+/**
+ * A pool of at most `max` connections; none is made before it is needed.
+ * @param patient for statements that may take as long as they do
+ */
+export function connect(url: string, max: number, patient = false): Pool {
+  const pool = new pg.Pool({
+    ...connectionOptions(url),
+    max,
+    ...(!patient && { query_timeout: answerMs }),
+  });
   // An idle connection broke: the pool drops it, and whoever needs one next gets another.
   pool.on("error", () => {});
   return pool;
@@ -92,7 +106,9 @@ export async function inTransaction<T>(
     if (command !== "COMMIT") throw new Error("the transaction was rolled back");
     return result;
   } catch (error) {
-    await connection.query("rollback").catch(noticeBreak);
+    // What does not answer would let this wait, too. Without the connection the database rolls back by itself.
+    if (silent.test((error as Error).message)) broken = error as Error;
+    else await connection.query("rollback").catch(noticeBreak);
     throw error;
   } finally {
     connection.removeListener("error", noticeBreak);
@@ -155,6 +171,9 @@ export async function migrate(pool: Pool, newEpoch: () => string): Promise<void>
 /** SQLSTATEs after which nothing was committed and trying again makes sense (appendix A of PostgreSQL's manual). */
 const passing = /^(08|40|53[23]|55P03|57P0|25006|25P03)/;
 
+/** What the client says when a statement takes too long. */
+const silent = /query read timeout/i;
+
 /** What the client and the system say when there is no connection, or not any more. */
 const lost =
   /^(ECONN|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENOTFOUND|EAI_AGAIN)|connection terminated|timeout exceeded|not queryable|client was closed/i;
@@ -167,7 +186,8 @@ export function translateError(error: unknown): unknown {
       hint: "Nothing was written; reads go on. Free some space and try again.",
     });
   }
-  if (!passing.test(code) && !lost.test(code) && !lost.test(message)) return error;
+  const passes = passing.test(code) || lost.test(code) || lost.test(message) || silent.test(message);
+  if (!passes) return error;
   return new KoorError("unavailable", "the database does not answer", {
     retryAfter: 1,
     hint: "Try again in a moment, a write with an Idempotency-Key: it may have been made.",

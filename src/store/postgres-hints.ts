@@ -15,6 +15,8 @@ export interface Hints {
   /** This server committed: its own listeners are told at once, the other servers after it. */
   committed(heads: Stand): void;
   watch(listener: (newest: Newest) => void): () => void;
+  /** Somebody could not read a log: all are told once more, since what failed to read it waits for a hint. */
+  missed(): void;
   /** Calls back when the epoch is another one: a backup was restored, by whichever server. */
   onReplaced(listener: () => void): () => void;
   /** This server restored a backup: looks, and tells everybody. */
@@ -40,6 +42,7 @@ export function openHints({ pool, listenUrl, onError }: HintsOptions): Hints {
   let newest: Stand = { events: 0, audit: 0, revision: 0 };
   let epoch: string | undefined;
   let away = false;
+  let missed = false;
   let closed = false;
 
   function tell(heads: Stand, always = false): void {
@@ -64,14 +67,16 @@ export function openHints({ pool, listenUrl, onError }: HintsOptions): Hints {
   const notify = coalesce(() => ask(pool, `notify ${channel}`).catch(() => {}));
 
   const look = coalesce(async () => {
+    // Who was reading when the database went away waits for the next hint: there is one when it is back.
+    const always = away || missed;
+    missed = false;
     try {
       const { rows } = await ask(
         pool,
         `select epoch || (${identitySql}) as epoch, heads from koor.heads where id = 1`,
       );
       noticeEpoch(rows[0]?.["epoch"] as string);
-      // Who was reading when the database went away waits for the next hint: there is one when it is back.
-      if (!closed) tell(readHeads(rows[0]?.["heads"] as string), away);
+      if (!closed) tell(readHeads(rows[0]?.["heads"] as string), always);
       away = false;
     } catch (error) {
       if (!away && !closed) onError(error);
@@ -91,6 +96,9 @@ export function openHints({ pool, listenUrl, onError }: HintsOptions): Hints {
     watch(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
+    },
+    missed() {
+      missed = true;
     },
     onReplaced(listener) {
       onReplaced.add(listener);

@@ -1,6 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { commit, publish, put, testStore } from "./conformance.ts";
 import { newDatabase, postgresUrl } from "./database-for-tests.ts";
+import type { KoorError } from "../contract/errors.ts";
+import { connect } from "./postgres-database.ts";
 import { openPostgres } from "./postgres.ts";
 
 const onError = (error: unknown) => {
@@ -55,6 +57,32 @@ describe.if(postgresUrl !== undefined)("several servers on one database", () => 
     expect(await heard.promise).toBe(1);
     await a.close();
     await b.close();
+    await drop();
+  });
+
+  test("after a read that failed there is another hint, though nothing was committed since", async () => {
+    const { url, drop } = await newDatabase();
+    const store = await openPostgres({ url, onError });
+    await store.commit(commit(publish("t")));
+    const other = connect(url, 1);
+    const admin = await other.connect();
+    await admin.query("begin; lock koor.events in access exclusive mode");
+    const read = store.events({ order: "oldest", limit: 1 }).catch((error: KoorError) => error.reason);
+    const hint = Promise.withResolvers<void>();
+    const ended = async () =>
+      (
+        await admin.query(
+          "select pg_terminate_backend(pid) from pg_stat_activity where query like '%koor.events%' and wait_event_type = 'Lock'",
+        )
+      ).rowCount === 1;
+    while (!(await ended())) await Bun.sleep(5);
+    expect(await read).toBe("unavailable");
+    store.watch(() => hint.resolve());
+    await hint.promise;
+    await admin.query("rollback");
+    admin.release();
+    await other.end();
+    await store.close();
     await drop();
   });
 

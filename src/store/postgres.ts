@@ -15,6 +15,9 @@ import type { Store } from "./store.ts";
 /** Connections for reading. A read is some hundred microseconds, and every server of a fleet has as many. */
 const readConnections = 8;
 
+/** Connections for what takes its time, made when there is something: two backups that are read, and one restored. */
+const patientConnections = 3;
+
 export interface PostgresOptions {
   /** `postgres://user:password@host:port/database` */
   url: string;
@@ -42,10 +45,12 @@ export async function openPostgres({
   // Writing and reading apart: a batch must not wait behind reads, nor they behind a batch that waits for its lock.
   const writing = connect(url, 2);
   const reading = connect(url, readConnections);
+  const patient = connect(url, patientConnections, true);
+  const disconnect = () => Promise.all([writing, reading, patient].map((pool) => pool.end()));
   try {
-    await migrate(writing, newEpoch);
+    await migrate(patient, newEpoch);
   } catch (error) {
-    await Promise.all([writing.end(), reading.end()]);
+    await disconnect();
     throw error;
   }
   const hints = openHints({ pool: reading, listenUrl: listenUrl ?? url, onError });
@@ -64,6 +69,12 @@ export async function openPostgres({
   const reader = postgresReader(reading);
   const trimmer = postgresTrimmer(writing);
   hints.onReplaced(trimmer.reset);
+  /** Reads of what is followed. */
+  const following = <T>(work: () => Promise<T>) =>
+    speaking(work).catch((error: unknown) => {
+      hints.missed();
+      throw error;
+    });
 
   return {
     commit: boundedCommit(committer.commit),
@@ -74,17 +85,17 @@ export async function openPostgres({
     history: (collection, key, limit) => speaking(() => reader.history(collection, key, limit)),
     list: (collection, range = {}) => speaking(() => reader.list(collection, range)),
     listValues: (collection, range = {}) => speaking(() => reader.listValues(collection, range)),
-    events: (query) => speaking(() => reader.events(query)),
-    audit: (query) => speaking(() => reader.audit(query)),
-    heads: () => speaking(() => reader.heads()),
+    events: (query) => following(() => reader.events(query)),
+    audit: (query) => following(() => reader.audit(query)),
+    heads: () => following(() => reader.heads()),
     touch: (collection, times) => speaking(() => touch(writing, collection, times)),
     dropExpired: (collection, at) => inBites(() => speaking(() => dropExpired(writing, collection, at))),
     trimEvents: (keep) => inBites(() => speaking(() => trimEvents(writing, keep))),
     trimHistory: (retention, at) => speaking(() => trimmer.run(retention, at)),
-    dump: () => dumpPostgres(reading),
+    dump: () => dumpPostgres(patient),
     restore: async (rows, by) => {
       const clock = now ?? (() => Date.now() + ahead);
-      await speaking(() => restorePostgres({ pool: writing, rows, by, now: clock, epoch: newEpoch() }));
+      await speaking(() => restorePostgres({ pool: patient, rows, by, now: clock, epoch: newEpoch() }));
       await hints.replaced();
     },
     onReplaced: hints.onReplaced,
@@ -93,7 +104,7 @@ export async function openPostgres({
     close: async () => {
       await committer.idle();
       await hints.close();
-      await Promise.all([writing.end(), reading.end()]);
+      await disconnect();
     },
   };
 }

@@ -1,17 +1,14 @@
-import { Database } from "bun:sqlite";
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { join } from "node:path";
 import fc from "fast-check";
 import { reasons } from "../../src/contract/errors.ts";
 import type { Operation } from "../../src/contract/operation.ts";
+import { type Kept, openRows } from "../rows.ts";
 import { badRequests } from "./bad-requests.ts";
 import { type RawAnswer, type RawRequest, sendExactly } from "./raw-request.ts";
 
-export interface Target {
+export interface Target extends Kept {
   url: string;
-  /** Its data directory, to see past the server what is stored. */
-  directory: string;
 }
 
 /**
@@ -26,16 +23,16 @@ export async function meetBadInput(
   seed: number,
   runs: number,
 ): Promise<void> {
-  const db = new Database(join(target.directory, "data.db"), { readonly: true });
-  const stored = () => db.query("select heads, (select max(id) from versions) as version from heads").get();
+  const rows = openRows(target);
+  const stored = () => rows.ask("select heads, (select max(id) from versions) as version from heads");
   try {
     const property = fc.asyncProperty(badRequests(operation), async (request) => {
-      const before = stored();
+      const before = await stored();
       const answer = await sendExactly(target.url, request);
       assert.ok(answer.status >= 100 && answer.status < 500, `answered ${answer.status} ${answer.body}`);
       if (answer.status >= 400) assertClear(answer, request);
       if (answer.status >= 400 || operation.method === "GET")
-        assert.deepEqual(stored(), before, "something was stored");
+        assert.deepEqual(await stored(), before, "something was stored");
     });
     // Each operation meets others.
     const own = createHash("sha256")
@@ -44,7 +41,7 @@ export async function meetBadInput(
       .readInt32BE(0);
     await fc.assert(property, { seed: own, numRuns: runs });
   } finally {
-    db.close();
+    await rows.close();
   }
 }
 
