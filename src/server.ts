@@ -8,7 +8,7 @@ import { backupService } from "./backup/service.ts";
 import { complianceService } from "./compliance/service.ts";
 import type { Services } from "./contract/api.ts";
 import { openContractEngine } from "./contracts/engine.ts";
-import { specGate } from "./contracts/gate.ts";
+import { contractTest, specGate } from "./contracts/gate.ts";
 import { contractJudge } from "./contracts/judge.ts";
 import { contractService } from "./contracts/service.ts";
 import { dashboardRoutes } from "./dashboard/routes.ts";
@@ -43,6 +43,7 @@ import { stateService } from "./state/service.ts";
 import { openPostgres } from "./store/postgres.ts";
 import { openSqlite } from "./store/sqlite.ts";
 import type { Store } from "./store/store.ts";
+import { templateService } from "./templates/service.ts";
 import { txnService } from "./txn/service.ts";
 import { openDocuments } from "./values/documents.ts";
 import { version } from "./version.ts";
@@ -205,6 +206,8 @@ function furnish(store: Store, config: Config, now: () => number, doors: Doors, 
     },
   });
   const instances = instanceService({ store, now, newId: randomUUID, endAllOf: leases.endAllOf });
+  const { strictWrites } = config;
+  const rules = ruleService({ store, engine, now, strictWrites });
   const judge = contractJudge(store, contractEngine);
   const compliance = complianceService({ store, judge, activeInstances: instances.active });
   const binds = () => ({ api: bindOf(doors.api), dashboard: bindOf(doors.dashboard) });
@@ -213,7 +216,7 @@ function furnish(store: Store, config: Config, now: () => number, doors: Doors, 
     state: stateService(values),
     specs: specService({ ...values, gate: specs, now }),
     txn: txnService({ ...values, gate: specs }),
-    rules: ruleService({ store, engine, now, strictWrites: config.strictWrites }),
+    rules,
     contracts: contractService({
       store,
       engine: contractEngine,
@@ -221,6 +224,13 @@ function furnish(store: Store, config: Config, now: () => number, doors: Doors, 
       resolve: async (host) => (await lookup(host, { all: true })).map(({ address }) => address),
     }),
     compliance,
+    templates: templateService({
+      store,
+      strictWrites,
+      gate: specs,
+      isContract: contractTest(contractEngine),
+      importRules: rules.importInto,
+    }),
     events: { ...eventService(store), next: pollOf(feeds.events, room) },
     changes: { next: pollOf(feeds.changes, room) },
     instances,

@@ -313,6 +313,18 @@ describe("rules over REST", () => {
       "1.rule_id is there twice: a",
       "1.rule_id",
     ],
+    [{ rules: [{ rule_id: "b", pattern: "(?=x)" }] }, undefined, "rules.0.pattern"],
+    [{ rules: [{ rule_id: "g", pattern: "x", applies_to: ["[z-"] }] }, undefined, "rules.0.applies_to"],
+    [
+      {
+        rules: [
+          { rule_id: "a", pattern: "x" },
+          { rule_id: "a", pattern: "y" },
+        ],
+      },
+      "rules.1.rule_id is there twice: a",
+      "rules.1.rule_id",
+    ],
   ])("an import of %j is refused, and nothing of it is stored (LIMIT-1)", async (body, error, path) => {
     const answer = await importRules(body);
     expect(answer.body).toMatchObject({ code: 400, reason: "bad_request", path, ...(error && { error }) });

@@ -19,6 +19,7 @@ const titles: Record<string, string> = {
   rules: "Rules",
   contracts: "Contracts",
   compliance: "Compliance",
+  templates: "Templates",
   instances: "Instances",
   dashboard: "The dashboard",
   client: "The client",

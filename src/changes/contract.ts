@@ -7,7 +7,7 @@ export const change = z.object({
   id: z.int().meta({ description: "Position in the log of changes: gap-free, in commit order." }),
   topic: z.string().meta({
     description:
-      "The noun and the resource: `state.KEY`, `specs.PROJECT/NAME`, `rules.PROJECT`, `instances.ID`, `leases.ID`.",
+      "The noun and the resource: `state.KEY`, `specs.PROJECT/NAME`, `rules.PROJECT`, `instances.ID`, `leases.ID`, `templates.ID`.",
   }),
   action: z.string().meta({ description: "What was done: `state.put`, `spec.delete`." }),
   resource: z.string().meta({ description: "What it was done to." }),

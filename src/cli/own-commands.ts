@@ -173,6 +173,27 @@ export const ownCommands: readonly OwnCommand[] = [
     },
   },
   {
+    name: "templates create",
+    usage:
+      "templates create --id ID --name NAME [--kind rules|contracts|bundle] [--file PATH | --data JSON] [--tags A,B] [--description TEXT] [--if-version N]",
+    summary: "Keep rules or contracts as a template; of a file that `templates get` wrote --file alone",
+    flags: {
+      id: { value: "ID", summary: "Names the template" },
+      name: { value: "NAME", summary: "Names the spec that a contract or a bundle becomes" },
+      kind: { value: "KIND", summary: "rules (unless said), contracts or bundle" },
+      file: { value: "PATH", summary: "Its data from a file; `-` is standard input" },
+      data: { value: "JSON", summary: "Its data as this text" },
+      tags: { value: "A,B", summary: "By which it is found" },
+      description: { value: "TEXT", summary: "What it is for" },
+      "if-version": { value: "N", summary: "Replace the one that is there, at this version; else exit 4" },
+    },
+    words: { least: 0, most: 0 },
+    async run(_words, args, env, io) {
+      const { createTemplate } = await import("./templates-create.ts");
+      return createTemplate(args, env, io);
+    },
+  },
+  {
     name: "events subscribe",
     usage: "events subscribe [PATTERN] [--after ID]",
     summary: "Follow events, a line of JSON each, across breaks of the connection",

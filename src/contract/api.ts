@@ -9,6 +9,7 @@ import { metricsOperations } from "../metrics/contract.ts";
 import { ruleOperations } from "../rules/contract.ts";
 import { specOperations } from "../specs/contract.ts";
 import { stateOperations } from "../state/contract.ts";
+import { templateOperations } from "../templates/contract.ts";
 import { txnOperations } from "../txn/contract.ts";
 import type { Handlers } from "./operation.ts";
 
@@ -24,6 +25,7 @@ export const api = {
   rules: ruleOperations,
   contracts: contractOperations,
   compliance: complianceOperations,
+  templates: templateOperations,
   events: eventOperations,
   changes: changeOperations,
   instances: instanceOperations,

@@ -28,8 +28,16 @@ export async function modeOf(store: Store, key: string): Promise<{ mode: Mode; v
   return { mode, version: record.version };
 }
 
+/** Whether a document is a contract. @throws KoorError `bad_request` for a malformed one, `over_budget` */
+export function contractTest(engine: ContractEngine): (bytes: Uint8Array) => Promise<boolean> {
+  return async (bytes) =>
+    mayBeContract(bytes) && (await engine.run({ kind: "inspect", bytes, until: "kind" })) !== null;
+}
+
 /** The gate of every writer of specs. */
 export function specGate(store: Store, engine: ContractEngine): SpecGate {
+  const isContract = contractTest(engine);
+
   async function admit({ key, value }: SpecChange): Promise<Op[]> {
     const { mode, version } = await modeOf(store, key);
     const guards: Op[] = [{ kind: "guard", collection: "contracts", key, guard: { version } }];
@@ -71,10 +79,6 @@ export function specGate(store: Store, engine: ContractEngine): SpecGate {
       const message = `${promise}, and this breaks version ${contracts[index]?.version}: ${what}${more}`;
       throw new KoorError("incompatible", message, { path: first.path, hint: hints.all });
     }
-  }
-
-  async function isContract(bytes: Uint8Array): Promise<boolean> {
-    return mayBeContract(bytes) && (await engine.run({ kind: "inspect", bytes, until: "kind" })) !== null;
   }
 
   return async (changes) => (await Promise.all(changes.map(admit))).flat();

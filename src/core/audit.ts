@@ -19,6 +19,7 @@ const nouns: Readonly<Record<string, Collection>> = {
   rules: "rules",
   instance: "instances",
   lease: "leases",
+  template: "templates",
 };
 
 /** The topic under which a change is followed: the resource's name behind its noun, as in `state.plan`. */

@@ -17,6 +17,9 @@ export const collections = {
   rules: { history: true, tombstones: true, audited: true },
   /** What is promised of a spec that is a contract, under the spec's own key. */
   contracts: { history: true, tombstones: true, audited: true },
+  templates: { history: true, tombstones: true, audited: true },
+  /** The data of a template as the JSON that came in, under its key. Changes only together with it, version for version. */
+  template_data: { history: true, tombstones: true, audited: false },
   /** One record: the version says how many checks of contracts there were, the value which contracts failed last. */
   compliance: { history: false, tombstones: false, audited: true },
   /** The runs of one check each, by its number. Changes only together with the record above. */

@@ -59,9 +59,17 @@ const imported = newRule.extend({
   proposed_by: optionalText(limits.nameBytes),
 });
 
-const importedSet = z
+/** Rules as they are imported. */
+export const importedSet = z
   .array(imported, "must be an array of rules")
   .max(importedRules, `has more than ${importedRules} rules`);
+
+/** An array of rules or `{"rules": [...]}`: the rules, and where they stand. */
+export const importedBody = z
+  .union([importedSet, z.object({ rules: importedSet })])
+  .transform((body) => (Array.isArray(body) ? { rules: body, at: "" } : { rules: body.rules, at: "rules." }));
+
+export type ImportedRule = z.output<typeof imported>;
 
 export const violation = z.object({
   rule_id: z.string(),
@@ -193,11 +201,7 @@ export const ruleOperations = {
     method: "POST",
     path: "/api/rules/import",
     summary: "Add or replace rules by project and id, as accepted; all or nothing",
-    body: json(
-      z
-        .union([importedSet, z.object({ rules: importedSet })])
-        .transform((body) => (Array.isArray(body) ? body : body.rules)),
-    ),
+    body: json(importedBody),
     response: z.object({ imported: z.int() }),
     errors: ["over_budget"],
     cli: "rules import @body",

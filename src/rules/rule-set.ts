@@ -87,13 +87,16 @@ export function isListed(value: string, list: string | undefined): boolean {
   return !list || list.split(",").some((name) => name.trim() === value);
 }
 
-/** @throws KoorError `bad_request` when two rules of a request are of one id, and of one project where they name it */
-export function refuseTwins(rules: readonly { rule_id: string; project?: string }[]): void {
+/**
+ * @param at where in the request the rules stand: `rules.`
+ * @throws KoorError `bad_request` when two rules of a request are of one id, and of one project where they name it
+ */
+export function refuseTwins(rules: readonly { rule_id: string; project?: string }[], at = ""): void {
   const seen = new Set<string>();
   for (const [index, { rule_id, project }] of rules.entries()) {
     const name = JSON.stringify([project, rule_id]);
     if (seen.has(name)) {
-      const path = `${index}.rule_id`;
+      const path = `${at}${index}.rule_id`;
       throw new KoorError("bad_request", `${path} is there twice: ${rule_id}`, { path });
     }
     seen.add(name);

@@ -6,7 +6,7 @@ import { expectCondition, isConditional } from "../core/guard.ts";
 import { oneAtATime } from "../core/one-at-a-time.ts";
 import type { Store } from "../store/store.ts";
 import { perform } from "../store/write.ts";
-import { type NewRule, type Rule, projectRules, type ruleOperations } from "./contract.ts";
+import { type ImportedRule, type NewRule, type Rule, projectRules, type ruleOperations } from "./contract.ts";
 import { BudgetExceeded, type RuleEngine, RuleEngineBusy, RuleEngineClosed, withMessage } from "./engine.ts";
 import {
   type RuleSet,
@@ -32,6 +32,21 @@ export interface RuleOptions {
   strictWrites: boolean;
 }
 
+export interface RuleService extends Handlers<typeof ruleOperations> {
+  /**
+   * What an import of rules into one project comes to, for a commit of somebody else's that is optimistic.
+   *
+   * @param at where in the request or the document the rules stand: `rules.`
+   * @param detail what the audit says beside their number
+   * @throws KoorError `bad_request` whose `path` names rule and field, `over_budget`
+   */
+  importInto(
+    project: string,
+    rules: readonly ImportedRule[],
+    about: { at: string; detail: AuditLabel["detail"] },
+  ): Promise<Op>;
+}
+
 /** A change of the sets of some projects. */
 interface Change<Answer extends object> {
   /** What a project's set comes to, by project. One that comes out as it went in is not written. */
@@ -48,12 +63,7 @@ interface Change<Answer extends object> {
  * Rules and validation. The rules of a project are one record, so that replacing them is one write with one
  * version, and a reader never sees half of an old set and half of a new one.
  */
-export function ruleService({
-  store,
-  engine,
-  now,
-  strictWrites,
-}: RuleOptions): Handlers<typeof ruleOperations> {
+export function ruleService({ store, engine, now, strictWrites }: RuleOptions): RuleService {
   /** Reads the sets, changes them and writes them together, under the versions that were read. */
   function changeNow<Answer extends object>(change: Change<Answer>): Promise<Answer> {
     const { edits, action, detail, terms, answer, guard } = change;
@@ -62,19 +72,8 @@ export function ruleService({
       const projects = [...edits];
       const records = await Promise.all(projects.map(([project]) => store.get("rules", project)));
       for (const record of records) expectCondition(condition, record);
-      const ops = projects.map(([project, edit], index): Op => {
-        const before = decode(records[index]);
-        const rules = edit(before);
-        if (rules.length > projectRules) {
-          throw new KoorError("bad_request", `project ${project} would have more than ${projectRules} rules`);
-        }
-        const version = records[index]?.version ?? 0;
-        const record = { collection: "rules", key: project, guard: { ...guard, version } } as const;
-        if (rules === before) return { ...record, kind: "guard" };
-        const value = new TextEncoder().encode(JSON.stringify(rules));
-        const audit: AuditLabel = { action, resource: project, ...(detail && { detail }) };
-        return { ...record, kind: "put", value, contentType: "application/json", audit };
-      });
+      const label = { action, guard, ...(detail && { detail }) };
+      const ops = projects.map(([project, edit], index) => edited(project, records[index], edit, label));
       const changes = ops.some(({ kind }) => kind === "put");
       return { ops: changes ? ops : [], note: answer, optimistic: true };
     };
@@ -108,6 +107,20 @@ export function ruleService({
       path: `${place(fault.index)}${fault.fault.startsWith("applies_to") ? "applies_to" : "pattern"}`,
       hint: "Patterns are RE2 syntax: no lookaround, no backreferences. The old rules are unchanged.",
     });
+  }
+
+  /** Rules that are about to be imported. @param at where in the request they stand */
+  async function admit(rules: readonly ImportedRule[], at: string): Promise<void> {
+    refuseTwins(rules, at);
+    await checkPatterns(rules, (index) => `${at}${index}.`);
+  }
+
+  /** Adds imported rules to a project's, or puts them in the place of those of their ids. */
+  function adding(project: string, rules: readonly ImportedRule[]): (before: RuleSet) => RuleSet {
+    const fresh = rules.map(({ source = "external", context, proposed_by, project: _, ...rule }) =>
+      complete(rule, project, { source, context, proposed_by }),
+    );
+    return (before) => upsert(before, fresh);
   }
 
   const complete = (rule: NewRule, project: string, more: Partial<Rule>): Rule => ({
@@ -217,22 +230,49 @@ export function ruleService({
       );
     },
 
-    async import({ body, ...terms }) {
-      const rules = body.map((rule) => ({ ...rule, project: rule.project || globalProject }));
-      refuseTwins(rules);
-      await checkPatterns(rules);
+    async import({ body: { rules: given, at }, ...terms }) {
+      const rules = given.map((rule) => ({ ...rule, project: rule.project || globalProject }));
+      await admit(rules, at);
       const edits = new Map(
-        [...Map.groupBy(rules, ({ project }) => project)].map(([project, group]) => {
-          const fresh = group.map(({ source = "external", context, proposed_by, project: _, ...rule }) =>
-            complete(rule, project, { source, context, proposed_by }),
-          );
-          return [project, (before: RuleSet) => upsert(before, fresh)] as const;
-        }),
+        [...Map.groupBy(rules, ({ project }) => project)].map(([project, group]) => [
+          project,
+          adding(project, group),
+        ]),
       );
       const count = rules.length;
       return change({ edits, action: "rules.import", detail: { count }, terms, answer: { imported: count } });
     },
+
+    async importInto(project, given, { at, detail }) {
+      const rules = given.map((rule) => ({ ...rule, project }));
+      await admit(rules, at);
+      const label = { action: "rules.import", detail: { count: rules.length, ...detail } };
+      return edited(project, await store.get("rules", project), adding(project, rules), label);
+    },
   };
+}
+
+/** What an edit of a project's set comes to, if it is still what it was. */
+function edited(
+  project: string,
+  record: StoredRecord | undefined,
+  edit: (rules: RuleSet) => RuleSet,
+  { guard, ...label }: { guard?: Guard | undefined } & Omit<AuditLabel, "resource">,
+): Op {
+  const before = decode(record);
+  const rules = edit(before);
+  if (rules.length > projectRules) {
+    throw new KoorError("bad_request", `project ${project} would have more than ${projectRules} rules`);
+  }
+  const op = {
+    collection: "rules",
+    key: project,
+    guard: { ...guard, version: record?.version ?? 0 },
+  } as const;
+  if (rules === before) return { ...op, kind: "guard" };
+  const value = new TextEncoder().encode(JSON.stringify(rules));
+  const audit: AuditLabel = { ...label, resource: project };
+  return { ...op, kind: "put", value, contentType: "application/json", audit };
 }
 
 /** An answer about one project, with the version that it wrote. */

@@ -46,14 +46,7 @@ export function valueReads({ store, documents, waitForVersion }: ValueOptions, n
     },
 
     async history({ key }: Place, limit: number = limits.historyRows) {
-      const heads = await store.history(collection, key, limit);
-      return heads.map(({ version, hash, updatedAt, updatedBy, deleted }) => ({
-        version,
-        hash,
-        updated_at: showTime(updatedAt),
-        updated_by: updatedBy,
-        ...(deleted && { deleted }),
-      }));
+      return showVersions(await store.history(collection, key, limit));
     },
 
     async diff(place: Place, [v1, v2]: readonly [number, number]) {
@@ -66,6 +59,17 @@ export function valueReads({ store, documents, waitForVersion }: ValueOptions, n
       return { v1, v2, diffs, ...(truncated && { truncated }) };
     },
   };
+}
+
+/** A history as the wire shows it. */
+export function showVersions(heads: readonly RecordHead[]) {
+  return heads.map(({ version, hash, updatedAt, updatedBy, deleted }) => ({
+    version,
+    hash,
+    updated_at: showTime(updatedAt),
+    updated_by: updatedBy,
+    ...(deleted && { deleted }),
+  }));
 }
 
 /** Whether the caller has this state already. */
