@@ -1,74 +1,23 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { rmSync } from "node:fs";
 import { startPostgres } from "../scripts/postgres.mjs";
-import { type ServerProcess, startServer, temporaryFolder } from "../demo/compiled.ts";
+import type { ServerProcess } from "../demo/compiled.ts";
 import { postgresUrl } from "../src/store/database-for-tests.ts";
-import { type Following, follow } from "./several-servers.ts";
+import { type Following, follow, insist, lastId, openFleet, publish, put, until } from "./several-servers.ts";
 
 /** Real servers over one real PostgreSQL, which this file starts, kills and starts again. */
 
 type Cluster = Awaited<ReturnType<typeof startPostgres>>;
 
 let cluster: Cluster;
-const folders: string[] = [];
-const servers = new Set<ServerProcess>();
-
-async function serve(env: Record<string, string> = {}): Promise<ServerProcess> {
-  const folder = temporaryFolder();
-  folders.push(folder);
-  const server = await startServer(folder, {
-    env: { KOOR_DATABASE: cluster.url, ...env },
-  });
-  servers.add(server);
-  return server;
-}
-
-async function end(server: ServerProcess, signal: NodeJS.Signals): Promise<void> {
-  servers.delete(server);
-  server.kill(signal);
-  await server.exited;
-}
-
-const put = (server: ServerProcess, key: string, body: string, headers: Record<string, string> = {}) =>
-  fetch(`${server.url}/api/state/${key}`, { method: "PUT", body, headers });
-
-async function publish(server: ServerProcess, topic: string, data: unknown, key?: string): Promise<number> {
-  const response = await fetch(`${server.url}/api/events/publish`, {
-    method: "POST",
-    body: JSON.stringify({ topic, data }),
-    ...(key !== undefined && { headers: { "Idempotency-Key": key } }),
-  });
-  if (!response.ok) throw new Error(`${response.status} ${await response.text()}`);
-  return ((await response.json()) as { id: number }).id;
-}
-
-/** Sends until it is answered well, as a client does that was told 503 or lost its server. */
-async function insist<T>(work: () => Promise<T>): Promise<T> {
-  for (let attempt = 0; ; attempt++) {
-    try {
-      return await work();
-    } catch (error) {
-      if (attempt === 600) throw error;
-      await Bun.sleep(50);
-    }
-  }
-}
-
-async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await condition())) await Bun.sleep(20);
-}
-
-const lastId = async (server: ServerProcess) =>
-  ((await (await fetch(`${server.url}/api/metrics`)).json()) as { last_event_id: number }).last_event_id;
+const { serve, end, close } = openFleet(() => cluster.url);
 
 describe.if(postgresUrl !== undefined)("several servers over one database", () => {
   beforeAll(async () => {
     cluster = await startPostgres();
   });
   afterAll(async () => {
-    await Promise.all([...servers].map((server) => end(server, "SIGKILL")));
+    await close();
     await cluster.stop();
-    for (const folder of folders) rmSync(folder, { recursive: true, force: true });
   });
 
   test("of 300 concurrent writes through three servers with one If-Match one succeeds (CAS-1)", async () => {
@@ -121,17 +70,18 @@ describe.if(postgresUrl !== undefined)("several servers over one database", () =
   test("a server killed under load takes nothing along that it had acknowledged (DUR-1)", async () => {
     const [doomed, other] = await Promise.all([serve(), serve()]);
     const acknowledged = new Map<string, number>();
-    let running = true;
+    let [running, dead] = [true, false];
     const writers = Array.from({ length: 8 }, async (_, writer) => {
       for (let n = 0; running; n++) {
         const server = writer % 2 === 0 ? doomed : other;
         const response = await put(server, `kill/${writer}`, String(n)).catch(() => undefined);
         if (response?.ok) acknowledged.set(`kill/${writer}`, n);
-        else if (server === doomed && !servers.has(doomed)) return;
+        else if (server === doomed && dead) return;
       }
     });
     await Bun.sleep(700);
     await end(doomed, "SIGKILL");
+    dead = true;
     await Bun.sleep(500);
     running = false;
     await Promise.all(writers);
@@ -250,9 +200,7 @@ describe.if(postgresUrl !== undefined)("several servers over one database", () =
 
   test("a database of a newer Koor, and one that is not there, are refused in one line without the password", async () => {
     const refused = async (url: string) => {
-      const folder = temporaryFolder();
-      folders.push(folder);
-      const failed = await startServer(folder, { env: { KOOR_DATABASE: url } }).then(
+      const failed = await serve({ KOOR_DATABASE: url }).then(
         () => "started",
         (error: Error) => error.message,
       );
