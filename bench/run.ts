@@ -1,6 +1,7 @@
 // npm run bench -- [name]: all benches, or one. All of them together write docs/benchmarks.md; one alone only prints.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { measureAudit } from "./audit.ts";
 import { measureCliTime } from "./cli-time.ts";
 import { measureContracts } from "./contracts.ts";
 import { measureGetRate } from "./get-rate.ts";
@@ -24,6 +25,7 @@ const benches: Record<string, () => Promise<Section>> = {
   "cli-time": measureCliTime,
   rules: measureRules,
   contracts: measureContracts,
+  audit: measureAudit,
   idle: measureIdle,
   tokens: measureTokens,
 };

@@ -2,6 +2,7 @@
 // Mount, service, `decide`, rows and the writer's worker are Koor's own. `ungrouped`: one transaction, and so one fsync, for
 // each write; the worker always has the next commit waiting, so that it never idles for the event loop: anything less would
 // flatter Koor. `normal`: `synchronous=NORMAL`, which syncs at checkpoints only, so that a power cut takes acknowledged writes.
+import { createRefusals } from "../src/audit/refusals.ts";
 import { readConfig } from "../src/config.ts";
 import { type Services, api } from "../src/contract/api.ts";
 import { createFront } from "../src/http/front.ts";
@@ -29,6 +30,7 @@ const routes = mountApi({
   sockets: {} as never,
   streams: {} as never,
   feeds: {},
+  refusals: createRefusals({ store, onError: () => {} }),
   identify: async () => ({ name: "" }),
 });
 const server = Bun.serve({

@@ -12,6 +12,7 @@ export function helpText(): string {
     "",
     "Usage: koor-server [options]",
     "       koor-server check [FILE]          Look whether the data is sound; a server may run on it",
+    "       koor-server audit verify [FILE]   Find changed, removed or inserted rows of the audit log",
     "       koor-server backup --output PATH  Copy the database into a file; a server may run on it",
     "",
     ...rows,

@@ -19,7 +19,7 @@ async function main(args: readonly string[]): Promise<void> {
   process.umask(0o077);
   const command = maintenanceCommand(args);
   if (command) {
-    const { text, exit } = command(args.slice(1), process.env);
+    const { text, exit } = await command(args.slice(1), process.env);
     process.stdout.write(text);
     process.exitCode = exit;
     return;

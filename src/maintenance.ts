@@ -1,21 +1,27 @@
 import { statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { ConfigError, readOptions } from "./config.ts";
-import { type Report, checkSqlite } from "./store/sqlite-check.ts";
+import type { Anchor } from "./core/audit-chain.ts";
+import type { Report } from "./store/check-report.ts";
+import { verifyPostgresAudit } from "./store/postgres-audit.ts";
+import { checkSqlite, verifySqliteAudit } from "./store/sqlite-check.ts";
 import { copySqlite } from "./store/sqlite-copy.ts";
 
 /** What koor-server does to its files, beside a server that runs on them or without one. */
 
 type Env = Record<string, string | undefined>;
-type Maintenance = (args: readonly string[], env: Env) => { text: string; exit: number };
+interface Done {
+  text: string;
+  exit: number;
+}
+type Maintenance = (args: readonly string[], env: Env) => Done | Promise<Done>;
 
 /** The file in a data directory. */
 const databaseName = "data.db";
 
 /** The command that the first word names, if it names one. */
-export function maintenanceCommand([first]: readonly string[]): Maintenance | undefined {
-  if (first === "check") return check;
-  return first === "backup" ? backup : undefined;
+export function maintenanceCommand([first = ""]: readonly string[]): Maintenance | undefined {
+  return commands.get(first);
 }
 
 /** `check [FILE]`: exit code 0 when all is as it should be, 1 when not. */
@@ -36,27 +42,71 @@ const backup: Maintenance = (args, env) => {
   return { text: `${to}: ${statSync(to).size} bytes\n`, exit: 0 };
 };
 
+/**
+ * `audit verify [FILE]`, on a file, a data directory or a `--database`: exit code 0 when no row was changed, removed or put
+ * in between, 1 when one was. `--expect ID:HASH`: and that row is as it was when somebody wrote this down.
+ */
+const audit: Maintenance = async ([verb, ...args], env) => {
+  if (verb !== "verify") throw new ConfigError("the command is: koor-server audit verify [FILE]");
+  const { value: expected, rest } = takeFlag(args, "expect");
+  const anchor = expected === undefined ? undefined : readAnchor(expected);
+  const named = rest[0]?.startsWith("-") === false ? rest[0] : undefined;
+  const flags = named === undefined ? rest : rest.slice(1);
+  const { dataDir, database } = readOptions(flags, env, ["dataDir", "database"]);
+  const place = resolve(named ?? dataDir);
+  const file = isDirectory(place) ? join(place, databaseName) : place;
+  const isRemote = database !== "" && named === undefined;
+  const { report, newest } = isRemote
+    ? await verifyPostgresAudit(database, anchor)
+    : verifySqliteAudit(file, anchor);
+  const last = newest.id === 0 ? [] : [`newest  ${newest.id}:${newest.hash}`];
+  return {
+    text: showReport(isRemote ? "the database" : file, report, last),
+    exit: report.sound ? 0 : 1,
+  };
+};
+
+const commands: ReadonlyMap<string, Maintenance> = new Map([
+  ["check", check],
+  ["backup", backup],
+  ["audit", audit],
+]);
+
+function readAnchor(text: string): Anchor {
+  const [, id, hash] = /^(\d{1,15}):([0-9a-f]{64})$/.exec(text) ?? [];
+  if (hash === undefined)
+    throw new ConfigError("--expect must be ID:HASH, as an earlier audit verify printed for the newest row");
+  return { id: Number(id), hash };
+}
+
 function takeOutput(args: readonly string[]): { output: string; rest: string[] } {
-  const at = args.findIndex((arg) => /^--output(=|$)/.test(arg));
-  const inline = at !== -1 && args[at]!.includes("=");
-  const output = at === -1 ? undefined : inline ? args[at]!.slice("--output=".length) : args[at + 1];
-  if (!output)
+  const { value, rest } = takeFlag(args, "output");
+  if (!value)
     throw new ConfigError("backup needs --output PATH: a new file, or a directory that has no data.db");
-  return { output, rest: args.toSpliced(at, inline ? 1 : 2) };
+  return { output: value, rest };
+}
+
+/** A flag that is no option of the server's. */
+function takeFlag(args: readonly string[], name: string): { value: string | undefined; rest: string[] } {
+  const at = args.findIndex((arg) => arg === `--${name}` || arg.startsWith(`--${name}=`));
+  if (at === -1) return { value: undefined, rest: [...args] };
+  const inline = args[at]!.includes("=");
+  const value = inline ? args[at]!.slice(`--${name}=`.length) : (args[at + 1] ?? "");
+  return { value, rest: args.toSpliced(at, inline ? 1 : 2) };
 }
 
 function isDirectory(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
 
-function showReport(file: string, { parts, sound }: Report): string {
-  const lines = parts.flatMap(({ name, looked, faults, more }) => [
+function showReport(file: string, { parts, sound }: Report, more: readonly string[] = []): string {
+  const lines = parts.flatMap(({ name, looked, faults, more: untold }) => [
     `${faults.length === 0 ? "ok      " : "DAMAGED "}${name}: ${looked}`,
     ...faults.map((fault) => `        ${fault}`),
-    ...(more > 0 ? [`        and ${more} more`] : []),
+    ...(untold > 0 ? [`        and ${untold} more`] : []),
   ]);
   const verdict = sound
     ? "All is as it should be."
     : "Keep this file, restore the newest backup that is sound, and compare: docs/backup.md says how.";
-  return `${[file, ...lines, verdict].join("\n")}\n`;
+  return `${[file, ...lines, ...more, verdict].join("\n")}\n`;
 }

@@ -4,6 +4,8 @@ import { lookup } from "node:dns/promises";
 import { resolve } from "node:path";
 import type { WebSocketHandler } from "bun";
 import { type Address, type Config, showAddress } from "./config.ts";
+import { createRefusals } from "./audit/refusals.ts";
+import { auditService } from "./audit/service.ts";
 import { backupService } from "./backup/service.ts";
 import { complianceService } from "./compliance/service.ts";
 import type { Services } from "./contract/api.ts";
@@ -101,6 +103,7 @@ export async function openServer(config: Config, options: ServerOptions = {}): P
     endpoints: (host) => ({ api: apiFor(doors.api, host), dashboard: urlOf(doors.dashboard) ?? "" }),
     version,
     meter: house.ledger.mcp,
+    noteRefusal: house.refusals.note,
     ...(options.extraTools && { extraTools: options.extraTools }),
   });
 
@@ -211,6 +214,10 @@ function furnish(store: Store, config: Config, now: () => number, doors: Doors, 
   const judge = contractJudge(store, contractEngine);
   const compliance = complianceService({ store, judge, activeInstances: instances.active });
   const binds = () => ({ api: bindOf(doors.api), dashboard: bindOf(doors.dashboard) });
+  const refusals = createRefusals({
+    store,
+    onError: (error) => log.warn("a refusal could not be written to the audit: {error}", { error }),
+  });
   const services: Services = {
     metrics: metricsService({ store, ledger, version, now, binds }),
     state: stateService(values),
@@ -235,6 +242,7 @@ function furnish(store: Store, config: Config, now: () => number, doors: Doors, 
     changes: { next: pollOf(feeds.changes, room) },
     instances,
     leases,
+    audit: auditService(store, refusals),
     backup: backupService({ store, directory: config.dataDir, now, alone: gate.alone }),
   };
   const sockets = createSockets({ now, most: options.followers });
@@ -258,6 +266,7 @@ function furnish(store: Store, config: Config, now: () => number, doors: Doors, 
     documents,
     contractEngine,
     ledger,
+    refusals,
   };
 }
 

@@ -24,8 +24,9 @@ const versionOf = async (project: string) =>
   (await send("PUT", `/api/validate/${project}/rules`, [], { "X-Koor-If-Version": "999999" })).body.current;
 /** Action, resource and detail of the audit rows of one project's rules, oldest first. */
 async function auditOf(project: string) {
-  const sql = "select action, resource, detail from audit where resource = $1 order by id";
-  const rows = await sqlOn(server, sql, project);
+  const sql = `select action, resource, detail from audit
+    where outcome = 'ok' and (resource = $1 or resource like $2) order by id`;
+  const rows = await sqlOn(server, sql, project, `${project}/%`);
   return rows.map((row) => ({ ...row, detail: JSON.parse(row.detail) }));
 }
 const rulesOf = async (project: string) => (await server.json(`/api/validate/${project}/rules`)).body.rules;

@@ -307,9 +307,10 @@ describe("applying a template", () => {
     await send("DELETE", "/api/templates/told");
     const { events } = (await send("GET", `/api/changes/next?after=${after}`)).body;
     expect(events.map(({ topic, action }: any) => [topic, action])).toEqual([
-      ["templates.told", "template.put"],
+      ["templates.told", "template.create"],
       ["specs.told/told", "spec.put"],
       ["rules.told", "rules.import"],
+      ["templates.told", "template.apply"],
       ["templates.told", "template.delete"],
     ]);
   });

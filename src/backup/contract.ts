@@ -37,5 +37,6 @@ export const backupOperations = {
     }),
     errors: ["out_of_space"],
     unmetered: true,
+    audit: "store.restore",
   }),
 };

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Collection, Heads } from "../core/commit.ts";
+import { type Collection, type Heads, auditOutcomes } from "../core/commit.ts";
 import { type DumpRow, type DumpedVersion, dumpedCollections } from "../core/dump.ts";
 import { backupCounts } from "./contract.ts";
 
@@ -82,7 +82,7 @@ const audit = z.strictObject({
   action: z.string(),
   resource: z.string(),
   detail: z.string(),
-  outcome: z.literal("ok"),
+  outcome: z.enum(auditOutcomes),
   hash: z.string(),
 });
 

@@ -13,6 +13,8 @@ export function changeLog(store: Store): Log {
       return rows.map((row) => ({
         id: row.id,
         topic: changeTopic(row),
+        // What was refused changed nothing.
+        hidden: row.outcome !== "ok",
         size: row.resource.length + row.detail.length,
         frame: lazy(() => JSON.stringify(showChange(row))),
       }));

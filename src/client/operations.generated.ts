@@ -69,6 +69,8 @@ export const operations = {
   "leases.renew": ["POST","/api/leases/{id}/renew","json","json"],
   "leases.release": ["DELETE","/api/leases/{id}","none","json"],
   "leases.list": ["GET","/api/leases","none","json"],
+  "audit.list": ["GET","/api/audit","none","json"],
+  "audit.summary": ["GET","/api/audit/summary","none","json"],
   "backup.create": ["GET","/api/backup","none","ndjson"],
   "backup.restore": ["POST","/api/restore","ndjson","json"],
 } as const;

@@ -1,3 +1,4 @@
+import { auditOperations } from "../audit/contract.ts";
 import { backupOperations } from "../backup/contract.ts";
 import { changeOperations } from "../changes/contract.ts";
 import { complianceOperations } from "../compliance/contract.ts";
@@ -30,6 +31,7 @@ export const api = {
   changes: changeOperations,
   instances: instanceOperations,
   leases: leaseOperations,
+  audit: auditOperations,
   backup: backupOperations,
 } as const;
 

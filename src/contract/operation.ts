@@ -71,6 +71,12 @@ export interface Operation {
   open?: boolean;
   /** Does not look at a `Koor-Instance-Token`: whoever registers anew may still carry an old one. */
   anonymous?: boolean;
+  /**
+   * What the audit calls it: the action and the resource, as in `rule.propose {project}/{rule_id}`, with parameters or members of
+   * the body in braces. Under this name it is noted when it is refused to somebody who is known here; what is done is noted by
+   * the commit itself.
+   */
+  audit?: string;
   /** Left out of the token ledger: asking about the books is not a line in the books. */
   unmetered?: boolean;
   cli?: string | readonly string[];

@@ -156,6 +156,7 @@ export const contractOperations = {
     body: json(z.object({ mode })),
     response: z.object({ project: z.string(), name: z.string(), compatibility: mode }),
     errors: ["not_found", "over_budget"],
+    audit: "contract.compatibility {project}/{name}",
     cli: "contract compatibility PROJECT/NAME MODE",
   }),
 };

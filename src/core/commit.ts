@@ -44,7 +44,13 @@ export interface AuditLabel {
   resource: string;
   /** What else a person would want to know; never a value or a token. */
   detail?: Readonly<Record<string, string | number | boolean>>;
+  /** Who it says it is, where the request proves nobody's identity: then it is the actor, marked `unverified`. */
+  claimedBy?: string;
 }
+
+/** Whether what was asked for was done; `denied`: by somebody who may not; `conflict`: against somebody else's change or lease. */
+export const auditOutcomes = ["ok", "denied", "conflict"] as const;
+export type AuditOutcome = (typeof auditOutcomes)[number];
 
 /** A precondition on a record. All that are given must hold. */
 export interface Guard extends Condition {
@@ -79,6 +85,8 @@ export type Op =
   | { kind: "guard"; collection: Collection; key: string; guard: Guard }
   /** Nothing in the collection was written after this revision: what was worked out from all of it still holds. */
   | { kind: "unchanged"; collection: Collection; since: number }
+  /** Nothing but a row in the audit log: of what was refused. */
+  | { kind: "note"; audit: AuditLabel; outcome: AuditOutcome }
   /** `data` is JSON text; it is stored and sent as it is. */
   | { kind: "append"; topic: string; data: string; source: string };
 
@@ -153,7 +161,7 @@ export interface AuditRow {
   resource: string;
   /** JSON text; holds `version` where there is one. */
   detail: string;
-  outcome: "ok";
+  outcome: AuditOutcome;
   /** SHA-256 in hex over the row and the hash of the row before it. */
   hash: string;
 }

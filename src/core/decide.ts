@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
 import { chainHash } from "./audit.ts";
 import {
+  type AuditLabel,
+  type AuditOutcome,
   type AuditRow,
   type Collection,
   type Commit,
@@ -111,7 +113,7 @@ function refuse(op: Op, state: Working, now: number): Pick<Refusal, "failure" | 
       ? { failure: "mismatch", current: undefined }
       : undefined;
   }
-  if (op.kind === "append" || op.guard === undefined) return undefined;
+  if (op.kind === "append" || op.kind === "note" || op.guard === undefined) return undefined;
   const record = state.records.get(recordId(op.collection, op.key));
   const current = isLive(record, now) ? record : undefined;
   const failure = judge(op.guard, current);
@@ -145,6 +147,9 @@ function perform(op: Op, by: string, state: Working, now: number): OpResult {
   switch (op.kind) {
     case "guard":
     case "unchanged":
+      return null;
+    case "note":
+      appendAudit(op.audit, op.outcome, by, state, now);
       return null;
     case "append": {
       state.heads.events += 1;
@@ -195,7 +200,7 @@ function write(
   state.heads.changed[op.collection] = record.revision;
   state.records.set(id, record);
   state.versions.push({ head: record, value });
-  appendAudit(op, record, by, state, now);
+  auditWrite(op, record, by, state, now);
   return record;
 }
 
@@ -218,23 +223,34 @@ function keep(
   );
 }
 
-function appendAudit(
+function auditWrite(
   op: Extract<Op, { kind: "put" | "delete" }>,
-  record: RecordHead,
+  { version }: RecordHead,
   by: string,
   state: Working,
   now: number,
 ): void {
   if (!collections[op.collection].audited || op.audit === false) return;
   if (op.audit === undefined) throw new Error(`a ${op.kind} in ${op.collection} has no audit label`);
+  appendAudit({ ...op.audit, detail: { version, ...op.audit.detail } }, "ok", by, state, now);
+}
+
+function appendAudit(
+  { action, resource, detail, claimedBy }: AuditLabel,
+  outcome: AuditOutcome,
+  by: string,
+  state: Working,
+  now: number,
+): void {
+  const claimed = by === "" && claimedBy !== undefined && claimedBy !== "";
   const row = {
     id: state.heads.audit + 1,
     at: now,
-    actor: by || "local",
-    action: op.audit.action,
-    resource: op.audit.resource,
-    detail: JSON.stringify({ version: record.version, ...op.audit.detail }),
-    outcome: "ok" as const,
+    actor: by || claimedBy || "local",
+    action,
+    resource,
+    detail: JSON.stringify({ ...detail, ...(claimed && { unverified: true }) }),
+    outcome,
   };
   const hash = chainHash(state.heads.auditHash, row);
   state.audit.push({ ...row, hash });

@@ -86,6 +86,7 @@ test("a session counts for the dashboard's own page only", async () => {
   const { sessions } = start();
   const id = await sessions.open("secret");
   const front: Front = {
+    guarded: true,
     admit: () => {},
     isToken: () => false,
     authorize: () => {

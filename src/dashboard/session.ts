@@ -109,6 +109,7 @@ export function createSessions(options: SessionOptions): Sessions {
 export function dashboardFront(front: Front, sessions: Sessions | undefined): Front {
   if (!sessions) return front;
   return {
+    guarded: front.guarded,
     admit: (request) => front.admit(request),
     isToken: (text) => front.isToken(text),
     authorize(request) {

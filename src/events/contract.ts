@@ -25,6 +25,7 @@ export const eventOperations = {
     ),
     response: event,
     errors: ["too_large", "out_of_space"],
+    audit: "event.publish {topic}",
     cli: "events publish TOPIC --data JSON",
   }),
   history: operation({

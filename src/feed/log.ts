@@ -4,6 +4,8 @@ import type { Glob } from "../core/glob.ts";
 export interface Entry {
   id: number;
   topic: string;
+  /** Has its id and its place in the log, but nobody is shown it. */
+  hidden?: boolean;
   /** What it costs to keep, in characters, about. */
   size: number;
   /** Its text as every subscriber gets it: JSON. Made when first asked for, so that what nobody follows costs nothing. */

@@ -42,7 +42,7 @@ export function openSubscription(source: Source, options: SubscribeOptions, onCl
       for (const entry of entries) {
         if (halted()) return;
         position = entry.id;
-        if (topic.test(entry.topic)) accept(sink.send(entry));
+        if (!entry.hidden && topic.test(entry.topic)) accept(sink.send(entry));
       }
     };
     if (sink.together && entries.length > 1) sink.together(each);

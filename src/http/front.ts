@@ -17,6 +17,8 @@ export interface Front {
   admit(request: Request): void;
   /** @throws KoorError `unauthorized` unless the request carries the server's bearer token (when there is one) */
   authorize(request: Request): void;
+  /** Whether there is a token: who is let in is known by it. */
+  readonly guarded: boolean;
   /** Whether a text is the server's token, in constant time. */
   isToken(text: string): boolean;
 }
@@ -69,6 +71,7 @@ export function createFront({ config, dashboardPort }: FrontOptions): Front {
   }
 
   return {
+    guarded: config.authToken !== "",
     admit(request) {
       const host = request.headers.get("host") ?? "";
       if (!hostIsOurs(host)) {

@@ -8,13 +8,17 @@ import { refuse } from "./refuse.ts";
 import type { RouteHandler } from "./route.ts";
 
 /** `/mcp` behind the same front as REST: the MCP library checks neither Host, Origin nor token. */
-export function mountMcp(mcp: McpHandler, options: Pick<MountOptions, "front" | "identify">): RouteHandler {
+export function mountMcp(
+  mcp: McpHandler,
+  options: Pick<MountOptions, "front" | "identify" | "refusals">,
+): RouteHandler {
   const { front } = options;
   return async (request) => {
     try {
       front.admit(request);
       front.authorize(request);
       const known = await callerOf(request, "mcp", options).catch(unknownCaller);
+      if (known.unknown) options.refusals.countStranger();
       const caller = { ...known, host: request.headers.get("host") ?? "" };
       const { bytes, release } = await readBody(request, limits.bodyBytes);
       try {
@@ -27,6 +31,7 @@ export function mountMcp(mcp: McpHandler, options: Pick<MountOptions, "front" | 
         release();
       }
     } catch (error) {
+      if (error instanceof KoorError && error.reason === "unauthorized") options.refusals.countStranger();
       return refuse(request, error);
     }
   };

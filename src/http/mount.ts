@@ -11,6 +11,7 @@ import {
   type StoredAnswer,
   takesTerms,
 } from "../contract/operation.ts";
+import type { Refusals } from "../audit/refusals.ts";
 import { oneAtATime } from "../core/one-at-a-time.ts";
 import type { Feed, Position } from "../feed/feed.ts";
 import type { Ledger } from "../metrics/ledger.ts";
@@ -31,7 +32,7 @@ import {
   readParams,
   readQuery,
 } from "./request.ts";
-import { refuse, refuseVisitor } from "./refuse.ts";
+import { type Seen, noteRefusal, refuse, refuseVisitor } from "./refuse.ts";
 import { type Sent, sendFile, sendJson, sendStored, sendText } from "./response.ts";
 import type { BunServer, RouteHandler } from "./route.ts";
 import type { Sockets } from "./sockets.ts";
@@ -49,6 +50,8 @@ export interface MountOptions {
   streams: EventStreams;
   /** The feed of each noun that has a log. */
   feeds: Readonly<Record<string, Feed>>;
+  /** Where what is refused to somebody who is known is noted. */
+  refusals: Refusals;
   /** Whose token this is. @param doing the operation it is used for. @throws KoorError `unknown_instance` */
   identify: (instanceToken: string, doing: string) => Promise<Caller>;
 }
@@ -140,7 +143,7 @@ function mountOperation(
   feed: Feed | undefined,
   options: MountOptions,
 ): RouteHandler {
-  const { front, ledger } = options;
+  const { front, ledger, refusals } = options;
   const noQuery: unknown = Object.freeze(operation.query?.safeParse({}).data);
   const names = paramNames(operation.path);
   const takesCondition = operation.conditional === true || operation.response === "bytes";
@@ -150,10 +153,13 @@ function mountOperation(
 
   async function readInput(
     request: BunRequest,
+    seen: Seen,
   ): Promise<{ input: Input<Operation>; bytesIn: number; release(): void }> {
     front.admit(request);
     if (!operation.open) front.authorize(request);
+    if (front.guarded) seen.caller = nobody;
     const caller = operation.anonymous ? nobody : await callerOf(request, name, options);
+    seen.caller = caller;
     const params = operation.params ? check(operation.params, readParams(names, request.params), "path") : {};
     const query =
       operation.query && (noQuery === undefined || request.url.includes("?"))
@@ -168,6 +174,7 @@ function mountOperation(
       condition,
       caller,
     } as Input<Operation>;
+    seen.input = input;
     if (writes) input.fence = readFence(request.headers);
     if (!operation.body) {
       if (writes) input.once = readOnce(request, caller, noBytes);
@@ -189,8 +196,12 @@ function mountOperation(
     return { input, bytesIn: bytes.length, release };
   }
 
-  async function answer(request: BunRequest, server: BunServer): Promise<Sent & { bytesIn: number }> {
-    const { input, bytesIn, release } = await readInput(request);
+  async function answer(
+    request: BunRequest,
+    server: BunServer,
+    seen: Seen,
+  ): Promise<Sent & { bytesIn: number }> {
+    const { input, bytesIn, release } = await readInput(request, seen);
     // It has its own patience with those who stop; Bun's ends while nobody has anything to say.
     if (streams) server.timeout(request, 0);
     try {
@@ -200,7 +211,7 @@ function mountOperation(
       const handle = () => (handler as Handler)(input);
       // A request that is sent again while the first one is under way waits for it.
       const result = once ? await inTurn(once.key, handle) : await handle();
-      const sent = show(result);
+      const sent = show(operation, result);
       if (place) {
         // What was read while another log took its place is neither's.
         await feed.place({ epoch: place.epoch });
@@ -212,24 +223,26 @@ function mountOperation(
     }
   }
 
-  function show(result: unknown): Sent {
-    if (operation.response === "ndjson") return sendFile(result as FileAnswer);
-    return operation.response === "bytes" ? sendStored(result as StoredAnswer) : sendJson(result);
-  }
-
   return async (request, server) => {
+    const seen: Seen = {};
     try {
       if (feed && (operation.response === "socket" || operation.response === "stream")) {
-        const { input } = await readInput(request);
+        const { input } = await readInput(request, seen);
         return await follow(operation.response, { ...options, request, server, feed, query: input.query });
       }
-      const { response, bytes, bytesIn } = await answer(request, server);
+      const { response, bytes, bytesIn } = await answer(request, server, seen);
       if (!operation.unmetered) ledger.rest(bytes + bytesIn);
       return request.method === "HEAD" ? withoutBody(response, streams ? undefined : bytes) : response;
     } catch (error) {
+      await noteRefusal(operation, { request, ...seen }, error, refusals);
       return refuse(request, error);
     }
   };
+}
+
+function show({ response }: Operation, result: unknown): Sent {
+  if (response === "ndjson") return sendFile(result as FileAnswer);
+  return response === "bytes" ? sendStored(result as StoredAnswer) : sendJson(result);
 }
 
 interface Following extends Pick<MountOptions, "sockets" | "streams" | "ledger"> {

@@ -1,9 +1,11 @@
 import { getLogger } from "@logtape/logtape";
+import type { BunRequest } from "bun";
+import type { Refusals } from "../audit/refusals.ts";
 import { api } from "../contract/api.ts";
 import { KoorError } from "../contract/errors.ts";
-import type { Operation } from "../contract/operation.ts";
+import type { Caller, Input, Operation } from "../contract/operation.ts";
 import type { Front } from "./front.ts";
-import { keyDepth } from "./request.ts";
+import { keyDepth, paramNames, readParams } from "./request.ts";
 import { sendError } from "./response.ts";
 
 /** What is told to those who do not get what they asked for. */
@@ -16,6 +18,36 @@ export function refuse(request: Request, error: unknown): Response {
     log.error("{method} {url} failed: {error}", { method: request.method, url: pathOf(request.url), error });
   }
   return sendError(error).response;
+}
+
+/** What is known of a request so far. */
+export interface Seen {
+  /** Absent until it is clear that the caller has a valid token, where one is asked for. */
+  caller?: Caller;
+  input?: Input<Operation>;
+}
+
+/** Has it noted what somebody was refused who is known here; who is not is counted. */
+export async function noteRefusal(
+  { audit, path }: Operation,
+  { request, caller, input }: Seen & { request: BunRequest },
+  error: unknown,
+  refusals: Refusals,
+): Promise<void> {
+  if (!(error instanceof KoorError)) return;
+  if (!caller && error.status === 401) refusals.countStranger();
+  if (!caller || !audit) return;
+  const params = input?.params ?? paramsOf(path, request);
+  await refusals.note({ audit, caller, params, body: input?.body }, error);
+}
+
+/** Of a request that was refused before anybody looked at them. */
+function paramsOf(path: string, { params }: BunRequest): Record<string, string> {
+  try {
+    return readParams(paramNames(path), params);
+  } catch {
+    return {};
+  }
 }
 
 /** Without the query: it may hold what does not belong into logs. */

@@ -58,6 +58,7 @@ export const instanceOperations = {
     response: instance.extend({ token: z.string() }),
     errors: ["rate_limited"],
     anonymous: true,
+    audit: "instance.register {name}",
     cli: "register NAME --workspace W --intent TEXT --stack S --capabilities A,B",
     mcp: {
       name: "register_instance",
@@ -138,6 +139,7 @@ export const instanceOperations = {
     ),
     response: instance,
     errors: ["not_found"],
+    audit: "instance.update {id}",
     cli: "instances update ID --workspace W --intent TEXT --stack S --capabilities A,B",
     mcp: {
       name: "set_intent",
@@ -163,6 +165,7 @@ export const instanceOperations = {
     params,
     response: z.object({ id: z.string(), status: z.literal("active") }),
     errors: ["not_found"],
+    audit: "instance.activate {id}",
     cli: "activate ID",
   }),
   capabilities: operation({
@@ -173,6 +176,7 @@ export const instanceOperations = {
     body: json(z.object({ capabilities: capabilities.nullish().transform((list) => list ?? []) })),
     response: z.object({ id: z.string(), capabilities: z.array(z.string()) }),
     errors: ["not_found"],
+    audit: "instance.capabilities {id}",
     cli: "instances capabilities ID --capabilities A,B",
   }),
   delete: operation({
@@ -182,6 +186,7 @@ export const instanceOperations = {
     params,
     response: z.object({ deleted: z.string() }),
     errors: ["not_found"],
+    audit: "instance.deregister {id}",
     cli: "instances delete ID",
   }),
   checkLiveness: operation({

@@ -196,7 +196,11 @@ export function instanceService({
         stale: false,
         token_hash: hashToken(token),
       };
-      const put = putInstance(id, profile, { action: "instance.register", resource: id });
+      const put = putInstance(id, profile, {
+        action: "instance.register",
+        resource: id,
+        claimedBy: body.name,
+      });
       const outcome = await store.commit({
         by: caller.name,
         ops: [

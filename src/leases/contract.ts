@@ -96,6 +96,7 @@ export const leaseOperations = {
     response: lease,
     errors: ["conflict", "rate_limited", "over_budget"],
     waits: true,
+    audit: "lease.acquire {resource}{paths}",
   }),
   renew: operation({
     method: "POST",
@@ -105,6 +106,7 @@ export const leaseOperations = {
     body: json(z.object({ ttl: ttl.optional() })),
     response: lease,
     errors: ["conflict", "lease_lost"],
+    audit: "lease.renew {id}",
     cli: "lease renew ID --ttl TTL",
   }),
   release: operation({
@@ -114,6 +116,7 @@ export const leaseOperations = {
     params,
     response: z.object({ deleted: z.string() }),
     errors: ["not_found"],
+    audit: "lease.release {id}",
     cli: "lease release ID",
   }),
   list: operation({

@@ -1,5 +1,7 @@
 import { getLogger } from "@logtape/logtape";
+import type { Refused } from "../audit/refusals.ts";
 import type { Services } from "../contract/api.ts";
+import type { KoorError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
 import type { Caller } from "../contract/operation.ts";
 import type { ExtraTool, Protocol } from "./protocol.ts";
@@ -16,6 +18,8 @@ export interface McpOptions {
   version: string;
   /** Bytes of a request and its answer that passed a model's context: lists and calls of tools, not the protocol's own. */
   meter?: (bytes: number) => void;
+  /** Where it is noted what a tool was refused. */
+  noteRefusal?: (refused: Refused, error: KoorError) => Promise<void>;
   /** Only for the test build of the server; never in the product. */
   extraTools?: readonly ExtraTool[];
 }
@@ -52,7 +56,7 @@ export function mcpHandler(options: McpOptions): McpHandler {
   const load = () =>
     (loading ??= import("./protocol.ts").then(({ openProtocol }) =>
       openProtocol({
-        tools: makeTools(options.services, options.toolSet, options.endpoints),
+        tools: makeTools(options.services, options.toolSet, options.endpoints, options.noteRefusal),
         extraTools: options.extraTools ?? [],
         version: options.version,
       }),

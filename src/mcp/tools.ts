@@ -2,6 +2,7 @@ import { z } from "zod";
 import { type Services, api } from "../contract/api.ts";
 import { check } from "../contract/check.ts";
 import { KoorError } from "../contract/errors.ts";
+import type { Refused } from "../audit/refusals.ts";
 import type { Input, McpTool, Operation } from "../contract/operation.ts";
 import { getEndpoints } from "./get-endpoints.ts";
 import { keepRegistered } from "./keep-registered.ts";
@@ -15,21 +16,29 @@ type Handler = (input: Input<Operation>) => Promise<unknown>;
 
 const nothing = z.object({});
 
+/** Where it is noted what was refused. */
+type NoteRefusal = (refused: Refused, error: KoorError) => Promise<void>;
+
 /** All tools of a set, in the order of the contract. */
-export function makeTools(services: Services, toolSet: ToolSet, endpoints: Endpoints): Tool[] {
+export function makeTools(
+  services: Services,
+  toolSet: ToolSet,
+  endpoints: Endpoints,
+  noteRefusal: NoteRefusal = async () => {},
+): Tool[] {
   const tools: Tool[] = [];
   for (const [noun, operations] of Object.entries(api)) {
     const handlers = services[noun as keyof Services] as unknown as Record<string, Handler>;
     for (const [verb, operation] of Object.entries(operations as Record<string, Operation>)) {
       if (!operation.mcp || (operation.mcp.full && toolSet !== "full")) continue;
-      const tool = makeTool(operation, operation.mcp, handlers[verb] as Handler);
+      const tool = makeTool(operation, operation.mcp, handlers[verb] as Handler, noteRefusal);
       tools.push(operation === api.instances.register ? keepRegistered(tool, services.instances) : tool);
     }
   }
   return [...tools, getEndpoints(endpoints)];
 }
 
-function makeTool(operation: Operation, mcp: McpTool, handler: Handler): Tool {
+function makeTool(operation: Operation, mcp: McpTool, handler: Handler, noteRefusal: NoteRefusal): Tool {
   return {
     definition: define(mcp),
     async call(given, caller) {
@@ -49,7 +58,10 @@ function makeTool(operation: Operation, mcp: McpTool, handler: Handler): Tool {
         });
         return mcp.answer(answer as never);
       } catch (error) {
-        throw error instanceof KoorError ? inArguments(error, mcp) : error;
+        if (!(error instanceof KoorError)) throw error;
+        const { params, body } = request;
+        if (operation.audit) await noteRefusal({ audit: operation.audit, caller, params, body }, error);
+        throw inArguments(error, mcp);
       }
     },
   };

@@ -119,6 +119,7 @@ export const ruleOperations = {
     conditional: true,
     response: z.object({ project: z.string(), count: z.int() }),
     errors: ["already_exists", "version_mismatch", "precondition_required", "over_budget"],
+    audit: "rules.put {project}",
     cli: "rules set PROJECT @body",
   }),
   validate: operation({
@@ -156,6 +157,7 @@ export const ruleOperations = {
     ),
     response: verdict,
     errors: ["already_exists", "over_budget"],
+    audit: "rule.propose {project}/{rule_id}",
     cli: "rules propose @body",
   }),
   accept: operation({
@@ -165,6 +167,7 @@ export const ruleOperations = {
     params: ruleParams,
     response: verdict,
     errors: ["not_found"],
+    audit: "rule.accept {project}/{rule_id}",
     cli: "rules accept PROJECT/RULE_ID",
   }),
   reject: operation({
@@ -174,6 +177,7 @@ export const ruleOperations = {
     params: ruleParams,
     response: verdict,
     errors: ["not_found"],
+    audit: "rule.reject {project}/{rule_id}",
     cli: "rules reject PROJECT/RULE_ID",
   }),
   delete: operation({
@@ -183,6 +187,7 @@ export const ruleOperations = {
     params: ruleParams,
     response: z.object({ deleted: z.string() }),
     errors: ["not_found"],
+    audit: "rule.delete {project}/{rule_id}",
     cli: "rules delete PROJECT/RULE_ID",
   }),
   export: operation({
@@ -204,6 +209,7 @@ export const ruleOperations = {
     body: json(importedBody),
     response: z.object({ imported: z.int() }),
     errors: ["over_budget"],
+    audit: "rules.import",
     cli: "rules import @body",
   }),
 };

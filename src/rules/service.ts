@@ -51,8 +51,8 @@ export interface RuleService extends Handlers<typeof ruleOperations> {
 interface Change<Answer extends object> {
   /** What a project's set comes to, by project. One that comes out as it went in is not written. */
   edits: ReadonlyMap<string, (rules: RuleSet) => RuleSet>;
-  action: string;
-  detail?: AuditLabel["detail"];
+  /** Unless it has a resource of its own, that is the project. */
+  audit: Omit<AuditLabel, "resource"> & { resource?: string };
   terms: Terms & { condition?: Condition };
   answer: Answer;
   /** What must hold besides. */
@@ -66,14 +66,15 @@ interface Change<Answer extends object> {
 export function ruleService({ store, engine, now, strictWrites }: RuleOptions): RuleService {
   /** Reads the sets, changes them and writes them together, under the versions that were read. */
   function changeNow<Answer extends object>(change: Change<Answer>): Promise<Answer> {
-    const { edits, action, detail, terms, answer, guard } = change;
+    const { edits, terms, answer, guard } = change;
     const { condition = {}, ...others } = terms;
     const plan = async () => {
       const projects = [...edits];
       const records = await Promise.all(projects.map(([project]) => store.get("rules", project)));
       for (const record of records) expectCondition(condition, record);
-      const label = { action, guard, ...(detail && { detail }) };
-      const ops = projects.map(([project, edit], index) => edited(project, records[index], edit, label));
+      const ops = projects.map(([project, edit], index) =>
+        edited(project, records[index], edit, { ...change.audit, guard }),
+      );
       const changes = ops.some(({ kind }) => kind === "put");
       return { ops: changes ? ops : [], note: answer, optimistic: true };
     };
@@ -141,8 +142,7 @@ export function ruleService({ store, engine, now, strictWrites }: RuleOptions): 
   ) {
     return change({
       edits: new Map([[params.project, (rules: RuleSet) => judge(rules, params, status)]]),
-      action: status === "accepted" ? "rule.accept" : "rule.reject",
-      detail: { rule_id: params.rule_id },
+      audit: ofRule(status === "accepted" ? "rule.accept" : "rule.reject", params),
       terms,
       answer: { ...params, status },
     });
@@ -171,8 +171,7 @@ export function ruleService({ store, engine, now, strictWrites }: RuleOptions): 
       const fresh = body.map((rule) => complete(rule, project, {}));
       return change({
         edits: new Map([[project, (rules: RuleSet) => replaceLocal(rules, fresh)]]),
-        action: "rules.put",
-        detail: { count: fresh.length },
+        audit: { action: "rules.put", detail: { count: fresh.length } },
         terms,
         answer: { project, count: fresh.length },
         guard: strictWrites && !isConditional(terms.condition) ? { fresh: true } : {},
@@ -203,8 +202,7 @@ export function ruleService({ store, engine, now, strictWrites }: RuleOptions): 
       const { rule_id } = rule;
       return change({
         edits: new Map([[project, (rules: RuleSet) => addProposal(rules, proposal)]]),
-        action: "rule.propose",
-        detail: { rule_id },
+        audit: { ...ofRule("rule.propose", { project, rule_id }), claimedBy: proposed_by },
         terms,
         answer: { project, rule_id, status: "proposed" as const },
       });
@@ -216,8 +214,7 @@ export function ruleService({ store, engine, now, strictWrites }: RuleOptions): 
     async delete({ params, ...terms }) {
       return change({
         edits: new Map([[params.project, (rules: RuleSet) => remove(rules, params)]]),
-        action: "rule.delete",
-        detail: { rule_id: params.rule_id },
+        audit: ofRule("rule.delete", params),
         terms,
         answer: { deleted: `${params.project}/${params.rule_id}` },
       });
@@ -240,7 +237,12 @@ export function ruleService({ store, engine, now, strictWrites }: RuleOptions): 
         ]),
       );
       const count = rules.length;
-      return change({ edits, action: "rules.import", detail: { count }, terms, answer: { imported: count } });
+      return change({
+        edits,
+        audit: { action: "rules.import", detail: { count } },
+        terms,
+        answer: { imported: count },
+      });
     },
 
     async importInto(project, given, { at, detail }) {
@@ -257,7 +259,7 @@ function edited(
   project: string,
   record: StoredRecord | undefined,
   edit: (rules: RuleSet) => RuleSet,
-  { guard, ...label }: { guard?: Guard | undefined } & Omit<AuditLabel, "resource">,
+  { guard, ...label }: { guard?: Guard | undefined } & Change<object>["audit"],
 ): Op {
   const before = decode(record);
   const rules = edit(before);
@@ -271,8 +273,13 @@ function edited(
   } as const;
   if (rules === before) return { ...op, kind: "guard" };
   const value = new TextEncoder().encode(JSON.stringify(rules));
-  const audit: AuditLabel = { ...label, resource: project };
+  const audit: AuditLabel = { resource: project, ...label };
   return { ...op, kind: "put", value, contentType: "application/json", audit };
+}
+
+/** What the audit says of a change of one rule. The detail tells a project with a slash from a rule with one. */
+function ofRule(action: string, { project, rule_id }: { project: string; rule_id: string }): AuditLabel {
+  return { action, resource: `${project}/${rule_id}`, detail: { rule_id } };
 }
 
 /** An answer about one project, with the version that it wrote. */

@@ -97,6 +97,7 @@ export const specOperations = {
       "too_large",
       "out_of_space",
     ],
+    audit: "spec.put {project}/{name}",
     cli: ["specs set PROJECT/NAME @body", "contract set PROJECT/NAME @body"],
   }),
   patch: operation({
@@ -117,6 +118,7 @@ export const specOperations = {
       "rate_limited",
       "out_of_space",
     ],
+    audit: "spec.patch {project}/{name}",
     cli: "specs patch PROJECT/NAME @body",
   }),
   rollback: operation({
@@ -129,6 +131,7 @@ export const specOperations = {
     conditional: true,
     response: written.extend({ rolled_back: rolledBack }),
     errors: ["not_found", "incompatible", "version_mismatch", "precondition_required", "out_of_space"],
+    audit: "spec.rollback {project}/{name}",
     cli: "specs rollback PROJECT/NAME --version rollback=N",
   }),
   delete: operation({
@@ -139,6 +142,7 @@ export const specOperations = {
     conditional: true,
     response: z.object({ deleted: z.string() }),
     errors: ["not_found", "incompatible", "version_mismatch"],
+    audit: "spec.delete {project}/{name}",
     cli: "specs delete PROJECT/NAME",
   }),
 };

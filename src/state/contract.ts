@@ -78,6 +78,7 @@ export const stateOperations = {
     conditional: true,
     response: written,
     errors: ["version_mismatch", "precondition_required", "too_large", "out_of_space"],
+    audit: "state.put {key}",
     cli: "state set KEY @body",
   }),
   patch: operation({
@@ -97,6 +98,7 @@ export const stateOperations = {
       "rate_limited",
       "out_of_space",
     ],
+    audit: "state.patch {key}",
     cli: "state patch KEY @body",
   }),
   rollback: operation({
@@ -109,6 +111,7 @@ export const stateOperations = {
     conditional: true,
     response: z.object({ key: z.string(), version, hash, rolled_back: rolledBack, updated_at: timestamp }),
     errors: ["not_found", "version_mismatch", "precondition_required", "out_of_space"],
+    audit: "state.rollback {key}",
     cli: "state rollback KEY --version rollback=N",
   }),
   delete: operation({
@@ -119,6 +122,7 @@ export const stateOperations = {
     conditional: true,
     response: z.object({ deleted: z.string() }),
     errors: ["not_found", "version_mismatch"],
+    audit: "state.delete {key}",
     cli: "state delete KEY",
   }),
 };

@@ -765,6 +765,113 @@ export function testStore(name: string, open: () => Promise<OpenStore>): void {
         });
         expect(await store.heads()).toMatchObject({ audit: 3, firstAudit: 1 });
       });
+
+      test("is searched by actor, action, resource and time together, newest first", async () => {
+        const by = (actor: string, ...ops: Op[]) => store.commit({ ops, by: actor });
+        opened.clock.now = 100;
+        await by("ada", put("a", "1"), put("b", "1"));
+        opened.clock.now = 200;
+        await by("bob", put("a", "2"));
+        await by("ada", remove("a"));
+        // A clock that was set back: what is newest is told by the time.
+        opened.clock.now = 150;
+        await by("ada", put("c", "1"));
+        const ids = async (query: Partial<Parameters<Store["auditTrail"]>[0]>) =>
+          (await store.auditTrail({ limit: 10, ...query })).map(({ id }) => id);
+        expect(await ids({})).toEqual([4, 3, 5, 2, 1]);
+        expect(await ids({ limit: 2 })).toEqual([4, 3]);
+        expect(await ids({ actor: "ada" })).toEqual([4, 5, 2, 1]);
+        expect(await ids({ actor: "ada", from: 101, to: 199 })).toEqual([5]);
+        expect(await ids({ resource: "a" })).toEqual([4, 3, 1]);
+        expect(await ids({ resource: "a", actor: "ada", limit: 1 })).toEqual([4]);
+        expect(await ids({ action: "state.put", to: 150 })).toEqual([5, 2, 1]);
+        expect(await ids({ action: "state.delete", resource: "a", actor: "bob" })).toEqual([]);
+        expect(await ids({ from: 200, to: 200 })).toEqual([4, 3]);
+        expect(await ids({ actor: "nobody" })).toEqual([]);
+        const found = await store.auditTrail({ limit: 10 });
+        expect(found).toEqual(
+          (await store.audit({ order: "oldest", limit: 10 })).sort((a, b) => b.at - a.at || b.id - a.id),
+        );
+      });
+
+      test("a filter without an index finds what thousands of rows stand before", async () => {
+        await store.commit({ ops: [remove("gone"), put("needle", "1")], by: "ada" });
+        for (let round = 0; round < 25; round++) {
+          const ops = Array.from({ length: 512 }, (_, at) => put(`k${at}`, "1"));
+          await store.commit({ ops, by: round % 2 ? "ada" : "bob" });
+        }
+        await store.commit({ ops: [remove("k1"), remove("k2")], by: "bob" });
+        const trail = async (query: object) =>
+          (await store.auditTrail({ limit: 3, ...query })).map(({ resource }) => resource);
+        expect(await trail({ action: "state.delete" })).toEqual(["k2", "k1", "gone"]);
+        expect(await trail({ action: "state.delete", actor: "ada" })).toEqual(["gone"]);
+        expect(await trail({ actor: "bob", action: "state.delete", resource: "k1" })).toEqual(["k1"]);
+        expect(await trail({ resource: "needle", action: "state.put" })).toEqual(["needle"]);
+      });
+
+      test("is counted by action and outcome, with how many actors and resources there were", async () => {
+        const span = async (query: object) => {
+          const { actions, outcomes, ...rest } = await store.auditSummary(query);
+          return { ...rest, ...Object.fromEntries(actions), ...Object.fromEntries(outcomes) } as object;
+        };
+        expect(await span({})).toEqual({ total: 0, actors: 0, resources: 0 });
+        opened.clock.now = 100;
+        await store.commit({ ops: [put("a", "1"), put("b", "1")], by: "ada" });
+        opened.clock.now = 200;
+        const audit = { action: "state.put", resource: "", detail: { reason: "version_mismatch" } };
+        await store.commit({ ops: [remove("a"), { kind: "note", audit, outcome: "conflict" }], by: "bob" });
+        const all = { total: 4, actors: 2, resources: 3, ok: 3, conflict: 1 };
+        expect(await span({})).toEqual({ ...all, "state.put": 3, "state.delete": 1 });
+        expect(await span({ from: 101 })).toEqual({
+          total: 2,
+          actors: 1,
+          resources: 2,
+          ok: 1,
+          conflict: 1,
+          "state.put": 1,
+          "state.delete": 1,
+        });
+        expect(await span({ to: 100 })).toEqual({ total: 2, actors: 1, resources: 2, ok: 2, "state.put": 2 });
+      });
+
+      test("what was refused is a row like others, in the chain, and changes nothing else", async () => {
+        await store.commit(commit(put("a", "1")));
+        const audit = {
+          action: "state.put",
+          resource: "a",
+          detail: { reason: "version_mismatch", current: 1 },
+        };
+        const outcome = await store.commit({ ops: [{ kind: "note", audit, outcome: "conflict" }], by: "" });
+        expect(outcome).toMatchObject({ ok: true, results: [null] });
+        const [row, before] = await store.audit({ order: "newest", limit: 2 });
+        const { hash, ...fields } = row as AuditRow;
+        expect(fields).toMatchObject({
+          actor: "local",
+          action: "state.put",
+          resource: "a",
+          detail: '{"reason":"version_mismatch","current":1}',
+          outcome: "conflict",
+        });
+        expect(hash).toBe(chainHash((before as AuditRow).hash, fields));
+        expect((await store.head("state", "a"))?.version).toBe(1);
+      });
+
+      test("who only says who it is, is named as that, unverified; who proves it is not", async () => {
+        const claimed = (by: string, claimedBy: string) =>
+          store.commit({
+            by,
+            ops: [{ kind: "note", outcome: "ok", audit: { action: "x", resource: "r", claimedBy } }],
+          });
+        await claimed("", "eve");
+        await claimed("ada", "eve");
+        await claimed("", "");
+        const rows = await store.audit({ order: "oldest", limit: 3 });
+        expect(rows.map(({ actor, detail }) => [actor, detail])).toEqual([
+          ["eve", '{"unverified":true}'],
+          ["ada", "{}"],
+          ["local", "{}"],
+        ]);
+      });
     });
 
     test("reads that begin after an acknowledged write see it, under load", async () => {

@@ -4,6 +4,7 @@ import { type VersionRow, decide } from "../core/decide.ts";
 import { boundedCommit } from "./commit-room.ts";
 import { groupCommit } from "./group-commit.ts";
 import { dumpMemory, restoreMemory } from "./memory-dump.ts";
+import { selectAudit, summarizeAudit } from "./memory-audit.ts";
 import { MemoryTables, selectEvents } from "./memory-tables.ts";
 import type { Newest, Store } from "./store.ts";
 
@@ -50,6 +51,8 @@ export function openMemory(options: { now: () => number; epoch?: string }): Stor
       );
       return (order === "newest" ? passing.reverse() : passing).slice(0, limit);
     },
+    auditTrail: async (query) => selectAudit(tables.audit, query),
+    auditSummary: async (span) => summarizeAudit(selectAudit(tables.audit, { ...span, limit: Infinity })),
     heads: async () => {
       const { heads, events, audit } = tables;
       return {

@@ -3,6 +3,7 @@ import type { Commit } from "../core/commit.ts";
 import { inBites } from "./bites.ts";
 import { boundedCommit } from "./commit-room.ts";
 import { groupCommit } from "./group-commit.ts";
+import { auditSummary, auditTrail } from "./postgres-audit.ts";
 import { connect, migrate, speaking } from "./postgres-database.ts";
 import { dumpPostgres } from "./postgres-dump.ts";
 import { openHints } from "./postgres-hints.ts";
@@ -87,6 +88,8 @@ export async function openPostgres({
     listValues: (collection, range = {}) => speaking(() => reader.listValues(collection, range)),
     events: (query) => following(() => reader.events(query)),
     audit: (query) => following(() => reader.audit(query)),
+    auditTrail: (query) => speaking(() => auditTrail(reading, query)),
+    auditSummary: (span) => speaking(() => auditSummary(reading, span)),
     heads: () => following(() => reader.heads()),
     touch: (collection, times) => speaking(() => touch(writing, collection, times)),
     dropExpired: (collection, at) => inBites(() => speaking(() => dropExpired(writing, collection, at))),

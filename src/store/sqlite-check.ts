@@ -1,26 +1,14 @@
 import type { Database } from "bun:sqlite";
 import { readHeads } from "./heads.ts";
 import { createHash } from "node:crypto";
-import { chainHash } from "../core/audit.ts";
+import { type Anchor, checkChain } from "../core/audit-chain.ts";
 import { type AuditRow, type Collection, type Heads, collections } from "../core/commit.ts";
+import { type Part, type Report, newPart, newReport, toldFaults } from "./check-report.ts";
 import { migrations, openDatabase } from "./sqlite-database.ts";
 import { type RecordRow, auditColumns } from "./sqlite-rows.ts";
 
-/** Faults of one kind that are told; the rest is counted. */
-const toldFaults = 20;
 /** Rows read in one go. */
 const pageRows = 1000;
-
-export interface Report {
-  /** What was looked at, in order, each with what is wrong with it. */
-  parts: { name: string; looked: string; faults: string[]; more: number }[];
-  sound: boolean;
-}
-
-/** The part that is being looked at. */
-interface Part {
-  fault(text: string): void;
-}
 
 /**
  * Looks at everything that a database says of itself, in one snapshot and without changing it; a server may run on it.
@@ -28,32 +16,51 @@ interface Part {
  * @throws Error when the file is no database of Koor's, or of a newer one
  */
 export function checkSqlite(file: string): Report {
-  const db = openDatabase(file, "read");
-  const report: Report = { parts: [], sound: true };
-  const look = (name: string, work: (part: Part) => string) => {
-    const part = { name, looked: "", faults: [] as string[], more: 0 };
-    report.parts.push(part);
-    const fault = (text: string) => {
-      report.sound = false;
-      if (part.faults.length < toldFaults) part.faults.push(text);
-      else part.more += 1;
-    };
-    try {
-      part.looked = work({ fault });
-    } catch (error) {
-      if ((error as { code?: string }).code !== "SQLITE_CORRUPT") throw error;
-      part.looked = "only as far as they can be read";
-      fault((error as Error).message);
-    }
-  };
-  try {
-    db.run("begin");
-    const heads = headsOf(db);
+  return inSnapshot(file, (db, heads, look) => {
     look("pages and indexes", (part) => integrity(db, part));
     look("versions", (part) => versions(db, part));
     look("records", (part) => records(db, heads, part));
     look("events", (part) => events(db, heads, part));
-    look("audit", (part) => audit(db, heads, part));
+    look("audit", (part) => audit(db, heads, part).looked);
+  });
+}
+
+/**
+ * Looks at the chain of hashes over the audit log.
+ *
+ * @returns also the newest row, for whoever writes its hash down
+ * @throws as `checkSqlite`
+ */
+export function verifySqliteAudit(file: string, anchor?: Anchor): { report: Report; newest: Anchor } {
+  let newest: Anchor = { id: 0, hash: "" };
+  const report = inSnapshot(file, (db, heads, look) =>
+    look("audit", (part) => {
+      const found = audit(db, heads, part, anchor);
+      ({ newest } = found);
+      return found.looked;
+    }),
+  );
+  return { report, newest };
+}
+
+type Look = (name: string, work: (part: Part) => string) => void;
+
+function inSnapshot(file: string, work: (db: Database, heads: Heads, look: Look) => void): Report {
+  const db = openDatabase(file, "read");
+  const report = newReport();
+  const look: Look = (name, work) => {
+    const part = newPart(report, name);
+    try {
+      part.looked(work(part));
+    } catch (error) {
+      if ((error as { code?: string }).code !== "SQLITE_CORRUPT") throw error;
+      part.looked("only as far as they can be read");
+      part.fault((error as Error).message);
+    }
+  };
+  try {
+    db.run("begin");
+    work(db, headsOf(db), look);
   } finally {
     db.close();
   }
@@ -193,36 +200,30 @@ function events(db: Database, heads: Heads, part: Part): string {
   return count === 0 ? "none" : `${count}, ${first} to ${last}`;
 }
 
-/** As events; and each row's hash covers the row before it. */
-function audit(db: Database, heads: Heads, part: Part): string {
-  const { first, last, count } = rangeOf(db, "audit");
-  gapFault(db, "audit", part);
+/** Each row's hash covers the row before it, from the first to the one that the store ended with. */
+function audit(db: Database, heads: Heads, part: Part, anchor?: Anchor): { looked: string; newest: Anchor } {
   const page = db.query(`select ${auditColumns} from audit where id > ? order by id limit ?`);
-  // Where older rows were removed the first one's hash covers one that is not here.
-  let before: string | undefined = first === 1 ? "" : undefined;
-  let at = 0;
-  for (;;) {
+  const chain = checkChain(part.fault, anchor);
+  let count = 0;
+  for (let at = 0; ;) {
     const rows = page.all(at, pageRows) as AuditRow[];
-    for (const { hash, ...row } of rows) {
-      if (before !== undefined && chainHash(before, row) !== hash)
-        part.fault(`row ${row.id} was changed, or one before it: its hash does not cover what is there`);
-      before = hash;
+    for (const row of rows) {
+      chain.see(row);
       at = row.id;
     }
+    count += rows.length;
     if (rows.length < pageRows) break;
   }
-  if (last !== heads.audit) part.fault(`the newest row is ${last}, but ids were given up to ${heads.audit}`);
-  if ((before ?? "") !== heads.auditHash)
-    part.fault("the newest row does not have the hash that the store ended with");
-  return count === 0 ? "none" : `${count}, ${first} to ${last}`;
+  const newest = chain.end(heads);
+  return { looked: count === 0 ? "none" : `${count} rows`, newest };
 }
 
-function rangeOf(db: Database, table: "events" | "audit"): { first: number; last: number; count: number } {
+function rangeOf(db: Database, table: "events"): { first: number; last: number; count: number } {
   const sql = `select coalesce(min(id), 0) as first, coalesce(max(id), 0) as last, count(*) as count from ${table}`;
   return db.query(sql).get() as { first: number; last: number; count: number };
 }
 
-function gapFault(db: Database, table: "events" | "audit", part: Part): void {
+function gapFault(db: Database, table: "events", part: Part): void {
   const gaps = db.query(
     `select id, next from (select id, lead(id) over (order by id) as next from ${table}) where next > id + 1 limit ?`,
   );

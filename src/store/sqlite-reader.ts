@@ -25,12 +25,12 @@ const scanRows = 2000;
  * open read would hold back the checkpoint, and the WAL would grow.
  */
 export class SqliteReader {
-  readonly #db: Database;
+  readonly db: Database;
   readonly #sql: ReturnType<typeof prepare>;
   #inSnapshot = false;
 
   constructor(db: Database) {
-    this.#db = db;
+    this.db = db;
     this.#sql = prepare(db);
   }
 
@@ -107,7 +107,7 @@ export class SqliteReader {
     const { where, bindings } = eventConditions(query);
     const descending = query.order === "newest";
     const scan = query.topic?.kind === "glob";
-    const sql = this.#db.query(
+    const sql = this.db.query(
       `select id, topic, source, created_at from events where ${where}
          and id ${descending ? "<" : ">"} ? order by id ${descending ? "desc" : "asc"} limit ?`,
     );
@@ -134,7 +134,7 @@ export class SqliteReader {
 
   async audit({ order, limit, after = 0, topic }: AuditQuery): Promise<AuditRow[]> {
     const descending = order === "newest";
-    const sql = this.#db.query(
+    const sql = this.db.query(
       `select ${auditColumns} from audit where id > ? and id ${descending ? "<" : ">"} ?
          order by id ${descending ? "desc" : "asc"} limit ?`,
     );
@@ -157,7 +157,7 @@ export class SqliteReader {
 
   close(): void {
     this.endSnapshot();
-    closeDatabase(this.#db, this.#sql);
+    closeDatabase(this.db, this.#sql);
   }
 }
 

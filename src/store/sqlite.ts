@@ -3,6 +3,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { inBites } from "./bites.ts";
 import { boundedCommit } from "./commit-room.ts";
+import { auditSummary, auditTrail } from "./sqlite-audit.ts";
 import { migrate, openDatabase } from "./sqlite-database.ts";
 import { dumpSqlite } from "./sqlite-dump.ts";
 import { lockDirectory } from "./sqlite-lock.ts";
@@ -84,6 +85,8 @@ function assemble({ file, reader, writer, listeners, now, newEpoch, unlock }: Pa
     listValues: async (collection, range = {}) => reader.listValues(collection, range),
     events: (query) => reader.events(query),
     audit: (query) => reader.audit(query),
+    auditTrail: (query) => auditTrail(reader.db, query),
+    auditSummary: (span) => auditSummary(reader.db, span),
     heads: async () => reader.heads(),
     touch: async (collection, times) => {
       await writer.ask({ kind: "touch", collection, times });

@@ -47,8 +47,17 @@ export interface Store {
   /** Events that pass all filters, applied to the whole log. */
   events(query: EventQuery): Promise<EventRow[]>;
 
-  /** Audit rows that pass all filters, applied to the whole log. */
+  /** Audit rows in the log's order, for those who follow it. */
   audit(query: AuditQuery): Promise<AuditRow[]>;
+
+  /**
+   * Audit rows that pass all filters, newest first: by their time, then by their id. By actor, by resource and by time
+   * what it costs follows what it finds, not what is stored.
+   */
+  auditTrail(query: AuditTrailQuery): Promise<AuditRow[]>;
+
+  /** What the rows of a span of time come to. */
+  auditSummary(span: TimeSpan): Promise<AuditSummary>;
 
   /** Where the store stands now. */
   heads(): Promise<StoreHeads>;
@@ -139,6 +148,29 @@ export interface AuditQuery {
   after?: number | undefined;
   /** Over the topics under which changes are followed: `changeTopic`. */
   topic?: Glob | undefined;
+}
+
+/** Milliseconds since 1970, both inclusive. */
+export interface TimeSpan {
+  from?: number | undefined;
+  to?: number | undefined;
+}
+
+export interface AuditTrailQuery extends TimeSpan {
+  limit: number;
+  actor?: string | undefined;
+  action?: string | undefined;
+  resource?: string | undefined;
+}
+
+export interface AuditSummary {
+  total: number;
+  /** How many rows each action has, and each outcome. */
+  actions: ReadonlyMap<string, number>;
+  outcomes: ReadonlyMap<string, number>;
+  /** How many different ones there are. */
+  actors: number;
+  resources: number;
 }
 
 export interface StoreHeads extends Heads {

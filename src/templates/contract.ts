@@ -81,6 +81,7 @@ export const templateOperations = {
     conditional: true,
     response: summary,
     errors: ["already_exists", "version_mismatch", "rate_limited", "too_large", "out_of_space"],
+    audit: "template.create {id}",
   }),
   list: operation({
     method: "GET",
@@ -120,6 +121,7 @@ export const templateOperations = {
     conditional: true,
     response: z.object({ deleted: z.string() }),
     errors: ["not_found", "version_mismatch"],
+    audit: "template.delete {id}",
     cli: "templates delete ID",
   }),
   apply: operation({
@@ -141,6 +143,7 @@ export const templateOperations = {
       "rate_limited",
       "out_of_space",
     ],
+    audit: "template.apply {id}",
     cli: "templates apply ID --project P",
   }),
 };

@@ -60,7 +60,8 @@ export function templateService(options: TemplateOptions): Handlers<typeof templ
           });
         const created_at = old ? decode(old).created_at : showTime(store.now());
         const described: Described = { ...rest, created_at };
-        const audit: AuditLabel = { action: "template.put", resource: id, detail: { kind: rest.kind } };
+        const action = old ? "template.put" : "template.create";
+        const audit: AuditLabel = { action, resource: id, detail: { kind: rest.kind } };
         const ops: Op[] = [
           {
             kind: "put",
@@ -128,8 +129,17 @@ export function templateService(options: TemplateOptions): Handlers<typeof templ
           key: id,
           guard: { version: record.version },
         };
+        const applied: Op = {
+          kind: "note",
+          outcome: "ok",
+          audit: { action: "template.apply", resource: id, detail: { project } },
+        };
         const changes = ops.some((op) => op.kind === "put");
-        return { ops: changes ? [...ops, same] : [], note: { applied: id, project, kind }, optimistic: true };
+        return {
+          ops: changes ? [...ops, same, applied] : [],
+          note: { applied: id, project, kind },
+          optimistic: true,
+        };
       };
       // What is imported into one project is one record.
       return inTurn(project, () => perform(store, terms, plan, (_, note) => note));

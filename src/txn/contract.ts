@@ -111,6 +111,7 @@ export const txnOperations = {
       results: z.array(result).meta({ description: "One for each entry of `do`, in order." }),
     }),
     errors: ["not_found", "version_mismatch", "precondition_required", "too_large", "out_of_space"],
+    audit: "txn.commit",
     cli: "txn @body",
   }),
 };

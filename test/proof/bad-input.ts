@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { reasons } from "../../src/contract/errors.ts";
 import type { Operation } from "../../src/contract/operation.ts";
+import type { Heads } from "../../src/core/commit.ts";
 import { type Kept, openRows } from "../rows.ts";
 import { badRequests } from "./bad-requests.ts";
 import { type RawAnswer, type RawRequest, sendExactly } from "./raw-request.ts";
@@ -24,7 +25,15 @@ export async function meetBadInput(
   runs: number,
 ): Promise<void> {
   const rows = openRows(target);
-  const stored = () => rows.ask("select heads, (select max(id) from versions) as version from heads");
+  /** That somebody was refused is stored, and nothing else. */
+  const stored = async () => {
+    const [{ heads, ...rest }] = await rows.ask(
+      `select heads, (select max(id) from versions) as version,
+         (select count(*) from audit where outcome = 'ok') as changes from heads`,
+    );
+    const { revision: _, audit: __, auditHash: ___, ...others } = JSON.parse(heads) as Heads;
+    return { ...rest, ...others };
+  };
   try {
     const property = fc.asyncProperty(badRequests(operation), async (request) => {
       const before = await stored();

@@ -1,0 +1,44 @@
+import { showTime } from "../contract/fields.ts";
+import { limits } from "../contract/limits.ts";
+import type { Handlers } from "../contract/operation.ts";
+import type { Store } from "../store/store.ts";
+import type { auditOperations } from "./contract.ts";
+import type { Refusals } from "./refusals.ts";
+
+/** Who did what to what, and what was refused: the store's audit log, for people who ask. */
+export function auditService(store: Store, refusals: Refusals): Handlers<typeof auditOperations> {
+  return {
+    async list({ query: { limit = limits.historyRows, from, to, ...filters } }) {
+      const rows = await store.auditTrail({
+        limit,
+        from,
+        to,
+        // An empty filter filters nothing.
+        actor: filters.actor || undefined,
+        action: filters.action || undefined,
+        resource: filters.resource || undefined,
+      });
+      return rows.map(({ id, at, actor, action, resource, detail, outcome }) => ({
+        id,
+        timestamp: showTime(at),
+        actor,
+        action,
+        resource,
+        detail,
+        outcome,
+      }));
+    },
+
+    async summary({ query }) {
+      const { total, actions, outcomes, actors, resources } = await store.auditSummary(query);
+      return {
+        total_entries: total,
+        action_counts: Object.fromEntries(actions),
+        outcome_counts: Object.fromEntries(outcomes),
+        unique_actors: actors,
+        unique_resources: resources,
+        requests_without_token: refusals.strangers,
+      };
+    },
+  };
+}

@@ -1,0 +1,108 @@
+import { type Anchor, checkChain } from "../core/audit-chain.ts";
+import type { AuditRow } from "../core/commit.ts";
+import { readHeads } from "./heads.ts";
+import { type Report, newPart, newReport } from "./check-report.ts";
+import { type Pool, ask, connect, inTransaction } from "./postgres-database.ts";
+import { readAudit } from "./postgres-rows.ts";
+import type { AuditSummary, AuditTrailQuery, TimeSpan } from "./store.ts";
+
+const columns = "id, at, actor, action, resource, detail, outcome, hash";
+
+/** Rows read in one go while the chain is looked at. */
+const pageRows = 1000;
+
+export async function auditTrail(pool: Pool, query: AuditTrailQuery): Promise<AuditRow[]> {
+  const { where, values } = conditions(query);
+  const { rows } = await ask(
+    pool,
+    `select ${columns} from koor.audit where ${where} order by at desc, id desc limit $${values.push(query.limit)}`,
+    values,
+  );
+  return rows.map(readAudit);
+}
+
+/** Rows that are written meanwhile may be counted or not. */
+export async function auditSummary(pool: Pool, span: TimeSpan): Promise<AuditSummary> {
+  const { where, values } = conditions(span);
+  const counts = await ask(
+    pool,
+    `select action, outcome, count(*) as count from koor.audit where ${where} group by action, outcome`,
+    values,
+  );
+  const names = await ask(
+    pool,
+    `select count(distinct actor) as actors, count(distinct resource) as resources from koor.audit where ${where}`,
+    values,
+  );
+  const actions = new Map<string, number>();
+  const outcomes = new Map<string, number>();
+  let total = 0;
+  for (const row of counts.rows) {
+    const { action, outcome } = row as { action: string; outcome: string };
+    const count = Number(row["count"]);
+    total += count;
+    actions.set(action, (actions.get(action) ?? 0) + count);
+    outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + count);
+  }
+  const [row] = names.rows;
+  return { total, actions, outcomes, actors: Number(row?.["actors"]), resources: Number(row?.["resources"]) };
+}
+
+function conditions(query: Partial<AuditTrailQuery>): { where: string; values: unknown[] } {
+  const values: unknown[] = [];
+  const terms = ["true"];
+  const add = (term: string, value: unknown) => {
+    if (value !== undefined) terms.push(`${term} $${values.push(value)}`);
+  };
+  add("actor =", query.actor);
+  add("action =", query.action);
+  add("resource =", query.resource);
+  add("at >=", query.from);
+  add("at <=", query.to);
+  return { where: terms.join(" and "), values };
+}
+
+/**
+ * Looks at the chain of hashes over the audit log of a database, out of one snapshot; servers may run on it.
+ *
+ * @returns also the newest row, for whoever writes its hash down
+ * @throws Error when there is no database of Koor's
+ */
+export async function verifyPostgresAudit(
+  url: string,
+  anchor?: Anchor,
+): Promise<{ report: Report; newest: Anchor }> {
+  const report = newReport();
+  const part = newPart(report, "audit");
+  const chain = checkChain(part.fault, anchor);
+  const pool = connect(url, 1);
+  try {
+    const newest = await inTransaction(
+      pool,
+      "begin isolation level repeatable read read only",
+      async (tx) => {
+        const { rows } = await ask(tx, "select heads from koor.heads where id = 1");
+        const heads = readHeads(rows[0]?.["heads"] as string);
+        let count = 0;
+        for (let last = 0; ;) {
+          const page = await ask(
+            tx,
+            `select ${columns} from koor.audit where id > $1 order by id limit ${pageRows}`,
+            [last],
+          );
+          for (const row of page.rows.map(readAudit)) {
+            chain.see(row);
+            last = row.id;
+          }
+          count += page.rows.length;
+          if (page.rows.length < pageRows) break;
+        }
+        part.looked(count === 0 ? "none" : `${count} rows`);
+        return chain.end(heads);
+      },
+    );
+    return { report, newest };
+  } finally {
+    await pool.end();
+  }
+}
