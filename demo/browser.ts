@@ -45,9 +45,9 @@ export async function withPage<T>(
   }
 }
 
-/** Waits until a panel of the dashboard shows a text, and reads the row it stands in. */
-export async function readRow(page: Page, panel: string, text: string): Promise<string> {
-  const row = page.locator(`#${panel}`).locator("tr, li").filter({ hasText: text }).first();
-  await row.waitFor({ state: "visible" });
-  return (await row.innerText()).replaceAll(/\s+/g, " ").trim();
+/** Waits until something on the page has a text, and reads it on one line. */
+export async function readText(page: Page, selector: string, text: string): Promise<string> {
+  const found = page.locator(selector).filter({ hasText: text }).first();
+  await found.waitFor({ state: "visible" });
+  return (await found.innerText()).replaceAll(/\s+/g, " ").trim();
 }

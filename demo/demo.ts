@@ -1,4 +1,6 @@
 // `npm run demo`: Koor's main job, shown to a person in under a minute, with the tokens counted.
+// `npm run demo -- --busy`: ten agents at work until Ctrl-C, for a look at the dashboard.
+import { work } from "./busy.ts";
 import { findChromium } from "./browser.ts";
 import {
   type Story,
@@ -140,4 +142,26 @@ async function main(): Promise<void> {
   }
 }
 
-await main();
+/** Until Ctrl-C. The server is a new one in an empty directory, which is removed at the end. */
+async function busy(): Promise<void> {
+  const story = await begin();
+  const stopped = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stopped.abort());
+  const { url, dashboardUrl } = story.server;
+  say(`Ten agents are at work. The dashboard: ${dashboardUrl}\nAPI: ${url}   (Ctrl-C ends it)`);
+  const { signal } = stopped;
+  const over = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
+  try {
+    const working = work({
+      url,
+      signal,
+      pause: (ms) => Promise.race([Bun.sleep(ms), over]),
+      random: Math.random,
+    });
+    await Promise.race([working, over]);
+  } finally {
+    await end(story);
+  }
+}
+
+await (process.argv.includes("--busy") ? busy() : main());

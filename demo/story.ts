@@ -1,7 +1,7 @@
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Agent, connectAgent, newestRevision, olderRevision } from "./agent.ts";
-import { readRow, withPage } from "./browser.ts";
+import { readText, withPage } from "./browser.ts";
 import { type ServerProcess, readSource, runCli, startServer, temporaryFolder } from "./compiled.ts";
 import { type TokenBook, openTokenBook } from "./tokens.ts";
 
@@ -225,12 +225,14 @@ export interface Shown {
 
 /** 9. A person opens the dashboard. */
 export function openDashboard({ server }: Story, chromium: string): Promise<Shown> {
-  return withPage(chromium, server.dashboardUrl, async (page) => ({
-    backend: await readRow(page, "instances", "backend"),
-    frontend: await readRow(page, "instances", "frontend"),
-    key: await readRow(page, "state", documentKey),
-    event: await readRow(page, "events", topic),
-  }));
+  return withPage(chromium, server.dashboardUrl, async (page) => {
+    const backend = await readText(page, "[data-instance]", "backend");
+    const frontend = await readText(page, "[data-instance]", "frontend");
+    await page.goto(`${server.dashboardUrl}/state/${documentKey}`);
+    const key = await readText(page, "[data-document] .detail-head", documentKey);
+    await page.goto(`${server.dashboardUrl}/events`);
+    return { backend, frontend, key, event: await readText(page, "[data-event]", topic) };
+  });
 }
 
 export interface Everything {

@@ -14,7 +14,7 @@ import { contractTest, specGate } from "./contracts/gate.ts";
 import { contractJudge } from "./contracts/judge.ts";
 import { contractService } from "./contracts/service.ts";
 import { dashboardRoutes } from "./dashboard/routes.ts";
-import { createSessions, dashboardFront } from "./dashboard/session.ts";
+import { createSessions, dashboardDoor } from "./dashboard/session.ts";
 import { changeLog } from "./changes/log.ts";
 import { eventLog } from "./events/log.ts";
 import { eventService } from "./events/service.ts";
@@ -109,7 +109,7 @@ export async function openServer(config: Config, options: ServerOptions = {}): P
 
   const sessions = config.authToken ? createSessions({ isToken: front.isToken, now }) : undefined;
   // Its calls are a person's, so they are in books of their own, which nobody reads.
-  const onDashboard = { ...mounting, front: dashboardFront(front, sessions), ledger: createLedger() };
+  const onDashboard = { ...mounting, ...dashboardDoor(front, sessions), ledger: createLedger() };
   const websocket = sockets.handler;
   try {
     const routes = { ...mountApi(mounting), "/mcp": mountMcp(mcp, mounting) };

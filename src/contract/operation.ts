@@ -121,7 +121,10 @@ export const patchBody = {
   types: Object.values(patchTypes),
 } as const;
 
-/** Who asks. `name` is empty for a caller that named no instance; then the audit's actor is `local`. */
+/**
+ * Who asks. `name` is empty for a caller that named no instance; then the audit's actor is `local`. A person at the
+ * dashboard is called `dashboard`, and is no instance.
+ */
 export interface Caller {
   instanceId?: string;
   name: string;

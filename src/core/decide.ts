@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { chainHash } from "./audit.ts";
+import { chainHash, stampOf } from "./audit.ts";
 import {
   type AuditLabel,
   type AuditOutcome,
@@ -246,7 +246,7 @@ function appendAudit(
   const row = {
     id: state.heads.audit + 1,
     at: now,
-    actor: by || claimedBy || "local",
+    actor: by || (claimed ? stampOf(claimedBy) : "local"),
     action,
     resource,
     detail: JSON.stringify({ ...detail, ...(claimed && { unverified: true }) }),

@@ -28,7 +28,9 @@ export async function loadPage(): Promise<PageFiles> {
   const files = new Map<string, PageFile>();
   let html = "";
   for (const { path, blob, type } of built) {
-    if (path.endsWith(".html")) html = await blob.text();
+    // The same page stands at many paths: what it loads is named from the root.
+    if (path.endsWith(".html"))
+      html = (await blob.text()).replaceAll(/(?<=(?:src|href)=")\.?\/?(?=[\w-]+\.)/g, "/");
     else files.set(basename(path), { type, body: new Uint8Array(await blob.arrayBuffer()) });
   }
   return { html, files };

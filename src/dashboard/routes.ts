@@ -10,6 +10,7 @@ import { parseBody } from "../http/request.ts";
 import { sendJson } from "../http/response.ts";
 import { type PageFiles, loadPage } from "./page-files.ts";
 import type { Sessions } from "./session.ts";
+import { deepViews, views } from "./views.ts";
 
 /** What the page may do: run its own script and style, talk to its own server, and nothing else. */
 const contentSecurityPolicy = [
@@ -53,20 +54,27 @@ export function dashboardRoutes({ front, sessions }: DashboardOptions): Record<s
       throw error;
     }));
 
-  const showPage: RouteHandler = async (request) => {
+  const pageFor = async (request: Request, status: number): Promise<Response> => {
     const { html } = await files();
     // The page knows from its first moment on whether to ask for the token.
     const session = sessions ? (sessions.has(request) ? "open" : "needed") : "none";
-    return send(html.replace('data-session="none"', `data-session="${session}"`), {
-      "Content-Type": "text/html; charset=utf-8",
-      "Cache-Control": "no-store",
-    });
+    const headers = { "Content-Type": "text/html; charset=utf-8", "Cache-Control": "no-store" };
+    return send(html.replace('data-session="none"', `data-session="${session}"`), headers, status);
   };
 
-  const showFile: RouteHandler = async (request) => {
+  const showPage: RouteHandler = (request) => pageFor(request, 200);
+
+  /** A person who follows a link that leads nowhere gets the page, which says so; a program gets what it understands. */
+  const showNothing: RouteHandler = async (request) => {
+    const { pathname } = new URL(request.url);
+    const isPerson = request.method === "GET" && request.headers.get("accept")?.startsWith("text/html");
+    return isPerson && !pathname.startsWith("/api/") ? pageFor(request, 404) : noRoute(request, front);
+  };
+
+  const showFile: RouteHandler = async (request, server) => {
     const { files: named } = await files();
     const file = named.get((request.params as { file?: string }).file ?? "");
-    if (!file) return noRoute(request, front);
+    if (!file) return showNothing(request, server);
     refuseUnless(["GET", "HEAD"], request);
     return send(file.body, {
       "Content-Type": file.type,
@@ -75,10 +83,15 @@ export function dashboardRoutes({ front, sessions }: DashboardOptions): Record<s
     });
   };
 
+  const pages = views.flatMap((view) => {
+    const path = view === "now" ? "/" : `/${view}`;
+    return deepViews.has(view) ? [path, `${path}/*`] : [path];
+  });
   return {
-    "/": guard(front, ["GET", "HEAD"], showPage),
-    // Every other path of one segment too; noRoute answers what is no file's name.
+    ...Object.fromEntries(pages.map((path) => [path, guard(front, ["GET", "HEAD"], showPage)])),
+    // Every other path of one segment too.
     "/:file": guard(front, undefined, showFile),
+    "/*": guard(front, undefined, showNothing),
     ...(sessions && sessionRoutes(front, sessions)),
   };
 }
@@ -133,6 +146,10 @@ function refuseUnless(methods: readonly string[], { method }: Request): void {
   });
 }
 
-function send(body: string | Uint8Array<ArrayBuffer>, headers: Record<string, string>): Response {
-  return new Response(body, { headers: { ...pageHeaders, ...headers } });
+function send(
+  body: string | Uint8Array<ArrayBuffer>,
+  headers: Record<string, string>,
+  status = 200,
+): Response {
+  return new Response(body, { status, headers: { ...pageHeaders, ...headers } });
 }

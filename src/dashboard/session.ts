@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
 import { KoorError } from "../contract/errors.ts";
+import type { Caller } from "../contract/operation.ts";
 import type { Front } from "../http/front.ts";
 
 /**
@@ -97,6 +98,11 @@ export function createSessions(options: SessionOptions): Sessions {
   };
 }
 
+/** What is different for the API on the dashboard's own port: who is let in, and in whose name. */
+export function dashboardDoor(front: Front, sessions: Sessions | undefined) {
+  return { front: dashboardFront(front, sessions), visitor: dashboardVisitor(sessions) };
+}
+
 /**
  * The API's front as it stands on the dashboard's own port: there, a session counts as the token does.
  *
@@ -121,6 +127,26 @@ export function dashboardFront(front: Front, sessions: Sessions | undefined): Fr
         hint: "Send `Authorization: Bearer TOKEN` to use this server from elsewhere.",
       });
     },
+  };
+}
+
+/**
+ * Who asks on the dashboard's own port: the person at the page, by whose name the audit goes, when the request comes from
+ * the page itself. A program that comes here instead of to the API's port is what it is there, nobody in particular.
+ *
+ * Of the request only its `Origin` counts, which `admit` has checked and no page of another origin can set, and the
+ * session; no header or field names this caller.
+ */
+function dashboardVisitor(sessions: Sessions | undefined): (request: Request) => Caller {
+  const person: Caller = Object.freeze({ name: "dashboard" });
+  const program: Caller = Object.freeze({ name: "" });
+  return (request) => {
+    const { headers } = request;
+    const origin = headers.get("origin") ?? "";
+    // The page's own, port included: another that the server was told to allow is no person here.
+    const atPage = URL.canParse(origin) && new URL(origin).host === headers.get("host");
+    const isOpen = !headers.has("authorization") && (!sessions || sessions.has(request));
+    return atPage && isOpen ? person : program;
   };
 }
 

@@ -54,6 +54,8 @@ export interface MountOptions {
   refusals: Refusals;
   /** Whose token this is. @param doing the operation it is used for. @throws KoorError `unknown_instance` */
   identify: (instanceToken: string, doing: string) => Promise<Caller>;
+  /** Who asks without such a token; nobody in particular unless said. */
+  visitor?: (request: Request) => Caller;
 }
 
 type Handler = (input: Input<Operation>) => Promise<unknown>;
@@ -307,14 +309,15 @@ async function prometheus({ metrics }: Services): Promise<Response> {
   return sendText(prometheusText(await metrics.read(nothing)), prometheusType);
 }
 
-/** Who asks: the instance whose own token the request carries, else nobody in particular. @param doing the operation */
+/** Who asks: the instance whose own token the request carries, else whoever visits here. @param doing the operation */
 export async function callerOf(
   request: Request,
   doing: string,
-  options: Pick<MountOptions, "identify">,
+  { identify, visitor }: Pick<MountOptions, "identify" | "visitor">,
 ): Promise<Caller> {
   const token = request.headers.get("koor-instance-token");
-  return token === null ? nobody : options.identify(token, doing);
+  if (token !== null) return identify(token, doing);
+  return visitor?.(request) ?? nobody;
 }
 
 function withoutBody(response: Response, bytes: number | undefined): Response {

@@ -1,6 +1,7 @@
 import { KoorError } from "../contract/errors.ts";
 import { showTime } from "../contract/fields.ts";
 import type { Caller, Handlers, Terms } from "../contract/operation.ts";
+import { stampOf } from "../core/audit.ts";
 import type { Op, StoredRecord } from "../core/commit.ts";
 import { expectCommitted } from "../core/guard.ts";
 import { oneAtATime } from "../core/one-at-a-time.ts";
@@ -175,10 +176,11 @@ export function instanceService({
       const record = await store.get("instances", id);
       if (!record) throw unknownInstance();
       const profile = decode(record);
+      const name = stampOf(profile.name);
       signs.note(id, doing);
-      if (!profile.activated) await revive(id, profile.name, "instance.activate", activated);
-      else if (profile.stale) await revive(id, profile.name, "instance.recover", recovered);
-      return { instanceId: id, name: profile.name };
+      if (!profile.activated) await revive(id, name, "instance.activate", activated);
+      else if (profile.stale) await revive(id, name, "instance.recover", recovered);
+      return { instanceId: id, name };
     },
 
     async register({ body, caller }) {

@@ -1,38 +1,142 @@
-import { Events } from "./events.tsx";
-import { Health } from "./health.tsx";
-import { Instances } from "./instances.tsx";
-import { Ledger } from "./ledger.tsx";
-import { connection, now, refreshedAt, session } from "./live.ts";
+import type { ComponentType } from "preact";
+import { useEffect, useRef } from "preact/hooks";
+import { type View, views } from "../views.ts";
+import { Connect } from "./connect/connect.tsx";
+import { Events } from "./events/events.tsx";
+import { helpOpen, shortcuts } from "./keyboard.ts";
+import { Leases } from "./leases/leases.tsx";
+import { now } from "./live/clock.ts";
+import { connection, inTouchAt, session } from "./live/connection.ts";
+import { about, health } from "./live/lists.ts";
 import { Login, logOut } from "./login.tsx";
-import { Mark } from "./mark.tsx";
-import { showAge, showClock } from "./show.ts";
-import { State } from "./state.tsx";
+import { Now } from "./now/now.tsx";
+import { Confirmation, Dialog } from "./parts/dialog.tsx";
+import { Icon } from "./parts/icon.tsx";
+import { Mark } from "./parts/mark.tsx";
+import { ViewFrame } from "./parts/panel.tsx";
+import { showAge, showClock } from "./parts/show.ts";
+import { pathOf, place } from "./router.ts";
+import { Rules } from "./rules/rules.tsx";
+import { Specs } from "./specs/specs.tsx";
+import { State } from "./state/state.tsx";
+import { nextTheme, theme } from "./theme.ts";
+import { Tokens } from "./tokens/tokens.tsx";
+
+const titles: Record<View, string> = {
+  now: "Now",
+  state: "State",
+  specs: "Specs",
+  rules: "Rules",
+  events: "Events",
+  leases: "Leases",
+  tokens: "Tokens",
+  connect: "Connect",
+};
+
+const contents: Record<View, ComponentType> = {
+  now: Now,
+  state: State,
+  specs: Specs,
+  rules: Rules,
+  events: Events,
+  leases: Leases,
+  tokens: Tokens,
+  connect: Connect,
+};
 
 /** The whole page. */
 export function App() {
   if (session.value === "needed") return <Login />;
   return (
     <>
-      <header class="top">
-        <h1>
-          <Mark /> Koor
-        </h1>
-        <Connection />
-        {session.value === "open" && (
-          <button type="button" class="quiet" onClick={logOut}>
-            Log out
-          </button>
-        )}
-      </header>
-      <Lost />
-      <main>
-        <Health />
-        <Ledger />
-        <Instances />
-        <Events />
-        <State />
-      </main>
+      <a class="skip" href="#main">
+        Skip to the content
+      </a>
+      <Side />
+      <div class="content">
+        <Lost />
+        <Main />
+      </div>
+      <Help />
+      <Confirmation />
     </>
+  );
+}
+
+function Main() {
+  const { view } = place.value;
+  const main = useRef<HTMLElement>(null);
+  const last = useRef(view);
+  const View = view && contents[view];
+  useEffect(() => {
+    document.title = view ? `${titles[view]} · Koor` : "Not found · Koor";
+    if (last.current !== view) main.current?.focus();
+    last.current = view;
+  }, [view]);
+  return (
+    <main id="main" ref={main} tabIndex={-1} data-view={view ?? "none"}>
+      {View ? <View /> : <Nowhere />}
+    </main>
+  );
+}
+
+function Nowhere() {
+  return (
+    <ViewFrame title="There is no such page">
+      <p class="empty">
+        Nothing is at <code>{location.pathname}</code>. <a href="/">What happens now</a> is at the beginning.
+      </p>
+    </ViewFrame>
+  );
+}
+
+function Side() {
+  const current = place.value.view;
+  return (
+    <header class="side">
+      <a class="brand" href="/" aria-label="Koor, what happens now">
+        <Mark />
+        <span>Koor</span>
+      </a>
+      <nav aria-label="Views">
+        {views.map((view) => (
+          <a key={view} href={pathOf(view)} aria-current={view === current ? "page" : undefined}>
+            <Icon name={view} />
+            {titles[view]}
+          </a>
+        ))}
+      </nav>
+      <div class="side-foot">
+        <Connection />
+        <div class="side-tools">
+          <button
+            type="button"
+            class="quiet"
+            aria-label={`Colours: ${theme.value}; change them`}
+            title={`Colours: ${theme.value}`}
+            onClick={nextTheme}
+          >
+            <Icon name={theme.value} />
+          </button>
+          <button
+            type="button"
+            class="quiet"
+            aria-label="Keyboard help"
+            title="Keyboard help (?)"
+            onClick={() => {
+              helpOpen.value = true;
+            }}
+          >
+            <Icon name="help" />
+          </button>
+          {session.value === "open" && (
+            <button type="button" class="quiet" onClick={logOut}>
+              Log out
+            </button>
+          )}
+        </div>
+      </div>
+    </header>
   );
 }
 
@@ -45,9 +149,16 @@ const words = {
 
 function Connection() {
   const state = connection.value;
+  const server = health.use();
+  about.use();
   return (
     <p class="connection" role="status" data-connection={state}>
-      {words[state]}
+      <span>{words[state]}</span>
+      {server && (
+        <small title={`The server has been up for ${server.uptime} when this page asked`}>
+          {server.version}
+        </small>
+      )}
     </p>
   );
 }
@@ -55,7 +166,7 @@ function Connection() {
 /** Says that what is shown is old, and that nothing needs to be done about it. */
 function Lost() {
   if (connection.value !== "waiting") return null;
-  const at = refreshedAt.value;
+  const at = inTouchAt.value;
   return (
     <p class="lost" role="alert">
       <strong>The server does not answer.</strong> This page keeps trying, and misses no event.
@@ -66,5 +177,26 @@ function Lost() {
         </span>
       )}
     </p>
+  );
+}
+
+function Help() {
+  if (!helpOpen.value) return null;
+  const close = () => {
+    helpOpen.value = false;
+  };
+  return (
+    <Dialog title="Keys" onClose={close}>
+      <dl class="keys">
+        {shortcuts.map(([keys, meaning]) => (
+          <div key={keys}>
+            <dt>
+              <kbd>{keys}</kbd>
+            </dt>
+            <dd>{meaning}</dd>
+          </div>
+        ))}
+      </dl>
+    </Dialog>
   );
 }

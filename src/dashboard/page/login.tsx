@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
-import { connectionFailure, refusal } from "../../client/client-error.ts";
-import { loggedIn, loggedOut } from "./live.ts";
-import { Mark } from "./mark.tsx";
+import { loggedIn, loggedOut } from "./live/connection.ts";
+import { Mark } from "./parts/mark.tsx";
+import { connectionFailure, refusal } from "./server.ts";
 
 /** Asks for the server's token, once: the server answers with a cookie that no script can read. */
 export function Login() {

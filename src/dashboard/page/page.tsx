@@ -1,6 +1,19 @@
 import { render } from "preact";
 import { App } from "./app.tsx";
-import { begin } from "./live.ts";
+import { beginKeyboard } from "./keyboard.ts";
+import { beginClock } from "./live/clock.ts";
+import { connect, session } from "./live/connection.ts";
+import { beginLines } from "./live/lists.ts";
+import { beginSilence } from "./live/silence.ts";
+import { beginRouting } from "./router.ts";
+import { beginTheme } from "./theme.ts";
 
+session.value = (document.body.dataset["session"] ?? "none") as typeof session.value;
+beginTheme();
+beginRouting();
+beginKeyboard();
+beginClock();
+beginSilence();
+beginLines();
 render(<App />, document.getElementById("page") as HTMLElement);
-begin();
+if (session.value !== "needed") connect();

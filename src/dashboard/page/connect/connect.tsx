@@ -1,0 +1,45 @@
+import { session } from "../live/connection.ts";
+import { about } from "../live/lists.ts";
+import { Command, Fault, Loading, Panel, ViewFrame } from "../parts/panel.tsx";
+import { apiAddress } from "../parts/show.ts";
+import { linesFor } from "./clients.ts";
+
+/** How to connect an agent: the exact lines, with this server's address in them. */
+export function Connect() {
+  const read = about.use();
+  if (!read) {
+    return (
+      <ViewFrame title="Connect">
+        <Fault text={about.fault.value} />
+        {about.fault.value === "" && <Loading />}
+      </ViewFrame>
+    );
+  }
+  const api = `http://${apiAddress(read.api_bind, location.hostname)}`;
+  return (
+    <ViewFrame
+      title="Connect"
+      summary={
+        <>
+          This server is at <code>{api}</code>
+        </>
+      }
+    >
+      <div class="clients">
+        {linesFor(api, session.value === "open").map(({ client, where, text, note }) => (
+          <Panel
+            key={client}
+            id={`client-${client.toLowerCase().replaceAll(/\W+/g, "-")}`}
+            title={client}
+            count={where}
+          >
+            <div class="client">
+              <Command text={text} label={`Copy the lines for ${client}`} />
+              {note !== undefined && <p class="soft">{note}</p>}
+            </div>
+          </Panel>
+        ))}
+      </div>
+    </ViewFrame>
+  );
+}

@@ -1,0 +1,36 @@
+import { signal } from "@preact/signals";
+import { views } from "../views.ts";
+import { go, pathOf } from "./router.ts";
+
+/** Keys that work everywhere, but while somebody types. */
+
+export const helpOpen = signal(false);
+
+export const shortcuts: readonly (readonly [keys: string, meaning: string])[] = [
+  ["/", "Search in this view"],
+  ["1 – 9", "Go to a view, in the order of the menu"],
+  ["↑ ↓", "Through a list; Page Up, Page Down, Home, End too"],
+  ["Enter", "Open what the arrows stand at"],
+  ["← →", "Close and open a branch of the tree of keys"],
+  ["Esc", "Leave a field or a window"],
+  ["?", "This help"],
+];
+
+export function beginKeyboard(): void {
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+    const target = event.target as HTMLElement | null;
+    const typing = target?.matches?.("input, textarea, select, [contenteditable]") ?? false;
+    if (event.key === "Escape" && typing) target?.blur();
+    if (typing || document.querySelector("dialog[open]")) return;
+    if (event.key === "/") {
+      const field = document.querySelector<HTMLInputElement>("[data-search]");
+      field?.focus();
+      field?.select();
+    } else if (event.key === "?") helpOpen.value = true;
+    else if (/^[1-9]$/.test(event.key) && views[Number(event.key) - 1])
+      go(pathOf(views[Number(event.key) - 1] as (typeof views)[number]));
+    else return;
+    event.preventDefault();
+  });
+}

@@ -1,0 +1,119 @@
+import { blockers } from "../live/blockers.ts";
+import { leases } from "../live/lists.ts";
+import { pathsOf } from "../now/card.tsx";
+import { confirm } from "../parts/dialog.tsx";
+import { Age, Empty, Fault, Loading, Panel, ViewFrame, cli } from "../parts/panel.tsx";
+import { count } from "../parts/show.ts";
+import { type Column, Table } from "../parts/table.tsx";
+import { type Lease, client } from "../server.ts";
+
+/** Who holds what, until when, and who waits for it. */
+export function Leases() {
+  const all = leases.use();
+  const held = all?.filter(({ state }) => state === "held") ?? [];
+  const waiting = all?.filter(({ state }) => state === "waiting") ?? [];
+  return (
+    <ViewFrame
+      title="Leases"
+      summary={all && all.length > 0 ? `${held.length} held, ${waiting.length} waiting` : undefined}
+    >
+      <Fault text={leases.fault.value} />
+      {!all && <Loading />}
+      {all?.length === 0 && (
+        <div class="panel">
+          <Empty command={cli("lease run 'src/api/**' --note 'orders API' -- npm run codegen")}>
+            Nothing is leased. An agent leases the paths that it is about to change, here for as long as a
+            command runs:
+          </Empty>
+        </div>
+      )}
+      {waiting.length > 0 && (
+        <Panel id="waiting" title="Waiting" count={count(waiting.length, "agent")}>
+          <Table label="Who waits" columns={waitingColumns} rows={waiting} keyOf={idOf} marks={marksOf} />
+        </Panel>
+      )}
+      {held.length > 0 && (
+        <Panel id="held" title="Held" count={count(held.length, "lease")}>
+          <Table label="Who holds what" columns={heldColumns} rows={held} keyOf={idOf} marks={marksOf} />
+        </Panel>
+      )}
+    </ViewFrame>
+  );
+}
+
+const idOf = ({ id }: Lease) => id;
+const marksOf = ({ id, state }: Lease) => ({ "data-lease": id, "data-state": state });
+
+const who: Column<Lease> = { title: "Agent", kind: "name", cell: ({ holder }) => holder };
+const what: Column<Lease> = {
+  title: "Paths",
+  kind: "wide mono",
+  cell: (lease) => (
+    <>
+      {pathsOf(lease)} {lease.mode === "shared" && <span class="tag">shared</span>}
+    </>
+  ),
+};
+const why: Column<Lease> = { title: "Why", kind: "soft wide", cell: ({ note }) => note };
+
+const waitingColumns: Column<Lease>[] = [
+  who,
+  what,
+  {
+    title: "Waits for",
+    kind: "wide",
+    cell: ({ id }) => (blockers.value.get(id) ?? []).map(({ holder }) => holder).join(", ") || "its turn",
+  },
+  why,
+  { title: "Gives up", kind: "soft tight", cell: ({ expires_at }) => <Age at={expires_at} /> },
+  {
+    title: "End",
+    kind: "end tight",
+    cell: (lease) => <Release lease={lease} verb="Send away" />,
+  },
+];
+
+const heldColumns: Column<Lease>[] = [
+  who,
+  what,
+  {
+    title: "Waited for by",
+    kind: "wide",
+    cell: ({ id }) => {
+      const names = (leases.value.value ?? [])
+        .filter((lease) => blockers.value.get(lease.id)?.some((one) => one.id === id))
+        .map(({ holder }) => holder);
+      return names.length > 0 && <strong class="bad">{names.join(", ")}</strong>;
+    },
+  },
+  why,
+  { title: "Ends", kind: "soft tight", cell: ({ expires_at }) => <Age at={expires_at} /> },
+  { title: "End", kind: "end tight", cell: (lease) => <Release lease={lease} verb="Release" /> },
+];
+
+function Release({ lease, verb }: { lease: Lease; verb: string }) {
+  const ask = () =>
+    confirm({
+      title: `${verb}: ${pathsOf(lease)}`,
+      text:
+        lease.state === "held"
+          ? `${lease.holder} will not be told, and may go on writing files that others then write too. What it writes under this lease’s fence is refused.`
+          : `${lease.holder} is told that its wait has ended, and can ask again.`,
+      verb,
+      danger: lease.state === "held",
+      act: async () => {
+        await client.call("leases.release", { params: { id: lease.id } });
+        leases.refresh();
+      },
+    });
+  return (
+    <button
+      type="button"
+      class="quiet"
+      aria-label={`${verb} ${pathsOf(lease)} of ${lease.holder}`}
+      onClick={ask}
+    >
+      {verb}
+    </button>
+  );
+}

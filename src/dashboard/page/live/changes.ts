@@ -1,0 +1,90 @@
+import { signal } from "@preact/signals";
+import { type Change, client, origin, subscribe } from "../server.ts";
+import { reconnectWithin, sayState, stream } from "./connection.ts";
+
+/** The one stream of changes: what was written, by whom. Lists of the page are kept true by it. */
+
+/** How far back the page looks, in milliseconds: what the timeline shows. */
+export const hour = 3_600_000;
+/** Changes that the page keeps, and asks for when it begins. */
+const maxChanges = 4000;
+/** Changes in one answer. */
+const pageRows = 1000;
+/** How long changes gather before lists hear of them, in milliseconds: a thousand a second are ten drawings. */
+const gatherMs = 100;
+
+/** Those of the last hour, oldest first; undefined until they are there. */
+export const changes = signal<readonly Change[] | undefined>(undefined);
+
+/** @param batch what came, oldest first; null: anything may have changed */
+type Listener = (batch: readonly Change[] | null) => void;
+const listeners = new Set<Listener>();
+
+/** Hears of every change from now on. */
+export function onChanges(listener: Listener): () => void {
+  listeners.add(listener);
+  return () => void listeners.delete(listener);
+}
+
+function tell(batch: readonly Change[] | null): void {
+  for (const listener of listeners) listener(batch);
+}
+
+stream("changes", follow, () => {
+  changes.value = undefined;
+});
+
+async function follow(signal: AbortSignal): Promise<void> {
+  const head = await client.send("changes.next", { query: { wait: "0ms" }, signal });
+  const epoch = head.headers.get("koor-epoch") ?? undefined;
+  const { last_id: last } = (await head.json()) as { last_id: number };
+  changes.value = recent(await readPast(last, signal));
+  // What is read from here on is at least as new as the position that is followed from.
+  tell(null);
+  const frames = subscribe({
+    server: origin,
+    log: "changes",
+    after: last,
+    epoch,
+    signal,
+    patient: true,
+    times: { backoffMaxMs: reconnectWithin },
+    onState: (state) => {
+      sayState("changes", state);
+      if (state === "live") tell(null);
+    },
+  });
+  for await (const frame of frames) if (frame.kind === "event") gather(frame.event as unknown as Change);
+}
+
+async function readPast(last: number, signal: AbortSignal): Promise<Change[]> {
+  const past: Change[] = [];
+  for (let after = Math.max(0, last - maxChanges); after < last;) {
+    const query = { after: String(after), limit: String(pageRows), wait: "0ms" };
+    const page = await client.call("changes.next", { query, signal });
+    past.push(...page.events);
+    if (page.last_id <= after) break;
+    after = page.last_id;
+  }
+  return past;
+}
+
+function recent(list: readonly Change[]): readonly Change[] {
+  const since = new Date(Date.now() - hour).toISOString();
+  const first = list.findIndex(({ created_at }) => created_at >= since);
+  return first === -1 ? [] : list.slice(Math.max(first, list.length - maxChanges));
+}
+
+let gathered: Change[] = [];
+let timer: ReturnType<typeof setTimeout> | undefined;
+
+function gather(change: Change): void {
+  gathered.push(change);
+  timer ??= setTimeout(() => {
+    timer = undefined;
+    const batch = gathered;
+    gathered = [];
+    changes.value = recent([...(changes.value ?? []), ...batch]);
+    tell(batch);
+  }, gatherMs);
+}

@@ -1,0 +1,102 @@
+import { type Signal, signal } from "@preact/signals";
+import {
+  type Frame,
+  type SubscriptionState,
+  client,
+  origin,
+  readFrame,
+  splitArray,
+  subscribe,
+} from "../server.ts";
+import { reconnectWithin, sayState, stream } from "./connection.ts";
+import { type Row, addOlder, addRows, maxRows, toRow } from "./recent-events.ts";
+
+/** Events in one answer. */
+const pageRows = 1000;
+/** How long events gather before they are drawn, in milliseconds: a thousand a second are ten drawings. */
+const drawEvery = 100;
+
+/** A log as the page follows it: what is there, and then what comes. */
+export interface EventLog {
+  /** Newest first; undefined until the first of them are there. */
+  rows: Signal<readonly Row[] | undefined>;
+  /** The newest event that was there before this page looked; those above came while it did. */
+  liveAfter: Signal<number>;
+  /** Whether there are older ones than those that are shown. */
+  hasOlder: Signal<boolean>;
+  /** Reads the page of events before the oldest that is shown. */
+  older(signal: AbortSignal): Promise<void>;
+  /** Follows until aborted. @throws ClientError */
+  follow(signal: AbortSignal): Promise<void>;
+  forget(): void;
+}
+
+/** @param pattern globs over the topic; "" is all */
+export function eventLog(pattern: string, onState: (state: SubscriptionState) => void): EventLog {
+  const rows = signal<readonly Row[] | undefined>(undefined);
+  const liveAfter = signal(0);
+  const hasOlder = signal(false);
+  const topic = pattern === "" ? undefined : pattern;
+  let gathered: Row[] = [];
+  let timer: ReturnType<typeof setTimeout> | undefined;
+
+  function draw(row: Row): void {
+    gathered.push(row);
+    // The timer is slow while nobody looks; the list would forget more than this all the same.
+    if (gathered.length > 2 * maxRows) gathered = gathered.slice(-maxRows);
+    timer ??= setTimeout(() => {
+      timer = undefined;
+      if (rows.value) rows.value = addRows(rows.value, gathered);
+      gathered = [];
+    }, drawEvery);
+  }
+
+  async function older(signal: AbortSignal): Promise<void> {
+    const shown = rows.value ?? [];
+    const oldest = shown.at(-1);
+    if (!hasOlder.value || oldest === undefined || shown.length >= maxRows) return;
+    const first = oldest.kind === "gap" ? oldest.from : oldest.id;
+    const query = { before: first, topic, last: pageRows };
+    const response = await client.send("events.history", { query, signal });
+    const page = readRows(await response.text());
+    hasOlder.value = page.length > 0;
+    rows.value = addOlder(rows.value ?? [], page.reverse());
+  }
+
+  return {
+    rows,
+    liveAfter,
+    hasOlder,
+    older,
+    async follow(signal) {
+      const head = await client.send("events.next", { query: { wait: "0ms" }, signal });
+      const epoch = head.headers.get("koor-epoch") ?? undefined;
+      const { last_id: after } = (await head.json()) as { last_id: number };
+      const response = await client.send("events.history", { query: { last: pageRows, topic }, signal });
+      const past = readRows(await response.text());
+      gathered = [];
+      liveAfter.value = after;
+      hasOlder.value = past.length > 0;
+      rows.value = addRows([], past.reverse());
+      const times = { backoffMaxMs: reconnectWithin };
+      const options = { server: origin, pattern: topic, after, epoch, signal, patient: true, times, onState };
+      for await (const frame of subscribe(options)) draw(toRow(frame));
+    },
+    forget() {
+      rows.value = undefined;
+    },
+  };
+}
+
+/** Rows of an answer, in its order. */
+export function readRows(text: string): Row[] {
+  return splitArray(text)
+    .map(readFrame)
+    .filter((frame) => frame?.kind === "event")
+    .map((frame) => toRow(frame as Frame));
+}
+
+/** All events: what most of the page shows. */
+export const allEvents = eventLog("", (state) => sayState("events", state));
+
+stream("events", (signal) => allEvents.follow(signal), allEvents.forget);

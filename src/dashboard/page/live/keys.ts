@@ -1,0 +1,108 @@
+import { signal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+import { type Change, type StateKey, client, faultText } from "../server.ts";
+import { onChanges } from "./changes.ts";
+import { noticeLogout, onForget, runningSignal } from "./connection.ts";
+
+/** Every key of the state. Read once, and then kept true by the changes alone: there may be ten thousand. */
+
+/** A key as the tree shows it. */
+export type KeyRow = Pick<StateKey, "key" | "version" | "updated_at">;
+
+/** Keys that the page keeps; of more it shows the first, in their order. */
+export const maxKeys = 50_000;
+/** Keys in one answer. */
+const pageRows = 1000;
+
+export const keys = signal<ReadonlyMap<string, KeyRow> | undefined>(undefined);
+/** Rises when a key comes or goes, and not when one is written anew. */
+export const keySet = signal(0);
+export const keysFault = signal("");
+
+let reading = false;
+let wanted = false;
+let inUse = false;
+/** What came while the list was being read. */
+let meanwhile: Change[] = [];
+
+/** A hook: the keys are there from now on. */
+export function useKeys(): ReadonlyMap<string, KeyRow> | undefined {
+  useEffect(() => {
+    if (inUse) return;
+    inUse = true;
+    read();
+  }, []);
+  return keys.value;
+}
+
+onChanges((batch) => {
+  if (!inUse) return;
+  if (batch === null) read();
+  else if (reading) meanwhile.push(...batch);
+  else if (keys.value) apply(keys.value, batch);
+});
+
+onForget(() => {
+  keys.value = undefined;
+});
+
+function read(): void {
+  if (reading) {
+    wanted = true;
+    return;
+  }
+  reading = true;
+  wanted = false;
+  meanwhile = [];
+  void readNow(runningSignal());
+}
+
+async function readNow(signal: AbortSignal): Promise<void> {
+  try {
+    const all = await readAll(signal);
+    if (signal.aborted) return;
+    keysFault.value = "";
+    keys.value = all;
+    keySet.value += 1;
+    apply(all, meanwhile);
+  } catch (error) {
+    if (!signal.aborted && !noticeLogout(error)) keysFault.value = faultText(error);
+  } finally {
+    reading = false;
+    if (wanted) read();
+  }
+}
+
+async function readAll(signal: AbortSignal): Promise<Map<string, KeyRow>> {
+  const all = new Map<string, KeyRow>();
+  for (let after: string | undefined; all.size < maxKeys;) {
+    const query = { limit: String(pageRows), after };
+    const page = await client.call("state.list", { query, signal });
+    for (const { key, version, updated_at } of page) all.set(key, { key, version, updated_at });
+    if (page.length < pageRows) break;
+    after = page.at(-1)?.key;
+  }
+  return all;
+}
+
+/** A key's version only ever goes up, so that a change which is in the list already is known by it. */
+function apply(all: ReadonlyMap<string, KeyRow>, batch: readonly Change[]): void {
+  const next = new Map(all);
+  let changed = false;
+  let sameKeys = true;
+  for (const { topic, action, resource: key, version, created_at: updated_at } of batch) {
+    if (!topic.startsWith("state.")) continue;
+    const known = next.get(key);
+    if (known && known.version >= version) continue;
+    changed = true;
+    if (action === "state.delete") {
+      sameKeys &&= !next.delete(key);
+    } else {
+      sameKeys &&= known !== undefined;
+      next.set(key, { key, version, updated_at });
+    }
+  }
+  if (!changed) return;
+  keys.value = next;
+  if (!sameKeys) keySet.value += 1;
+}

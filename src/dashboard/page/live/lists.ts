@@ -1,0 +1,61 @@
+import { effect } from "@preact/signals";
+import { type Change, client } from "../server.ts";
+import { now } from "./clock.ts";
+import { resource } from "./resource.ts";
+
+/** What the page shows of the server's small lists. Each is asked for when a change says that it is another one. */
+
+const of = (noun: string) => {
+  const topic = `${noun}.`;
+  return (change: Change) => change.topic.startsWith(topic);
+};
+
+export const instances = resource((signal) => client.call("instances.list", { signal }), of("instances"));
+
+export const leases = resource((signal) => client.call("leases.list", { signal }), of("leases"));
+
+export const rules = resource((signal) => client.call("rules.find", { signal }), of("rules"));
+
+export const metrics = resource(
+  (signal) => client.call("metrics.read", { signal }),
+  // Its numbers change with every request; those that change something stand for the others.
+  () => true,
+);
+
+/** What of the server does not change while it runs: where it is. */
+export const about = resource(
+  (signal) => client.call("metrics.read", { signal }),
+  () => false,
+);
+
+export const health = resource(
+  (signal) => client.call("metrics.health", { signal }),
+  () => false,
+);
+
+const isSpec = of("specs");
+
+/** Projects with their specs. */
+export const specs = resource(
+  async (signal) => {
+    const projects = await client.call("specs.projects", { signal });
+    return Promise.all(
+      projects.map(({ project }) => client.call("specs.list", { params: { project }, signal })),
+    );
+  },
+  (change) => isSpec(change) || change.topic.startsWith("contracts."),
+);
+
+/** How often leases are asked for while one is held, in milliseconds: that somebody waits for it is in no stream. */
+const linesEvery = 5_000;
+
+/** Looks who waits, as long as there is something to wait for and somebody looks. */
+export function beginLines(): void {
+  let asked = 0;
+  effect(() => {
+    const time = now.value;
+    if (document.hidden || time - asked < linesEvery || !leases.value.peek()?.length) return;
+    asked = time;
+    leases.refresh();
+  });
+}

@@ -1,0 +1,52 @@
+import { effect } from "@preact/signals";
+import { changes } from "./changes.ts";
+import { now } from "./clock.ts";
+import { allEvents } from "./event-log.ts";
+import { instances } from "./lists.ts";
+
+/**
+ * Signs of life are in no stream: the server only counts them. So before the page says that an agent has been silent for
+ * longer, it asks once whether that is still so; and never while everybody works.
+ */
+
+/** Silence of an agent at work that is worth a word, in milliseconds: two to five of a model's longer thoughts. */
+export const silentAfter = 120_000;
+/** When the page asks for the first time, in milliseconds of silence. It then waits twice as long each time. */
+const firstLook = 15_000;
+/** The longest wait between two times, in milliseconds. */
+const lastLook = 300_000;
+
+/** When somebody was last heard of by what the page itself has seen, in milliseconds since 1970, by name. */
+export function heardOf(): Map<string, number> {
+  const heard = new Map<string, number>();
+  for (const { actor, created_at } of changes.value ?? []) heard.set(actor, Date.parse(created_at));
+  const events = allEvents.rows.value ?? [];
+  for (const row of events.slice(0, 500)) {
+    if (row.kind === "gap" || row.source === "") continue;
+    const at = Date.parse(row.createdAt);
+    if (at > (heard.get(row.source) ?? 0)) heard.set(row.source, at);
+  }
+  return heard;
+}
+
+let nextLook = 0;
+let wait = firstLook;
+
+export function beginSilence(): void {
+  effect(() => {
+    const time = now.value;
+    const list = instances.value.peek();
+    if (!list || time < nextLook) return;
+    const heard = heardOf();
+    const seen = list
+      .filter(({ status }) => status === "active")
+      .map(({ name, last_seen }) => Math.max(Date.parse(last_seen), heard.get(name) ?? 0));
+    if (!seen.some((at) => time - at > firstLook)) {
+      wait = firstLook;
+      return;
+    }
+    nextLook = time + wait;
+    wait = Math.min(lastLook, wait * 2);
+    instances.refresh();
+  });
+}

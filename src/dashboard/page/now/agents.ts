@@ -1,0 +1,116 @@
+import type { Row } from "../live/recent-events.ts";
+import type { Change, Instance, Lease } from "../server.ts";
+
+/** What each agent does, and what is in its way: from the lists and the streams to the cards. Pure. */
+
+/** Why somebody should look at an agent. */
+export type Trouble =
+  | { kind: "waiting"; lease: Lease; for: readonly Lease[] }
+  | { kind: "silent"; since: number; holds: number };
+
+/** Something that an agent did. */
+export interface Deed {
+  at: number;
+  kind: "event" | "write";
+  text: string;
+  href: string | undefined;
+}
+
+export interface Agent {
+  instance: Instance;
+  /** When it was last heard of, in milliseconds since 1970. */
+  seenAt: number;
+  troubles: readonly Trouble[];
+  held: readonly Lease[];
+  /** Newest first. */
+  deeds: readonly Deed[];
+}
+
+export interface Sources {
+  instances: readonly Instance[];
+  leases: readonly Lease[];
+  /** By the id of a lease that waits. */
+  blockers: ReadonlyMap<string, readonly Lease[]>;
+  /** Newest first. */
+  events: readonly Row[];
+  /** Oldest first. */
+  changes: readonly Change[];
+  now: number;
+  /** Silence of an agent at work that is worth a word, in milliseconds. */
+  silentAfter: number;
+}
+
+/** What an agent did last, on its card. */
+const deedsShown = 3;
+/** Events that are looked through for them. */
+const eventsLookedAt = 2000;
+/** Silence after which an agent is gone and no trouble any more, in milliseconds. */
+export const goneAfter = 3_600_000;
+
+/** Those in trouble first, then those at work, in an order that stays while they work. */
+export function agentsOf(sources: Sources): Agent[] {
+  const { instances, leases, blockers, now, silentAfter } = sources;
+  const deeds = deedsBy(sources);
+  const agents = instances.map((instance): Agent => {
+    const { id, name, status } = instance;
+    const own = deeds.get(name) ?? [];
+    const seenAt = Math.max(Date.parse(instance.last_seen), own[0]?.at ?? 0);
+    const theirs = leases.filter(({ holder_id }) => holder_id === id);
+    const held = theirs.filter(({ state }) => state === "held");
+    const waiting = theirs.filter(({ state }) => state === "waiting");
+    const troubles: Trouble[] = waiting.map((lease) => ({
+      kind: "waiting",
+      lease,
+      for: blockers.get(lease.id) ?? [],
+    }));
+    const silence = now - seenAt;
+    const worked = status !== "pending";
+    if (worked && waiting.length === 0 && silence > silentAfter && (silence < goneAfter || held.length > 0))
+      troubles.push({ kind: "silent", since: seenAt, holds: held.length });
+    return { instance, seenAt, troubles, held, deeds: own.slice(0, deedsShown) };
+  });
+  return agents.sort((a, b) => rank(a) - rank(b) || compare(a.instance, b.instance));
+}
+
+export function isGone({ instance, troubles, seenAt }: Agent, now: number): boolean {
+  return troubles.length === 0 && instance.status === "stale" && now - seenAt >= goneAfter;
+}
+
+function rank({ troubles, instance: { status } }: Agent): number {
+  const [first] = troubles;
+  if (first) return first.kind === "waiting" ? 0 : 1;
+  return status === "active" ? 2 : status === "pending" ? 3 : 4;
+}
+
+function compare(a: Instance, b: Instance): number {
+  return a.name.localeCompare(b.name) || (a.id < b.id ? -1 : 1);
+}
+
+/** By name, newest first. */
+function deedsBy({ events, changes }: Sources): Map<string, Deed[]> {
+  const deeds = new Map<string, Deed[]>();
+  const add = (name: string, deed: Deed) => {
+    const list = deeds.get(name);
+    if (list) list.push(deed);
+    else deeds.set(name, [deed]);
+  };
+  for (const row of events.slice(0, eventsLookedAt)) {
+    if (row.kind === "gap" || row.source === "") continue;
+    add(row.source, { at: Date.parse(row.createdAt), kind: "event", text: row.topic, href: undefined });
+  }
+  for (const change of changes) {
+    const text = wordsOf(change);
+    if (text !== undefined)
+      add(change.actor, { at: Date.parse(change.created_at), kind: "write", text, href: undefined });
+  }
+  for (const list of deeds.values()) list.sort((a, b) => b.at - a.at);
+  return deeds;
+}
+
+/** A change in a person's words; of leases and instances the card says more than they do. */
+function wordsOf({ action, resource, version }: Change): string | undefined {
+  const [noun = "", verb = ""] = action.split(".");
+  if (noun === "lease" || noun === "instance") return undefined;
+  if (verb === "put") return `${resource} v${version}`;
+  return `${action} ${resource}`;
+}

@@ -1,0 +1,133 @@
+import { now } from "../live/clock.ts";
+import { Icon } from "../parts/icon.tsx";
+import { Age } from "../parts/panel.tsx";
+import { count, showAge, showWhen } from "../parts/show.ts";
+import type { Lease } from "../server.ts";
+import { type Agent, type Trouble } from "./agents.ts";
+
+const tints = { active: "good", pending: "wait", stale: "warn" } as const;
+
+/** Leases named on a card. */
+const maxLeases = 4;
+
+/** One agent: who it is, what is in its way, what it has, what it did last. */
+export function Card({ agent }: { agent: Agent }) {
+  const { instance, troubles, held, deeds, seenAt } = agent;
+  const { id, name, workspace, stack, intent, status } = instance;
+  const about = [workspace, stack].filter((part) => part !== "").join(" · ");
+  return (
+    <li
+      class="card"
+      data-instance={id}
+      data-status={status}
+      data-trouble={troubles[0]?.kind}
+      aria-label={name}
+    >
+      <header>
+        <h3 title={id}>{name}</h3>
+        <span class="tag" data-tint={tints[status]}>
+          {status}
+        </span>
+        <time
+          dateTime={new Date(seenAt).toISOString()}
+          title={`Last sign of life: ${new Date(seenAt).toLocaleString()}`}
+        >
+          {showWhen(seenAt, now.value)}
+        </time>
+      </header>
+      {about !== "" && <p class="about">{about}</p>}
+      {troubles.map((trouble, index) => (
+        <p key={index} class="trouble">
+          <Icon name="warning" />
+          <span>
+            <Why trouble={trouble} />
+          </span>
+        </p>
+      ))}
+      {intent !== "" && (
+        <p class="intent" title={intent}>
+          {intent}
+        </p>
+      )}
+      {held.length > 0 && <Held leases={held} />}
+      {deeds.length > 0 && (
+        <ul class="deeds">
+          {deeds.map(({ at, kind, text }) => (
+            <li key={`${at} ${text}`} data-mark={kind}>
+              <span title={text}>{text}</span>
+              <Age at={new Date(at).toISOString()} />
+            </li>
+          ))}
+        </ul>
+      )}
+    </li>
+  );
+}
+
+function Held({ leases }: { leases: readonly Lease[] }) {
+  return (
+    <ul class="held" aria-label="Leases held">
+      {leases.slice(0, maxLeases).map((lease) => (
+        <li key={lease.id} title={lease.note === "" ? undefined : lease.note}>
+          <Icon name="leases" />
+          <code>{pathsOf(lease)}</code>
+          <small>
+            <Age at={lease.expires_at} />
+          </small>
+        </li>
+      ))}
+      {leases.length > maxLeases && (
+        <li>
+          <a href="/leases">and {leases.length - maxLeases} more</a>
+        </li>
+      )}
+    </ul>
+  );
+}
+
+export function pathsOf({ resource, paths }: Lease): string {
+  return resource || paths.join(", ");
+}
+
+function Why({ trouble }: { trouble: Trouble }) {
+  if (trouble.kind === "silent") {
+    return (
+      <>
+        Silent for {showAge(now.value - trouble.since)}
+        {trouble.holds > 0 && `, and holds ${count(trouble.holds, "lease")}`}
+      </>
+    );
+  }
+  const { lease, for: inFront } = trouble;
+  return (
+    <>
+      Waits for <code>{pathsOf(lease)}</code>
+      {inFront.length > 0 && (
+        <>
+          , held by <Holders leases={inFront} />
+        </>
+      )}
+      <small>
+        {" "}
+        gives up <Age at={lease.expires_at} />
+      </small>
+    </>
+  );
+}
+
+/** Who is in front, by name, with why. */
+function Holders({ leases }: { leases: readonly Lease[] }) {
+  const names = [...new Map(leases.map((lease) => [lease.holder, lease])).values()];
+  return (
+    <>
+      {names.map((lease, index) => (
+        <span key={lease.id}>
+          {index > 0 && " and "}
+          <a href="/leases" title={lease.note}>
+            {lease.holder}
+          </a>
+        </span>
+      ))}
+    </>
+  );
+}

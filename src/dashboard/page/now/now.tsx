@@ -1,0 +1,93 @@
+import { blockers } from "../live/blockers.ts";
+import { changes } from "../live/changes.ts";
+import { now } from "../live/clock.ts";
+import { allEvents } from "../live/event-log.ts";
+import { instances, leases } from "../live/lists.ts";
+import { silentAfter } from "../live/silence.ts";
+import { Empty, Loading, ViewFrame, cli } from "../parts/panel.tsx";
+import { count } from "../parts/show.ts";
+import { type Agent, agentsOf, isGone } from "./agents.ts";
+import { Card } from "./card.tsx";
+import { Timeline } from "./timeline-view.tsx";
+
+/** Cards that are drawn; those in trouble are among the first. */
+const maxCards = 200;
+
+/** Who is there, what they do, and who is stuck on what. */
+export function Now() {
+  const list = instances.use();
+  const held = leases.use() ?? [];
+  if (!list) return <ViewFrame title="Now">{<Loading />}</ViewFrame>;
+  if (list.length === 0) {
+    return (
+      <ViewFrame title="Now">
+        <div class="panel">
+          <Empty command={cli("register NAME")}>Nobody is here yet. Register an agent:</Empty>
+          <p class="more">
+            Or <a href="/connect">connect one over MCP</a>: the lines for each client are there.
+          </p>
+        </div>
+      </ViewFrame>
+    );
+  }
+  const agents = agentsOf({
+    instances: list,
+    leases: held,
+    blockers: blockers.value,
+    events: allEvents.rows.value ?? [],
+    changes: changes.value ?? [],
+    now: now.value,
+    silentAfter,
+  });
+  const here = agents.filter((agent) => !isGone(agent, now.value));
+  const stuck = here.filter(({ troubles }) => troubles.length > 0);
+  const others = here.filter(({ troubles }) => troubles.length === 0);
+  const active = list.filter(({ status }) => status === "active").length;
+  // In an order that does not change with who is in trouble.
+  const names = [...new Set(here.map(({ instance }) => instance.name))].sort((a, b) => a.localeCompare(b));
+  return (
+    <ViewFrame
+      title="Now"
+      summary={
+        <>
+          <strong>{count(active, "agent")}</strong> at work
+          {stuck.length > 0 && (
+            <>
+              {", "}
+              <strong class="bad">{stuck.length} stuck</strong>
+            </>
+          )}
+          , {count(held.filter(({ state }) => state === "held").length, "lease")} held
+        </>
+      }
+    >
+      {stuck.length > 0 && <Cards title="Stuck" agents={stuck} />}
+      <Cards title={stuck.length > 0 ? "At work" : "Agents"} agents={others.slice(0, maxCards)} />
+      {others.length > maxCards && (
+        <p class="more">
+          The first {maxCards} of {others.length}; all: koor-cli instances list
+        </p>
+      )}
+      {agents.length > here.length && (
+        <p class="more">
+          {count(agents.length - here.length, "agent")} not heard of for an hour: koor-cli instances stale
+        </p>
+      )}
+      <Timeline names={names} />
+    </ViewFrame>
+  );
+}
+
+function Cards({ title, agents }: { title: string; agents: readonly Agent[] }) {
+  if (agents.length === 0) return null;
+  return (
+    <section aria-label={title}>
+      <h2 class="cards-title">{title}</h2>
+      <ul class="cards">
+        {agents.map((agent) => (
+          <Card key={agent.instance.id} agent={agent} />
+        ))}
+      </ul>
+    </section>
+  );
+}

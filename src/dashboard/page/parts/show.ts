@@ -1,0 +1,71 @@
+/** Values as people read them. Pure. */
+
+const units = [
+  ["d", 86_400],
+  ["h", 3600],
+  ["min", 60],
+  ["s", 1],
+] as const;
+
+/** How long something takes or took: `12 s`, `3 min`, `now`. @param ms milliseconds; below zero when clocks disagree */
+export function showAge(ms: number): string {
+  const seconds = Math.floor(ms / 1000);
+  for (const [unit, length] of units) {
+    if (seconds >= length) return `${Math.floor(seconds / length)} ${unit}`;
+  }
+  return "now";
+}
+
+/** `12 s ago`, `in 3 min`, `now` */
+export function showWhen(at: number, now: number): string {
+  const ms = now - at;
+  if (Math.abs(ms) < 1000) return "now";
+  return ms > 0 ? `${showAge(ms)} ago` : `in ${showAge(-ms)}`;
+}
+
+/** A time of day, with the date when it was another day. */
+export function showClock(at: Date, now: Date): string {
+  const time = at.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+  return at.toDateString() === now.toDateString() ? time : `${at.toLocaleDateString()} ${time}`;
+}
+
+const whole = new Intl.NumberFormat("en");
+
+/** `12,345` */
+export function showNumber(value: number): string {
+  return whole.format(value);
+}
+
+const short = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
+
+/** `12.3K`, for a headline; the exact one goes beside it. */
+export function showShort(value: number): string {
+  return short.format(value);
+}
+
+/** `1 key`, `2 keys` */
+export function count(value: number, one: string, many = `${one}s`): string {
+  return `${showNumber(value)} ${value === 1 ? one : many}`;
+}
+
+/** `12.3 kB` */
+export function showBytes(bytes: number): string {
+  if (bytes < 1000) return count(bytes, "byte");
+  return bytes < 1_000_000 ? `${(bytes / 1000).toFixed(1)} kB` : `${(bytes / 1_000_000).toFixed(1)} MB`;
+}
+
+/**
+ * Where the API is, as whoever looks at this page reaches it.
+ *
+ * @param bind host and port that the server listens on: `0.0.0.0:9800` is no address to go to
+ * @param pageHost the name that this page was called by
+ */
+export function apiAddress(bind: string, pageHost: string): string {
+  return bind.replace(/^(0\.0\.0\.0|\[::\])(?=:)/, pageHost);
+}
+
+/** A command of koor-cli that works as it stands, also when the server is not where koor-cli looks first. */
+export function showCommand(command: string, api: string): string {
+  const home = api === "" || api === "localhost:9800" || api === "127.0.0.1:9800";
+  return home ? command : `KOOR_SERVER=http://${api} ${command}`;
+}

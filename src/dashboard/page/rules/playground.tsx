@@ -1,0 +1,121 @@
+import { useEffect, useMemo, useState } from "preact/hooks";
+import { rules } from "../live/lists.ts";
+import { Fault, Panel } from "../parts/panel.tsx";
+import { count } from "../parts/show.ts";
+import { type Violation, client, faultText } from "../server.ts";
+
+/** How long nobody types before the text is checked, in milliseconds. */
+const checkAfter = 300;
+/** Lines that are drawn with their marks. */
+const maxLines = 1000;
+/** Violations that are listed. */
+const maxViolations = 200;
+
+/** A text, checked as it is typed, with the lines marked that break a rule. */
+export function Playground({ projects }: { projects: readonly string[] }) {
+  const own = projects.filter((project) => project !== "_global");
+  const [project, setProject] = useState("");
+  const [filename, setFilename] = useState("src/example.ts");
+  const [text, setText] = useState("");
+  const chosen = project || own[0] || "_global";
+  const { found, fault } = useViolations(chosen, filename, text);
+  return (
+    <Panel id="playground" title="Playground" count="paste a file, and see what is wrong with it">
+      <div class="playground">
+        <div class="playground-about">
+          <label>
+            Project
+            <select value={chosen} onChange={(event) => setProject(event.currentTarget.value)}>
+              {(own.length > 0 ? own : ["_global"]).map((name) => (
+                <option key={name}>{name}</option>
+              ))}
+            </select>
+          </label>
+          <label>
+            File name
+            <input value={filename} onInput={(event) => setFilename(event.currentTarget.value)} />
+          </label>
+        </div>
+        <textarea
+          aria-label="Text to check"
+          rows={8}
+          spellcheck={false}
+          placeholder="Paste a file here"
+          value={text}
+          onInput={(event) => setText(event.currentTarget.value)}
+        />
+        <Fault text={fault} />
+        {text !== "" && found && <Verdict violations={found} text={text} />}
+      </div>
+    </Panel>
+  );
+}
+
+function useViolations(project: string, filename: string, content: string) {
+  const [found, setFound] = useState<readonly Violation[] | undefined>(undefined);
+  const [fault, setFault] = useState("");
+  const all = rules.value.value;
+  useEffect(() => {
+    setFault("");
+    if (content === "") return setFound(undefined);
+    const aborter = new AbortController();
+    const { signal } = aborter;
+    const check = () => {
+      client.call("rules.validate", { params: { project }, body: { filename, content }, signal }).then(
+        ({ violations }) => setFound(violations),
+        (error: unknown) => !signal.aborted && setFault(faultText(error)),
+      );
+    };
+    const timer = setTimeout(check, checkAfter);
+    return () => {
+      clearTimeout(timer);
+      aborter.abort();
+    };
+  }, [project, filename, content, all]);
+  return { found, fault };
+}
+
+function Verdict({ violations, text }: { violations: readonly Violation[]; text: string }) {
+  const byLine = useMemo(() => {
+    const lines = new Map<number, Violation[]>();
+    for (const violation of violations) {
+      const line = violation.line ?? 0;
+      lines.set(line, [...(lines.get(line) ?? []), violation]);
+    }
+    return lines;
+  }, [violations]);
+  const lines = text.split("\n").slice(0, maxLines);
+  return (
+    <>
+      <p role="status">
+        <span class="tag" data-tint={violations.length === 0 ? "good" : "bad"}>
+          {violations.length === 0 ? "No rule is broken" : count(violations.length, "violation")}
+        </span>
+      </p>
+      {(byLine.get(0) ?? []).slice(0, maxViolations).map((violation, index) => (
+        <Word key={index} violation={violation} />
+      ))}
+      <ol class="checked" tabIndex={0} aria-label="The text, with marks">
+        {lines.map((line, index) => {
+          const broken = byLine.get(index + 1) ?? [];
+          return (
+            <li key={index} data-line={index + 1} data-broken={broken.length > 0 ? "" : undefined}>
+              <code>{line === "" ? " " : line}</code>
+              {broken.map((violation, at) => (
+                <Word key={at} violation={violation} />
+              ))}
+            </li>
+          );
+        })}
+      </ol>
+    </>
+  );
+}
+
+function Word({ violation: { rule_id: id, message, severity } }: { violation: Violation }) {
+  return (
+    <p class="word" data-severity={severity}>
+      <strong>{id}</strong> {message}
+    </p>
+  );
+}

@@ -1,0 +1,181 @@
+import { useState } from "preact/hooks";
+import { rules } from "../live/lists.ts";
+import { confirm } from "../parts/dialog.tsx";
+import { Age, Empty, Fault, Loading, Panel, ViewFrame, cli } from "../parts/panel.tsx";
+import { count } from "../parts/show.ts";
+import { type Column, Table } from "../parts/table.tsx";
+import { type Rule, client } from "../server.ts";
+import { Playground } from "./playground.tsx";
+
+/** Rules that are drawn. */
+const maxRules = 500;
+
+const tints = { accepted: "good", proposed: "wait", rejected: "warn" } as const;
+
+/** What files are checked against; what was proposed, to accept or to reject; and a place to try it. */
+export function Rules() {
+  const all = rules.use();
+  const [words, setWords] = useState("");
+  const wanted = words.toLowerCase();
+  const found = all?.filter((rule) => textOf(rule).includes(wanted)) ?? [];
+  const proposed = found.filter(({ status }) => status === "proposed");
+  const others = found.filter(({ status }) => status !== "proposed");
+  return (
+    <ViewFrame
+      title="Rules"
+      summary={
+        all && all.length > 0 ? `${count(all.length, "rule")}, ${proposed.length} proposed` : undefined
+      }
+      tools={
+        <input
+          class="search"
+          type="search"
+          data-search
+          aria-label="Search rules"
+          placeholder="Search rules  /"
+          value={words}
+          onInput={(event) => setWords(event.currentTarget.value)}
+        />
+      }
+    >
+      <Fault text={rules.fault.value} />
+      {!all && rules.fault.value === "" && <Loading />}
+      {proposed.length > 0 && (
+        <Panel id="proposed" title="Proposed" count="they count once somebody accepts them">
+          <Table
+            label="Proposed rules"
+            columns={proposedColumns}
+            rows={proposed}
+            keyOf={keyOf}
+            marks={marksOf}
+          />
+        </Panel>
+      )}
+      <div class="rules-and-playground">
+        {all && (
+          <Panel id="rules" title="Rules" count={count(others.length, "rule")}>
+            {all.length === 0 ? (
+              <Empty command={cli("rules import --file rules/universal.json")}>
+                There are no rules yet. Import a set that comes along:
+              </Empty>
+            ) : (
+              <Table
+                label="Rules"
+                columns={columns}
+                rows={others.slice(0, maxRules)}
+                keyOf={keyOf}
+                marks={marksOf}
+              />
+            )}
+            {others.length > maxRules && (
+              <p class="more">
+                The first {maxRules} of {others.length}; all: koor-cli rules list
+              </p>
+            )}
+          </Panel>
+        )}
+        {all && <Playground projects={[...new Set(all.map(({ project }) => project))]} />}
+      </div>
+    </ViewFrame>
+  );
+}
+
+function textOf({ rule_id: id, project, message, pattern }: Rule): string {
+  return `${id} ${project} ${message} ${pattern}`.toLowerCase();
+}
+
+const keyOf = ({ project, rule_id: id }: Rule) => `${project} ${id}`;
+const marksOf = ({ project, rule_id: id, status }: Rule) => ({
+  "data-rule": `${project}/${id}`,
+  "data-status": status,
+});
+
+const name: Column<Rule> = {
+  title: "Rule",
+  kind: "name",
+  cell: ({ rule_id: id, project, severity }) => (
+    <>
+      {id} <small>{project === "_global" ? "every project" : project}</small>{" "}
+      {severity === "warning" && <small>warning</small>}
+    </>
+  ),
+};
+
+const meaning: Column<Rule> = {
+  title: "What it says",
+  kind: "wide",
+  cell: ({ message, pattern, match_type: type, applies_to: globs }) => (
+    <>
+      {message}
+      <code class="pattern" title={`${type}, in ${globs.join(", ")}`}>
+        {pattern}
+      </code>
+    </>
+  ),
+};
+
+const columns: Column<Rule>[] = [
+  name,
+  meaning,
+  {
+    title: "Status",
+    kind: "tight",
+    cell: ({ status }) => (
+      <span class="tag" data-tint={tints[status]}>
+        {status}
+      </span>
+    ),
+  },
+];
+
+const proposedColumns: Column<Rule>[] = [
+  name,
+  meaning,
+  {
+    title: "Why",
+    kind: "soft wide",
+    cell: ({ context, proposed_by: by, created_at: at }) => (
+      <>
+        {context}
+        <small class="by">
+          {by !== "" && `${by}, `}
+          <Age at={at} />
+        </small>
+      </>
+    ),
+  },
+  {
+    title: "Decide",
+    kind: "end tight",
+    cell: (rule) => (
+      <span class="buttons end">
+        <Decide rule={rule} verb="Accept" />
+        <Decide rule={rule} verb="Reject" />
+      </span>
+    ),
+  },
+];
+
+function Decide({ rule: { project, rule_id }, verb }: { rule: Rule; verb: "Accept" | "Reject" }) {
+  const operation = verb === "Accept" ? "rules.accept" : "rules.reject";
+  const ask = () =>
+    confirm({
+      title: `${verb} ${rule_id}`,
+      text:
+        verb === "Accept"
+          ? `From now on files of ${project} that break it are told so.`
+          : "It stays in the list, and counts for nothing.",
+      verb,
+      act: () => client.call(operation, { params: { project, rule_id } }),
+    });
+  return (
+    <button
+      type="button"
+      class={verb === "Accept" ? undefined : "quiet"}
+      aria-label={`${verb} ${rule_id}`}
+      onClick={ask}
+    >
+      {verb}
+    </button>
+  );
+}

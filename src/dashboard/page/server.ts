@@ -1,0 +1,45 @@
+import { fillPath } from "../../client/address.ts";
+import { type CallAnswer, type StoredValue, createClient } from "../../client/client.ts";
+
+/** How the page reaches the server: by the typed client, at the address that the page came from. */
+
+export { ClientError, connectionFailure, refusal } from "../../client/client-error.ts";
+export { type EventFrame, type Frame, readFrame, splitArray } from "../../client/frames.ts";
+export { type SubscriptionState, subscribe } from "../../client/subscribe.ts";
+
+export type { StoredValue };
+
+export const origin = location.origin;
+export const client = createClient({ server: origin });
+
+export type Health = CallAnswer<"metrics.health">;
+export type Metrics = CallAnswer<"metrics.read">;
+export type Instance = CallAnswer<"instances.list">[number];
+export type StateKey = CallAnswer<"state.list">[number];
+export type Lease = CallAnswer<"leases.list">[number];
+export type Rule = CallAnswer<"rules.find">[number];
+export type Version = CallAnswer<"state.history">["versions"][number];
+export type Change = CallAnswer<"changes.next">["events"][number];
+export type Violation = CallAnswer<"rules.validate">["violations"][number];
+export type ContractDiff = CallAnswer<"contracts.diff">;
+
+/** Where a stored value is, for an `<img>`. */
+export function valueUrl(key: string, version: number): string {
+  return client.url("state.get", { params: { key }, query: { version } });
+}
+
+/** A path of the page with names in it; undefined for the few names that no URL carries (`.` and `..`). */
+export function hrefOf(template: string, params: Readonly<Record<string, string>>): string | undefined {
+  try {
+    return fillPath(template, params);
+  } catch {
+    return undefined;
+  }
+}
+
+/** What went wrong, as a sentence for a person. */
+export function faultText(error: unknown): string {
+  const { message = "", hint } = error as { message?: string; hint?: string };
+  const text = message.charAt(0).toUpperCase() + message.slice(1);
+  return hint ? `${text}. ${hint}` : text;
+}

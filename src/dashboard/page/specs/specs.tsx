@@ -1,0 +1,141 @@
+import { useState } from "preact/hooks";
+import { now } from "../live/clock.ts";
+import { specs } from "../live/lists.ts";
+import { Empty, Fault, Loading, ViewFrame, cli } from "../parts/panel.tsx";
+import { count, showAge } from "../parts/show.ts";
+import { VirtualList } from "../parts/virtual-list.tsx";
+import { go, place } from "../router.ts";
+import { hrefOf } from "../server.ts";
+import { DocumentView } from "../values/document-view.tsx";
+import { specSource } from "../values/source.ts";
+import { Breaking } from "./breaking.tsx";
+import { Endpoints } from "./endpoints.tsx";
+
+/** Height of a line, in CSS pixels. */
+const rowHeight = 30;
+
+type SpecRow =
+  | { kind: "project"; project: string; size: number }
+  | { kind: "spec"; project: string; name: string; version: number; at: string };
+
+/** Documents that agents agree on, contracts among them. */
+export function Specs() {
+  const projects = specs.use();
+  const [words, setWords] = useState("");
+  const { rest } = place.value;
+  const [project, ...names] = rest;
+  const name = names.join("/");
+  const total = projects?.reduce((sum, { specs }) => sum + specs.length, 0) ?? 0;
+  const chosen = project !== undefined && name !== "";
+  return (
+    <ViewFrame
+      title="Specs"
+      summary={
+        projects && total > 0 ? `${count(total, "spec")} in ${count(projects.length, "project")}` : undefined
+      }
+      tools={
+        <input
+          class="search"
+          type="search"
+          data-search
+          aria-label="Search specs"
+          placeholder="Search specs  /"
+          value={words}
+          onInput={(event) => setWords(event.currentTarget.value)}
+        />
+      }
+    >
+      <Fault text={specs.fault.value} />
+      {!projects && specs.fault.value === "" && <Loading />}
+      {projects && total === 0 && !chosen && (
+        <div class="panel">
+          <Empty command={cli("specs set shop/orders --file openapi.json")}>
+            No document is agreed on yet. Store an OpenAPI document, a JSON Schema or a contract in Koor’s own
+            words:
+          </Empty>
+        </div>
+      )}
+      {projects && (total > 0 || chosen) && (
+        <div class="split">
+          <section class="panel master" aria-label="Specs">
+            <VirtualList
+              label="Specs by project"
+              items={rowsOf(projects, words)}
+              rowHeight={rowHeight}
+              keyOf={keyOf}
+              active={chosen ? `spec ${project} ${name}` : undefined}
+              marks={(row) => (row.kind === "spec" ? { "data-spec": `${row.project}/${row.name}` } : {})}
+              onChoose={(row) => {
+                if (row.kind !== "spec") return;
+                const { project, name } = row;
+                const href = hrefOf("/specs/{project}/{name}", { project, name });
+                if (href !== undefined) go(href);
+              }}
+              row={(row) => <Line row={row} />}
+            />
+          </section>
+          {chosen && (
+            <DocumentView
+              key={`${project}/${name}`}
+              source={specSource(project, name)}
+              back="/specs"
+              tabs={[
+                {
+                  id: "endpoints",
+                  title: "Contract",
+                  content: () => <Endpoints project={project} name={name} />,
+                },
+                {
+                  id: "breaking",
+                  title: "What breaks",
+                  content: () => <Breaking project={project} name={name} />,
+                },
+              ]}
+            />
+          )}
+        </div>
+      )}
+    </ViewFrame>
+  );
+}
+
+type Projects = NonNullable<typeof specs.value.value>;
+
+function rowsOf(projects: Projects, words: string): SpecRow[] {
+  const wanted = words.toLowerCase();
+  return projects.flatMap(({ project, specs }): SpecRow[] => {
+    const found = specs.filter(({ name }) => `${project}/${name}`.toLowerCase().includes(wanted));
+    if (found.length === 0) return [];
+    return [
+      { kind: "project", project, size: specs.length },
+      ...found.map(({ name, version, updated_at }): SpecRow => {
+        return { kind: "spec", project, name, version, at: updated_at };
+      }),
+    ];
+  });
+}
+
+const keyOf = (row: SpecRow) =>
+  row.kind === "project" ? `project ${row.project}` : `spec ${row.project} ${row.name}`;
+
+function Line({ row }: { row: SpecRow }) {
+  if (row.kind === "project") {
+    return (
+      <div class="tree-line project-line">
+        <strong class="tree-name">{row.project}</strong>
+        <small class="number">{row.size}</small>
+      </div>
+    );
+  }
+  return (
+    <div class="tree-line spec-line">
+      <span class="tree-name" title={row.name}>
+        {row.name}
+      </span>
+      <small class="number">v{row.version}</small>
+      <small class="number age" title={new Date(row.at).toLocaleString()}>
+        {showAge(now.value - Date.parse(row.at))}
+      </small>
+    </div>
+  );
+}

@@ -1,0 +1,125 @@
+import { useState } from "preact/hooks";
+import { Dialog } from "../parts/dialog.tsx";
+import { Fault } from "../parts/panel.tsx";
+import { ClientError, faultText } from "../server.ts";
+import { contentOf, linesOf } from "./content.ts";
+import { DiffView } from "./diff-view.tsx";
+import type { Source } from "./source.ts";
+import type { Document } from "./use-document.ts";
+
+/** What somebody else wrote while a person was typing. */
+interface Theirs {
+  text: string;
+  version: number;
+  etag: string;
+}
+
+/**
+ * Edits a value. It is written only if it is still the one that the editing began with; else both sides are shown, and the
+ * person says which one stays.
+ */
+export function Editor({ source, from, onClose }: { source: Source; from: Document; onClose: () => void }) {
+  const { stored, content } = from;
+  const [text, setText] = useState(() => (content ? linesOf(content) : ""));
+  const [etag, setEtag] = useState(stored?.etag);
+  const [theirs, setTheirs] = useState<Theirs | undefined>(undefined);
+  const [fault, setFault] = useState("");
+  const [busy, setBusy] = useState(false);
+  const type = stored?.content_type ?? "application/json";
+
+  const write = (against: string | undefined) => {
+    setBusy(true);
+    setFault("");
+    save(source, text, type, against)
+      .then((conflict) => {
+        if (!conflict) return onClose();
+        setTheirs(conflict);
+        return setEtag(conflict.etag);
+      })
+      .catch((error: unknown) => setFault(faultText(error)))
+      .finally(() => setBusy(false));
+  };
+
+  return (
+    <Dialog title={`Edit ${source.name}`} onClose={onClose} wide>
+      {theirs && (
+        <section class="conflict" role="alert" aria-label="Conflict">
+          <p>
+            <strong>Version {theirs.version} came in between.</strong> Nothing was written yet. Left is what
+            is there now, right is yours.
+          </p>
+          <DiffView
+            left={theirs.text}
+            right={linesOf(contentOf(new TextEncoder().encode(text), type))}
+            leftTitle={`Version ${theirs.version}, there now`}
+            rightTitle="Yours"
+          />
+        </section>
+      )}
+      <form
+        class="form"
+        onSubmit={(event) => {
+          event.preventDefault();
+          write(etag);
+        }}
+      >
+        <label>
+          Value ({type})
+          <textarea
+            rows={theirs ? 8 : 18}
+            spellcheck={false}
+            value={text}
+            onInput={(event) => setText(event.currentTarget.value)}
+          />
+        </label>
+        <Unlike text={text} type={type} />
+        <Fault text={fault} />
+        <footer>
+          {theirs && (
+            <button
+              type="button"
+              class="quiet"
+              onClick={() => {
+                setText(theirs.text);
+                setTheirs(undefined);
+              }}
+            >
+              Take theirs
+            </button>
+          )}
+          <button type="submit" disabled={busy || text === ""} class={theirs ? "danger" : undefined}>
+            {theirs ? `Write mine over version ${theirs.version}` : "Save"}
+          </button>
+        </footer>
+      </form>
+    </Dialog>
+  );
+}
+
+/** A word before something is stored that is not what it says it is. */
+function Unlike({ text, type }: { text: string; type: string }) {
+  if (!/\bjson\b/.test(type) || text === "") return null;
+  try {
+    JSON.parse(text);
+    return null;
+  } catch (error) {
+    return <p class="fault">This is not JSON: {(error as Error).message}</p>;
+  }
+}
+
+/** @returns what came in between, if something did; then nothing was written */
+async function save(
+  source: Source,
+  text: string,
+  type: string,
+  etag: string | undefined,
+): Promise<Theirs | undefined> {
+  try {
+    await source.write(text, type, etag);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof ClientError) || error.status !== 412) throw error;
+    const { bytes, content_type, version, etag: now } = await source.read(undefined);
+    return { text: linesOf(contentOf(bytes ?? new Uint8Array(), content_type)), version, etag: now };
+  }
+}

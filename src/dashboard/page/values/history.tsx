@@ -1,0 +1,140 @@
+import { useEffect, useState } from "preact/hooks";
+import { confirm } from "../parts/dialog.tsx";
+import { Age, Fault, Loading } from "../parts/panel.tsx";
+import { type Column, Table } from "../parts/table.tsx";
+import { type Version, faultText } from "../server.ts";
+import { VersionPick } from "../parts/version-pick.tsx";
+import { linesOf } from "./content.ts";
+import { DiffView } from "./diff-view.tsx";
+import type { Source } from "./source.ts";
+import { readLines } from "./use-document.ts";
+
+interface HistoryProps {
+  source: Source;
+  /** Newest first. */
+  versions: readonly Version[];
+  /** undefined: it was deleted. */
+  current: number | undefined;
+}
+
+/** All versions, any two of them side by side, and the way back. */
+export function History({ source, versions, current }: HistoryProps) {
+  const kept = versions.filter(({ deleted }) => !deleted).map(({ version }) => version);
+  const [chosen, setChosen] = useState<{ from: number; to: number } | undefined>(undefined);
+  const newest = kept[0];
+  const from = chosen?.from ?? kept[1];
+  const to = chosen?.to ?? newest;
+  const compare = (version: number) => {
+    const before = kept[kept.indexOf(version) + 1];
+    if (before !== undefined) setChosen({ from: before, to: version });
+  };
+  const columns: Column<Version>[] = [
+    { title: "Version", kind: "name tight", cell: ({ version }) => version },
+    {
+      title: "Written by",
+      kind: "wide",
+      cell: ({ updated_by, deleted }) => (
+        <>
+          {updated_by || <span class="soft">nobody in particular</span>}{" "}
+          {deleted && (
+            <span class="tag" data-tint="bad">
+              deleted
+            </span>
+          )}
+        </>
+      ),
+    },
+    { title: "When", kind: "soft tight", cell: ({ updated_at }) => <Age at={updated_at} /> },
+    {
+      title: "What to do",
+      kind: "end tight",
+      cell: ({ version, deleted }) =>
+        !deleted && (
+          <span class="buttons end">
+            {kept.indexOf(version) < kept.length - 1 && (
+              <button
+                type="button"
+                class="quiet"
+                aria-label={`Changes in version ${version}`}
+                onClick={() => compare(version)}
+              >
+                Changes
+              </button>
+            )}
+            {version !== current && (
+              <button
+                type="button"
+                class="quiet"
+                aria-label={`Roll back to version ${version}`}
+                onClick={() => askToRollBack(source, version)}
+              >
+                Roll back
+              </button>
+            )}
+          </span>
+        ),
+    },
+  ];
+  return (
+    <div class="history">
+      {from !== undefined && to !== undefined && (
+        <div class="compare">
+          <p class="compare-tools">
+            <VersionPick
+              label="Compare version"
+              kept={kept}
+              value={from}
+              onPick={(from) => setChosen({ from, to })}
+            />
+            <VersionPick
+              label="with version"
+              kept={kept}
+              value={to}
+              onPick={(to) => setChosen({ from, to })}
+            />
+          </p>
+          <Compare key={source.id} source={source} from={from} to={to} />
+        </div>
+      )}
+      <Table
+        label="Versions"
+        columns={columns}
+        rows={versions}
+        keyOf={({ version }) => String(version)}
+        marks={({ version }) => ({ "data-version": String(version) })}
+      />
+    </div>
+  );
+}
+
+function Compare({ source, from, to }: { source: Source; from: number; to: number }) {
+  const [texts, setTexts] = useState<readonly [string, string] | undefined>(undefined);
+  const [fault, setFault] = useState("");
+  useEffect(() => {
+    const aborter = new AbortController();
+    const { signal } = aborter;
+    setFault("");
+    const read = async () => {
+      const versions = [readLines(source, from, signal), readLines(source, to, signal)] as const;
+      const [left, right] = await Promise.all(versions);
+      if (left.kind === "binary" || right.kind === "binary") setFault("They are not texts.");
+      else setTexts([linesOf(left), linesOf(right)]);
+    };
+    read().catch((error: unknown) => !signal.aborted && setFault(faultText(error)));
+    return () => aborter.abort();
+  }, [source.id, from, to]);
+  if (fault !== "") return <Fault text={fault} />;
+  if (!texts) return <Loading />;
+  return (
+    <DiffView left={texts[0]} right={texts[1]} leftTitle={`Version ${from}`} rightTitle={`Version ${to}`} />
+  );
+}
+
+function askToRollBack(source: Source, version: number): void {
+  confirm({
+    title: `Roll ${source.name} back to version ${version}`,
+    text: `The value of version ${version} becomes the newest version. Nothing is lost: what is there now stays in the history.`,
+    verb: `Roll back to ${version}`,
+    act: () => source.rollBack(version),
+  });
+}

@@ -1,0 +1,68 @@
+import { useEffect, useState } from "preact/hooks";
+import { onChanges } from "../live/changes.ts";
+import { noticeLogout } from "../live/connection.ts";
+import { ClientError, type StoredValue, type Version, faultText } from "../server.ts";
+import { type Content, contentOf } from "./content.ts";
+import type { Source } from "./source.ts";
+
+/** A value as it is now, and its versions; both kept true as long as they are shown. */
+export interface Document {
+  /** undefined: it is not there. */
+  stored: StoredValue | undefined;
+  content: Content | undefined;
+  /** Newest first. */
+  versions: readonly Version[];
+}
+
+export function useDocument(source: Source): { document: Document | undefined; fault: string } {
+  const [document, setDocument] = useState<Document | undefined>(undefined);
+  const [fault, setFault] = useState("");
+  useEffect(() => {
+    let aborter = new AbortController();
+    const load = () => {
+      aborter.abort();
+      aborter = new AbortController();
+      void loadInto(aborter.signal);
+    };
+    const loadInto = async (signal: AbortSignal) => {
+      try {
+        const loaded = await read(source, signal);
+        if (signal.aborted) return;
+        setDocument(loaded);
+        setFault("");
+      } catch (error) {
+        if (!signal.aborted && !noticeLogout(error)) setFault(faultText(error));
+      }
+    };
+    setDocument(undefined);
+    load();
+    const stop = onChanges((batch) => {
+      if (batch === null || batch.some(source.concerns)) load();
+    });
+    return () => {
+      stop();
+      aborter.abort();
+    };
+  }, [source.id]);
+  return { document, fault };
+}
+
+async function read(source: Source, signal: AbortSignal): Promise<Document> {
+  const [stored, versions] = await Promise.all([
+    source.read(undefined, signal).catch(unlessMissing),
+    source.history(signal),
+  ]);
+  const content = stored?.bytes ? contentOf(stored.bytes, stored.content_type) : undefined;
+  return { stored, content, versions };
+}
+
+function unlessMissing(error: unknown): undefined {
+  if (error instanceof ClientError && error.status === 404) return undefined;
+  throw error;
+}
+
+/** One version as text, for comparing. */
+export async function readLines(source: Source, version: number, signal: AbortSignal): Promise<Content> {
+  const { bytes, content_type: type } = await source.read(version, signal);
+  return contentOf(bytes ?? new Uint8Array(), type);
+}

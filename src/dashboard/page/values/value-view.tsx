@@ -1,0 +1,60 @@
+import { useMemo } from "preact/hooks";
+import { JsonView } from "../parts/json-view.tsx";
+import { Markdown } from "../parts/markdown.tsx";
+import { showBytes } from "../parts/show.ts";
+import { type Content, hexLines, shownBytes, shownChars } from "./content.ts";
+
+interface ValueViewProps {
+  content: Content;
+  /** Where the value is, for what only the browser can show. */
+  url: string | undefined;
+  name: string;
+}
+
+/** A value by what it is. */
+export function ValueView({ content, url, name }: ValueViewProps) {
+  const { kind, text, value, bytes } = content;
+  switch (kind) {
+    case "json":
+      return <JsonView value={value} />;
+    case "markdown":
+      return text.length > shownChars ? <Text text={text} /> : <Markdown text={text} />;
+    case "image":
+      return url === undefined ? <Hex bytes={bytes} /> : <img class="picture" src={url} alt={name} />;
+    case "binary":
+      return <Hex bytes={bytes} />;
+    case "text":
+      return <Text text={text} />;
+  }
+}
+
+function Text({ text }: { text: string }) {
+  return (
+    <>
+      <pre class="value" tabIndex={0} role="group" aria-label="Value">
+        {text.slice(0, shownChars)}
+      </pre>
+      {text.length > shownChars && (
+        <p class="more">
+          The first {showBytes(shownChars)} are shown; koor-cli state get KEY reads it whole.
+        </p>
+      )}
+    </>
+  );
+}
+
+function Hex({ bytes }: { bytes: Uint8Array }) {
+  const lines = useMemo(() => hexLines(bytes), [bytes]);
+  return (
+    <>
+      <pre class="value hex" tabIndex={0} role="group" aria-label="Bytes">
+        {lines}
+      </pre>
+      {bytes.length > shownBytes && (
+        <p class="more">
+          The first {showBytes(shownBytes)} of {showBytes(bytes.length)} are shown.
+        </p>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,253 @@
+import { afterAll, afterEach, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { views } from "../src/dashboard/views.ts";
+import { type Desk, closeBrowser, live, openDesk, violationsOf, visit } from "./dashboard-harness.ts";
+
+/** What the dashboard takes: hostile names, ten thousand of everything, restarts, narrow windows, other senses. */
+
+setDefaultTimeout(60_000);
+
+let desk: Desk;
+beforeAll(async () => {
+  desk = await openDesk(["--event-retention", "20000"]);
+});
+afterEach(() => desk.tidy());
+afterAll(async () => {
+  await desk.close();
+  await closeBrowser();
+});
+
+const paths = views.map((view) => (view === "now" ? "/" : `/${view}`));
+
+describe("whoever looks", () => {
+  test("finds nothing that axe calls wrong, and nothing that is cut, from 380 to 2560 pixels, in light and dark", async () => {
+    const name = "an-agent-with-quite-a-long-name";
+    const ada = await desk.agent(name, { workspace: "shop", intent: "a long intent ".repeat(40) });
+    const bob = await desk.agent("bob", { stack: "go" });
+    await ada.client.call("leases.acquire", { body: { paths: ["src/**", "docs/**"], note: "renaming" } });
+    const over = new AbortController();
+    const body = { paths: ["src/a.ts"], wait: "60s" };
+    bob.client.call("leases.acquire", { body, signal: over.signal }).catch(() => {});
+    await desk.put("a/key.md", "# A\n\n[b](https://example.com)\n\n    code\n", "text/markdown");
+    await desk.put("a/key", '{"a":{"b":[1,2,{"c":null}]}}');
+    await desk.put("a/key", '{"a":{"b":[1,2,{"c":true}]}}');
+    const params = { project: "shop", name: "orders" };
+    const contract = { kind: "contract", version: 1, endpoints: { "POST /orders": { request: {} } } };
+    await desk.client.call("specs.put", { params, body: JSON.stringify(contract) });
+    await desk.client.call("rules.propose", { body: { project: "shop", rule_id: "r", pattern: "x" } });
+    await desk.client.call("rules.import", { body: [{ project: "shop", rule_id: "s", pattern: "y" }] });
+    await ada.client.call("events.publish", { body: { topic: "a.topic", data: [1, 2, 3] } });
+
+    const found: string[] = [];
+    const { page } = await desk.open("/", { reducedMotion: "reduce" });
+    await live(page);
+    for (const path of [...paths, "/state/a/key", "/state/a/key.md", "/specs/shop/orders"]) {
+      await visit(page, path);
+      const history = page.getByRole("tab", { name: /History/ });
+      if (path === "/state/a/key") await history.click();
+      if (path === "/events") await page.locator("[data-event]").first().click();
+      for (const [width, colorScheme] of [
+        [2560, "light"],
+        [1440, "light"],
+        [380, "dark"],
+      ] as const) {
+        await page.setViewportSize({ width, height: 800 });
+        await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+        const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+        if (wide > width) found.push(`${path} at ${width}: ${wide} wide`);
+        if (width === 2560) continue;
+        for (const fault of await violationsOf(page)) found.push(`${path} at ${width}: ${fault}`);
+      }
+    }
+    over.abort();
+    expect(found).toEqual([]);
+  });
+
+  test("gets along with the keyboard alone", async () => {
+    const { page } = await desk.open("/");
+    await live(page);
+    await page.keyboard.press("?");
+    await page.getByRole("dialog").getByText("Search in this view").waitFor();
+    expect(await violationsOf(page)).toEqual([]);
+    await page.keyboard.press("Escape");
+    await page.getByRole("dialog").waitFor({ state: "detached" });
+    await page.keyboard.press("2");
+    await page.locator('[data-key="a/key"]').waitFor();
+    await page.keyboard.press("/");
+    await page.keyboard.type("a/key");
+    await page.keyboard.press("Escape");
+    await page.getByRole("tree").focus();
+    for (const key of ["ArrowDown", "ArrowLeft", "ArrowRight", "ArrowDown", "Enter"])
+      await page.keyboard.press(key);
+    await page.locator('[data-document="a/key"]').waitFor();
+    await page.keyboard.press("5");
+    await page.locator('[data-view="events"]').waitFor();
+    await page.goBack();
+    await page.locator('[data-document="a/key"]').waitFor();
+  });
+});
+
+describe("whatever is written", () => {
+  test("is shown as the text that it is", async () => {
+    const evil = `<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>`;
+    const link = "javascript:window.hacked=1";
+    const eve = await desk.agent(evil, { workspace: link, intent: evil, stack: evil });
+    const keys = [
+      evil,
+      "__proto__",
+      `bidi\u202Etxt.exe\n\t"'&`,
+      "k".repeat(512),
+      "//",
+      "a/../b",
+      "%2F%00",
+      "constructor/x",
+    ];
+    for (const key of keys)
+      await desk.put(key, JSON.stringify({ [evil]: evil, __proto__: 1 }), "application/json");
+    await desk.put(
+      "evil.md",
+      `${evil}\n\n[x](${link}) ![y](http://evil.example/y.png) <b>${evil}</b>\n\n<svg onload="window.hacked=1">`,
+      "text/markdown",
+    );
+    await desk.put("evil.html", `<script>window.hacked=1</script>`, "text/html;x=<b>");
+    await desk.put(
+      "evil.svg",
+      `<svg xmlns="http://www.w3.org/2000/svg" onload="window.hacked=1"><script>window.hacked=1</script></svg>`,
+      "image/svg+xml",
+    );
+    await eve.client.call("leases.acquire", { body: { resource: evil.replaceAll("*", ""), note: evil } });
+    await eve.client.call("rules.propose", {
+      body: { project: evil, rule_id: evil, pattern: evil, message: evil, context: evil },
+    });
+    await desk.client.call("specs.put", {
+      params: { project: evil, name: evil },
+      body: JSON.stringify({ [evil]: evil }),
+    });
+    const { id } = await eve.client.call("events.publish", {
+      body: { topic: evil, data: { [evil]: evil, __proto__: 1 } },
+    });
+    await desk.publish("t".repeat(4096), "x".repeat(500_000));
+
+    const { page, faults, asked } = await desk.open("/", { viewport: { width: 380, height: 800 } });
+    const places = [
+      ...paths,
+      ...[
+        "evil.md",
+        "evil.html",
+        "evil.svg",
+        encodeURIComponent(evil),
+        "__proto__",
+        "%2F%2F",
+        "a%2F..%2Fb",
+      ].map((key) => `/state/${key}`),
+      `/specs/${encodeURIComponent(evil)}/${encodeURIComponent(evil)}`,
+    ];
+    await live(page);
+    for (const path of places) {
+      await visit(page, path);
+      if (path === "/events") {
+        await page.locator(`[data-event="${id}"]`).click();
+        await page.locator("[data-payload]", { hasText: "hacked" }).waitFor();
+      }
+      expect([path, await page.evaluate(() => document.documentElement.scrollWidth)]).toEqual([path, 380]);
+      expect(
+        await page.locator("main img:not(.picture), main script, main svg[onload], main b b").count(),
+      ).toBe(0);
+      expect(await page.locator('a[href^="javascript"]').count()).toBe(0);
+      expect(await page.evaluate(() => "hacked" in window)).toBe(false);
+    }
+    await page.goto(`${desk.server.dashboardUrl}/`);
+    expect(await page.locator(`[data-instance="${eve.id}"] h3`).innerText()).toBe(evil);
+    await page.setViewportSize({ width: 1440, height: 2000 });
+    await page.goto(`${desk.server.dashboardUrl}/state`);
+    await page.locator('[data-branch="a/"]').waitFor();
+    const shown = await page
+      .locator("[data-key]")
+      .evaluateAll((rows) => rows.map((row) => (row as HTMLElement).dataset["key"]));
+    for (const key of [evil, "__proto__", `bidi\u202Etxt.exe\n\t"'&`, "k".repeat(512), "//"]) {
+      if (!key.includes("/")) expect(shown).toContain(key);
+    }
+    const own = new URL(desk.server.dashboardUrl).host;
+    expect(new Set(asked.map((url) => new URL(url).host))).toEqual(new Set([own]));
+    expect(faults).toEqual([]);
+  });
+});
+
+describe("however much there is", () => {
+  test("ten thousand keys and ten thousand events are a bounded page, with the first and the last in reach", async () => {
+    const keys = Array.from(
+      { length: 10_000 },
+      (_, index) => `many/${String(index % 100).padStart(2, "0")}/${index}`,
+    );
+    for (let at = 0; at < keys.length; at += 64) {
+      const part = keys.slice(at, at + 64);
+      const body = {
+        do: part.flatMap((key) => [{ put: { key, value: 1 } }]),
+      };
+      await desk.client.call("txn.commit", { body });
+    }
+    for (let at = 0; at < 10_000; at += 64) {
+      const steps = Array.from({ length: Math.min(64, 10_000 - at) }, (_, index) => at + index);
+      const body = { do: steps.map((index) => ({ publish: { topic: `flood.${index}`, data: { index } } })) };
+      await desk.client.call("txn.commit", { body });
+    }
+    const [newest] = await desk.client.call("events.history", { query: { last: "1" } });
+    const last = newest?.id ?? 0;
+    const { page } = await desk.open("/events");
+    await page.locator(`[data-event="${last}"]`).waitFor();
+    const list = page.getByRole("listbox");
+    await list.focus();
+    // Each time the end comes into view the page before it is read.
+    const oldest = page.locator(`[data-event="${last - 9999}"]`);
+    for (let turn = 0; turn < 30 && (await oldest.count()) === 0; turn++) {
+      await page.keyboard.press("End");
+      await page.waitForTimeout(100);
+    }
+    await oldest.waitFor();
+    expect(await page.locator("[data-event]").count()).toBeLessThan(100);
+    await page.keyboard.press("Home");
+    await page.locator(`[data-event="${last}"]`).waitFor();
+
+    await page.getByRole("link", { name: "State" }).click();
+    await page.getByRole("searchbox").fill("many/");
+    await page.locator('[data-branch="many/00/"]').waitFor();
+    await page.getByRole("tree").focus();
+    await page.keyboard.press("End");
+    await page.locator('[data-key="many/99/9999"]').waitFor();
+    expect(await page.locator(".virtual-row").count()).toBeLessThan(100);
+    await page.getByRole("searchbox").fill("many/42 77");
+    await page.locator('[data-key="many/42/7742"]').waitFor();
+  });
+});
+
+describe("when the server goes away", () => {
+  test("the page says so, and misses neither an event nor a change when it is back", async () => {
+    const { page } = await desk.open("/events");
+    await live(page);
+    const before = await desk.publish("before");
+    await page.locator(`[data-event="${before.id}"]`).waitFor();
+    await desk.put("restart/before", "1");
+    await desk.restart(() => page.getByText("The server does not answer.").waitFor());
+    for (const topic of ["a", "b", "c"]) await desk.publish(topic);
+    await desk.put("restart/after", "1");
+    await desk.client.call("state.delete", { params: { key: "restart/before" } });
+    await page.locator(`[data-event="${before.id + 3}"]`).waitFor();
+    const topics = await page.locator("[data-event] .topic").allInnerTexts();
+    expect(topics.slice(0, 4)).toEqual(["c", "b", "a", "before"]);
+    await live(page);
+    expect(await page.getByText("The server does not answer.").count()).toBe(0);
+    await page.getByRole("link", { name: "State" }).click();
+    await page.getByRole("searchbox").fill("restart");
+    await page.locator('[data-key="restart/after"]').waitFor();
+    expect(await page.locator('[data-key="restart/before"]').count()).toBe(0);
+  });
+
+  test("nobody asks again and again while nothing happens", async () => {
+    const { page, asked } = await desk.open("/state");
+    await live(page);
+    await page.locator("[data-branch]").first().waitFor();
+    await page.waitForTimeout(500);
+    const { length } = asked;
+    await page.waitForTimeout(3000);
+    expect(asked.slice(length)).toEqual([]);
+  });
+});

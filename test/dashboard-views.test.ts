@@ -1,0 +1,304 @@
+import { afterAll, afterEach, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import type { Page } from "playwright-core";
+import { type Desk, closeBrowser, live, openDesk } from "./dashboard-harness.ts";
+
+/** Each view with real data, kept true by what others do from outside the browser. */
+
+setDefaultTimeout(30_000);
+
+let desk: Desk;
+beforeAll(async () => {
+  desk = await openDesk();
+});
+afterEach(() => desk.tidy());
+afterAll(async () => {
+  await desk.close();
+  await closeBrowser();
+});
+
+const text = (page: Page, selector: string) => page.locator(selector).first().innerText();
+
+describe("an empty server", () => {
+  test("says in each view what to type next", async () => {
+    const at = `KOOR_SERVER=${desk.server.url}`;
+    const { page } = await desk.open("/connect");
+    for (const [path, command] of [
+      ["/", `${at} koor-cli register NAME`],
+      ["/state", `${at} koor-cli state set plan`],
+      ["/specs", `${at} koor-cli specs set shop/orders`],
+      ["/rules", `${at} koor-cli rules import`],
+      ["/events", `${at} koor-cli events publish`],
+      ["/leases", `${at} koor-cli lease run`],
+      ["/tokens", `claude mcp add --transport http koor ${desk.server.url}/mcp`],
+    ] as const) {
+      await page.goto(desk.server.dashboardUrl + path);
+      await page.getByText(command).first().waitFor();
+    }
+  });
+});
+
+describe("Now", () => {
+  test("says first who is stuck, on what, and who is in the way", async () => {
+    const { page } = await desk.open("/");
+    const ada = await desk.agent("ada", { workspace: "shop", stack: "go", intent: "paging" });
+    const bob = await desk.agent("bob", { workspace: "shop", intent: "refunds" });
+    await page.locator(`[data-instance="${ada.id}"]`).waitFor();
+    const { id } = await ada.client.call("leases.acquire", {
+      body: { paths: ["src/api/**"], note: "renaming" },
+    });
+    const waiting = bob.client.call("leases.acquire", { body: { paths: ["src/*/orders.ts"], wait: "60s" } });
+    const stuck = page.locator('[data-trouble="waiting"]');
+    await stuck.getByText("held by ada").waitFor();
+    expect(await text(page, "[data-instance]")).toMatch(
+      /bob[\s\S]*Waits for src\/\*\/orders\.ts, held by ada/,
+    );
+    expect(await text(page, `[data-instance="${ada.id}"]`)).toContain("src/api/**");
+    expect(await text(page, ".summary")).toContain("1 stuck");
+
+    await ada.client.call("events.publish", { body: { topic: "api.changed" } });
+    await ada.client.call("state.put", { params: { key: "plan/a" }, body: "1" });
+    const card = page.locator(`[data-instance="${ada.id}"]`);
+    await card.getByText("api.changed").waitFor();
+    await card.getByText("plan/a v1").waitFor();
+    for (const part of ["shop · go", "paging", "active"]) expect(await card.innerText()).toContain(part);
+
+    // A person steps in.
+    await page.getByRole("link", { name: "Leases" }).click();
+    await page.locator(`[data-lease="${id}"]`).getByText("bob").waitFor();
+    await page.getByRole("button", { name: "Release src/api/** of ada" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Release" }).click();
+    const held = await waiting;
+    await page.locator(`[data-lease="${held.id}"][data-state="held"]`).waitFor();
+    await page.locator(`[data-lease="${id}"]`).waitFor({ state: "detached" });
+    await page.getByRole("link", { name: "Now", exact: true }).click();
+    await stuck.waitFor({ state: "detached" });
+  });
+});
+
+describe("State", () => {
+  test("is a tree of keys, searched as one types, that others' writes change", async () => {
+    for (const key of ["tree/a/1", "tree/a/2", "tree/b"]) await desk.put(key, "1");
+    const { page } = await desk.open("/state");
+    await page.locator('[data-key="tree/a/1"]').waitFor();
+    await page.locator('[data-branch="tree/a/"]').click();
+    await page.locator('[data-key="tree/a/1"]').waitFor({ state: "detached" });
+    await desk.put("tree/c", "1");
+    await page.locator('[data-key="tree/c"]').waitFor();
+    await desk.put("tree/c", "2");
+    await page.locator('[data-key="tree/c"]').getByText("v2").waitFor();
+    await desk.client.call("state.delete", { params: { key: "tree/c" } });
+    await page.locator('[data-key="tree/c"]').waitFor({ state: "detached" });
+    await page.keyboard.press("/");
+    await page.keyboard.type("a/2");
+    await page.locator('[data-key="tree/b"]').waitFor({ state: "detached" });
+    expect(await page.locator("[data-key]").count()).toBe(1);
+    await page.locator('[data-key="tree/a/2"]').click();
+    await page.locator('[data-document="tree/a/2"]').waitFor();
+    expect(new URL(page.url()).pathname).toBe("/state/tree/a/2");
+  });
+
+  test("shows each value as what it is, with every digit", async () => {
+    await desk.put("kinds/json", '{"big":12345678901234567890,"f":1.0,"deep":{"a":[1,{"b":"c"}]}}');
+    await desk.put("kinds/page.md", "# Title\n\n- **bold** [link](https://example.com/)\n", "text/markdown");
+    await desk.put("kinds/log", "a\n  b", "text/plain");
+    await desk.put("kinds/bytes", new Uint8Array([0, 1, 2, 255, 75]), "application/octet-stream");
+    await desk.put(
+      "kinds/dot.svg",
+      '<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"><rect width="8" height="8"/></svg>',
+      "image/svg+xml",
+    );
+    const { page, faults } = await desk.open("/state/kinds/json");
+    await page.getByText("12345678901234567890").waitFor();
+    expect(await text(page, ".json")).toContain('"f": 1.0');
+    await page.goto(`${desk.server.dashboardUrl}/state/kinds/page.md`);
+    await page.getByRole("heading", { name: "Title" }).waitFor();
+    expect(await page.locator(".markdown strong").innerText()).toBe("bold");
+    await page.goto(`${desk.server.dashboardUrl}/state/kinds/log`);
+    await page.locator("pre.value").waitFor();
+    expect(await text(page, "pre.value")).toBe("a\n  b");
+    await page.goto(`${desk.server.dashboardUrl}/state/kinds/bytes`);
+    await page.getByText("00 01 02 ff 4b").waitFor();
+    await page.goto(`${desk.server.dashboardUrl}/state/kinds/dot.svg`);
+    const image = page.locator("img.picture");
+    await image.waitFor();
+    expect(await image.evaluate((element) => (element as HTMLImageElement).naturalWidth)).toBe(8);
+    expect(faults).toEqual([]);
+  });
+
+  test("compares any two versions, and undoes a bad write", async () => {
+    for (const n of [1, 2, 3]) await desk.put("undo", JSON.stringify({ n, same: true }));
+    const { page } = await desk.open("/state/undo");
+    await page.getByRole("tab", { name: "History (3)" }).click();
+    await page.getByRole("columnheader", { name: "Version 2" }).waitFor();
+    await page.getByLabel("Compare version").selectOption("1");
+    await page.getByRole("columnheader", { name: "Version 1" }).waitFor();
+    await page.locator(".removed.line", { hasText: '"n": 1' }).waitFor();
+    expect(await text(page, ".added.line")).toContain('"n": 3');
+    await page.getByRole("button", { name: "Roll back to version 2" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Roll back to 2" }).click();
+    await page.locator(".facts", { hasText: "version 4" }).waitFor();
+    expect(await page.locator(".facts").innerText()).toContain("by dashboard");
+    const { bytes } = await desk.client.call("state.get", { params: { key: "undo" }, query: {} });
+    expect(new TextDecoder().decode(bytes as Uint8Array)).toBe('{"n":2,"same":true}');
+
+    await page.getByRole("button", { name: "Delete" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
+    await page.locator(".facts", { hasText: "deleted" }).waitFor();
+    await page.getByRole("button", { name: "Roll back to version 4" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Roll back to 4" }).click();
+    await page.locator(".facts", { hasText: "version 6" }).waitFor();
+  });
+
+  test("an edit that somebody came in between is shown with both sides, and loses nothing", async () => {
+    await desk.put("edited", '{"a":1}');
+    const { page } = await desk.open("/state/edited");
+    await page.getByRole("button", { name: "Edit" }).click();
+    const field = page.getByRole("dialog").locator("textarea");
+    await field.fill('{"a":"mine"}');
+    await desk.put("edited", '{"a":"theirs"}');
+    await page.getByRole("button", { name: "Save" }).click();
+    const conflict = page.getByRole("alert", { name: "Conflict" });
+    await conflict.getByText("Version 2 came in between").waitFor();
+    expect(await conflict.innerText()).toMatch(/theirs[\s\S]*mine/);
+    const read = async () => {
+      const { bytes } = await desk.client.call("state.get", { params: { key: "edited" }, query: {} });
+      return new TextDecoder().decode(bytes as Uint8Array);
+    };
+    expect(await read()).toBe('{"a":"theirs"}');
+    await page.getByRole("button", { name: "Write mine over version 2" }).click();
+    await page.getByRole("dialog").waitFor({ state: "detached" });
+    await page.locator(".facts", { hasText: "version 3" }).waitFor();
+    expect(await read()).toBe('{"a":"mine"}');
+
+    await page.getByRole("button", { name: "New key" }).click();
+    await page.getByLabel("Key", { exact: true }).fill("edited");
+    await page.getByRole("dialog").locator("textarea").fill("1");
+    await page.getByRole("button", { name: "Write" }).click();
+    await page.getByText("This key is there already").waitFor();
+    expect(await read()).toBe('{"a":"mine"}');
+  });
+});
+
+describe("Events", () => {
+  test("come live, pause without loss, and go by a pattern that the address holds", async () => {
+    const { page, asked } = await desk.open("/events");
+    await live(page);
+    const { id } = await desk.publish("build.web.failed", { big: 1 });
+    await page.locator(`[data-event="${id}"]`).waitFor();
+    await page.getByRole("button", { name: "Pause" }).click();
+    for (let index = 0; index < 30; index++) await desk.publish("build.web.passed", { index });
+    await page.getByText("30 events came since").waitFor();
+    expect(await text(page, "[data-event] .topic")).toBe("build.web.failed");
+    await page.getByRole("button", { name: "Resume" }).click();
+    await page.locator(`[data-event="${id + 30}"]`).waitFor();
+    await page.getByLabel("Pattern of topics").fill("build.*.failed");
+    await page.keyboard.press("Enter");
+    await page.locator(`[data-event="${id + 30}"]`).waitFor({ state: "detached" });
+    expect(new URL(page.url()).search).toBe("?pattern=build.*.failed");
+    await page.locator(`[data-event="${id}"]`).waitFor();
+    const other = await desk.publish("build.ios.failed");
+    await desk.publish("build.ios.passed");
+    await page.locator(`[data-event="${other.id}"]`).waitFor();
+    expect(await page.locator(".event .topic").allInnerTexts()).toEqual([
+      "build.ios.failed",
+      "build.web.failed",
+    ]);
+    await page.getByLabel("Pattern of topics").fill("[");
+    await page.keyboard.press("Enter");
+    await page.getByRole("alert").waitFor();
+    expect(asked.filter((url) => url.startsWith("ws://"))).toHaveLength(3);
+  });
+
+  test("show their data whole, of a time in the past too, and are published by a person as `dashboard`", async () => {
+    await desk.client.send("events.publish", {
+      rawBody: '{"topic":"exact","data":{"big":12345678901234567890,"f":1.0}}',
+    });
+    const long = await desk.publish("long", { text: "x".repeat(50_000), last: "the end" });
+    const { page } = await desk.open("/events");
+    await page.locator(".event", { hasText: "exact" }).click();
+    await page.locator("[data-payload]", { hasText: "12345678901234567890" }).waitFor();
+    expect(await text(page, "[data-payload]")).toContain("1.0");
+    await page.locator(`[data-event="${long.id}"]`).click();
+    await page.locator("[data-payload]", { hasText: "the end" }).waitFor();
+
+    await page.getByRole("button", { name: "Publish" }).click();
+    await page.getByLabel("Topic", { exact: true }).fill("by.hand");
+    await page.getByLabel("Data (JSON, or nothing)").fill('{"n":12345678901234567890}');
+    await page.getByRole("dialog").getByRole("button", { name: "Publish" }).click();
+    await page.locator(".event", { hasText: "by.hand" }).waitFor();
+    const [event] = await desk.client.call("events.history", { query: { last: "1" } });
+    expect(event).toMatchObject({ topic: "by.hand", source: "dashboard" });
+
+    const to = new Date(Date.parse(event?.created_at ?? "") - 1).toISOString();
+    await page.goto(`${desk.server.dashboardUrl}/events?to=${to}`);
+    await page.locator(`[data-event="${long.id}"]`).waitFor();
+    expect(await page.locator(".event", { hasText: "by.hand" }).count()).toBe(0);
+    await page.getByRole("button", { name: "Back to live" }).click();
+    await page.locator(".event", { hasText: "by.hand" }).waitFor();
+  });
+});
+
+describe("Specs and rules", () => {
+  test("a contract shows its endpoints, and what breaks between versions", async () => {
+    const contract = (request: object) =>
+      JSON.stringify({ kind: "contract", version: 1, endpoints: { "POST /orders": { request } } });
+    const params = { project: "shop", name: "orders" };
+    await desk.client.call("specs.put", { params, body: contract({ id: { type: "string" } }) });
+    await desk.client.call("specs.put", {
+      params,
+      body: contract({ id: { type: "number", required: true } }),
+    });
+    const { page } = await desk.open("/specs");
+    await page.locator('[data-spec="shop/orders"]').click();
+    await page.getByRole("tab", { name: "Contract" }).click();
+    await page.getByText("/orders", { exact: true }).waitFor();
+    await page.getByRole("tab", { name: "What breaks" }).click();
+    await page.locator(".changes li").first().waitFor();
+    expect(await text(page, ".verdict")).toMatch(/^\d breaking/);
+  });
+
+  test("a proposed rule is accepted by hand, and the playground marks the lines that break it", async () => {
+    const ada = await desk.agent("rule-finder");
+    await ada.client.call("rules.propose", {
+      body: { project: "shop", rule_id: "no-sleep", pattern: "sleep\\(", message: "Wait for what you need." },
+    });
+    const { page } = await desk.open("/rules");
+    const row = page.locator('[data-rule="shop/no-sleep"]');
+    await row.waitFor();
+    expect(await row.innerText()).toContain("rule-finder");
+    await page.getByLabel("Text to check").fill("one\nsleep(5)\nthree");
+    await page.getByText("No rule is broken").waitFor();
+    await page.getByRole("button", { name: "Accept no-sleep" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Accept" }).click();
+    await page.locator('[data-rule="shop/no-sleep"][data-status="accepted"]').waitFor();
+    await page.getByText("1 violation").waitFor();
+    expect(await text(page, "[data-broken]")).toMatch(/sleep\(5\)\s+no-sleep Wait for what you need\./);
+    expect(await page.locator("[data-broken]").getAttribute("data-line")).toBe("2");
+  });
+});
+
+describe("Tokens and Connect", () => {
+  test("the ledger says how its tokens were worked out", async () => {
+    await desk.put("ledger", "1");
+    const { page } = await desk.open("/tokens");
+    const books = page.locator('[data-ledger="rest"]');
+    await books.waitFor();
+    expect(await books.getAttribute("title")).toMatch(
+      /^[\d,]+ tokens, worked out from the [\d,]+ bytes .*: bytes \/ 4$/,
+    );
+  });
+
+  test("the lines for each client hold this server's address, and go to the clipboard by one click", async () => {
+    const { page } = await desk.open("/connect", { permissions: ["clipboard-read", "clipboard-write"] });
+    const names = ["Claude Code", "Cursor", "VS Code", "Codex", "Gemini CLI", "opencode", "curl", "koor-cli"];
+    await page.getByRole("heading", { name: "Claude Code" }).waitFor();
+    for (const name of names) {
+      const panel = page.locator(".panel", { has: page.getByRole("heading", { name }) });
+      expect(await panel.locator("pre").innerText()).toContain(desk.server.url);
+    }
+    await page.getByRole("button", { name: "Copy the lines for Claude Code" }).click();
+    expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(
+      `claude mcp add --transport http koor ${desk.server.url}/mcp`,
+    );
+  });
+});
