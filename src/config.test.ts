@@ -65,6 +65,7 @@ describe("configuration", () => {
       "allowed-origins": "http://",
       "strict-writes": "perhaps",
       "contract-targets": "10.0.0.0/8, a b",
+      "webhook-allow": "10.0.0.0/40/8",
       insecure: "perhaps",
     };
     for (const option of options.filter(({ name }) => bad[name] !== undefined)) {

@@ -12,7 +12,7 @@ import {
   parseToken,
   wholeNumber,
 } from "./config-values.ts";
-import { type TargetPolicy, parseTargets } from "./contracts/target.ts";
+import { type TargetPolicy, parseTargets } from "./outbound/target.ts";
 
 /**
  * What can be set, and how. One table feeds the flags, the `KOOR_*` variables, `settings.json`, `--help` and the
@@ -40,6 +40,7 @@ export interface Config {
   allowedHosts: string[];
   allowedOrigins: string[];
   contractTargets: TargetPolicy;
+  webhookAllow: TargetPolicy;
   strictWrites: boolean;
   insecure: boolean;
 }
@@ -174,6 +175,15 @@ const table: Table = {
     default: "loopback",
     allowed: "with commas between: loopback, IP addresses, networks such as 10.0.0.0/8, host names",
     summary: "What contract tests may call; a host name wherever it leads",
+    parse: parseTargets,
+  },
+  webhookAllow: {
+    name: "webhook-allow",
+    value: "A,B",
+    default: "",
+    allowed: "with commas between: loopback, IP addresses, networks such as 10.0.0.0/8, host names",
+    summary:
+      "Private addresses that webhooks may call; public ones they always may, and loopback while the server itself is bound to it",
     parse: parseTargets,
   },
   strictWrites: {

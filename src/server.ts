@@ -1,11 +1,9 @@
 import { getLogger } from "@logtape/logtape";
 import { randomUUID } from "node:crypto";
-import { lookup } from "node:dns/promises";
 import { resolve } from "node:path";
-import type { WebSocketHandler } from "bun";
-import { type Address, type Config, showAddress } from "./config.ts";
 import { createRefusals } from "./audit/refusals.ts";
 import { auditService } from "./audit/service.ts";
+import { type Config, isLoopback, showAddress } from "./config.ts";
 import { backupService } from "./backup/service.ts";
 import { complianceService } from "./compliance/service.ts";
 import type { Services } from "./contract/api.ts";
@@ -25,11 +23,11 @@ import { pollOf } from "./feed/poll.ts";
 import { versionWaits } from "./feed/version-waits.ts";
 import { openWaitingRoom } from "./feed/waiting-room.ts";
 import { createEventStreams } from "./http/event-streams.ts";
-import { type Front, createFront } from "./http/front.ts";
-import { type Gate, createGate } from "./http/gate.ts";
+import { createFront } from "./http/front.ts";
+import { createGate } from "./http/gate.ts";
+import { listen } from "./http/listen.ts";
 import { mountApi } from "./http/mount.ts";
-import { noRoute } from "./http/refuse.ts";
-import type { BunServer, RouteHandler, SocketData } from "./http/route.ts";
+import type { BunServer } from "./http/route.ts";
 import { mountMcp } from "./http/mcp.ts";
 import { createSockets } from "./http/sockets.ts";
 import { instanceService } from "./instances/service.ts";
@@ -38,6 +36,8 @@ import { type Job, startJobs } from "./jobs/jobs.ts";
 import { type ExtraTool, mcpHandler } from "./mcp/handler.ts";
 import { createLedger } from "./metrics/ledger.ts";
 import { metricsService } from "./metrics/service.ts";
+import { resolveHost } from "./outbound/call.ts";
+import { publicOr } from "./outbound/target.ts";
 import { openRuleEngine } from "./rules/engine.ts";
 import { ruleService } from "./rules/service.ts";
 import { specService } from "./specs/service.ts";
@@ -46,6 +46,9 @@ import { openPostgres } from "./store/postgres.ts";
 import { openSqlite } from "./store/sqlite.ts";
 import type { Store } from "./store/store.ts";
 import { templateService } from "./templates/service.ts";
+import { roundEvery } from "./webhooks/dispatcher.ts";
+import { webhookLog } from "./webhooks/log.ts";
+import { openWebhooks } from "./webhooks/open.ts";
 import { txnService } from "./txn/service.ts";
 import { openDocuments } from "./values/documents.ts";
 import { version } from "./version.ts";
@@ -68,6 +71,8 @@ export interface ServerOptions {
   extraTools?: readonly ExtraTool[];
   /** WebSockets open at once, and event streams. */
   followers?: number;
+  /** How long after each attempt a webhook's next one comes, and how long one may take, in milliseconds. */
+  webhooks?: { delays?: readonly number[]; timeoutMs?: number };
 }
 
 export interface RunningServer {
@@ -123,6 +128,7 @@ export async function openServer(config: Config, options: ServerOptions = {}): P
     throw error;
   }
   const { api, dashboard } = doors;
+  house.dispatcher.round().catch((error: unknown) => log.warn("webhooks wait: {error}", { error }));
   const jobs = startJobs(jobsOf(store, house, config), store.takeTurn);
   log.info("listening on {api}, dashboard {dashboard}, MCP {mcp}, data in {data}", {
     api: urlOf(api),
@@ -149,8 +155,10 @@ export async function openServer(config: Config, options: ServerOptions = {}): P
       await finished(servers);
       await Promise.all(servers.map((server) => server.stop(true)));
       await jobs.stop();
+      await house.dispatcher.stop();
       feeds.events.close();
       feeds.changes.close();
+      house.webhookFeed.close();
       await mcp.close();
       await engine.close();
       await documents.close();
@@ -199,6 +207,18 @@ function furnish(store: Store, config: Config, now: () => number, doors: Doors, 
   const feeds = { events: feedOf(eventLog(store)), changes: feedOf(changeLog(store)) };
   const room = openWaitingRoom();
   const waitForVersion = versionWaits({ store, feed: feeds.changes, room });
+  const webhookFeed = feedOf(webhookLog(store));
+  const webhooks = openWebhooks({
+    store,
+    feed: webhookFeed,
+    policy: publicOr(config.webhookAllow, isLoopback(config.bind.host)),
+    resolve: resolveHost,
+    now,
+    newId: randomUUID,
+    random: Math.random,
+    alone: config.database === "",
+    ...options.webhooks,
+  });
   const values = { store, documents, waitForVersion, strictWrites: config.strictWrites };
   const specs = specGate(store, contractEngine);
   const leases = leaseService({ store, now, newId: randomUUID, timer: sleep });
@@ -228,7 +248,7 @@ function furnish(store: Store, config: Config, now: () => number, doors: Doors, 
       store,
       engine: contractEngine,
       targets: config.contractTargets,
-      resolve: async (host) => (await lookup(host, { all: true })).map(({ address }) => address),
+      resolve: resolveHost,
     }),
     compliance,
     templates: templateService({
@@ -243,6 +263,7 @@ function furnish(store: Store, config: Config, now: () => number, doors: Doors, 
     instances,
     leases,
     audit: auditService(store, refusals),
+    webhooks: webhooks.service,
     backup: backupService({ store, directory: config.dataDir, now, alone: gate.alone }),
   };
   const sockets = createSockets({ now, most: options.followers });
@@ -250,7 +271,7 @@ function furnish(store: Store, config: Config, now: () => number, doors: Doors, 
   store.onReplaced(() => {
     sockets.replaced();
     streams.replaced();
-    for (const feed of Object.values(feeds)) feed.reset();
+    for (const feed of [...Object.values(feeds), webhookFeed]) feed.reset();
   });
   return {
     services,
@@ -265,6 +286,8 @@ function furnish(store: Store, config: Config, now: () => number, doors: Doors, 
     engine,
     documents,
     contractEngine,
+    dispatcher: webhooks.dispatcher,
+    webhookFeed,
     ledger,
     refusals,
   };
@@ -272,17 +295,18 @@ function furnish(store: Store, config: Config, now: () => number, doors: Doors, 
 
 /** What comes round by itself. */
 function jobsOf(store: Store, house: ReturnType<typeof furnish>, config: Config): Job[] {
-  const { instances, leases, compliance } = house;
+  const { instances, leases, compliance, dispatcher } = house;
   const { now } = store;
   const retention = { keep: config.historyRetention, spareMs: spareHistoryMs, spareBytes: spareHistoryBytes };
   return [
     { name: "trim events", everyMs: minute, run: () => store.trimEvents(config.eventRetention) },
     { name: "trim history", everyMs: minute, run: () => store.trimHistory(retention, now()) },
-    {
-      name: "forget idempotency keys",
+    ...(["idempotency", "webhook_retries", "webhook_payloads"] as const).map((collection) => ({
+      name: `forget ${collection}`,
       everyMs: minute,
-      run: () => store.dropExpired("idempotency", store.now()),
-    },
+      run: () => store.dropExpired(collection, store.now()),
+    })),
+    { name: "webhooks", everyMs: roundEvery, run: dispatcher.round, everywhere: true },
     { name: "liveness", everyMs: minute, run: instances.markStale },
     { name: "compliance", everyMs: checkEvery, run: compliance.check },
     { name: "expire leases", everyMs: expireEvery, run: leases.expire },
@@ -295,35 +319,6 @@ function sleep(ms: number, wake: () => void): () => void {
   const timer = setTimeout(wake, ms);
   timer.unref();
   return () => clearTimeout(timer);
-}
-
-interface Listening {
-  routes: Record<string, RouteHandler | Response>;
-  front: Front;
-  gate: Gate;
-  websocket: WebSocketHandler<SocketData>;
-}
-
-function listen(address: Address, { routes, front, gate, websocket }: Listening): BunServer {
-  return Bun.serve({
-    hostname: address.host,
-    port: address.port,
-    routes: Object.fromEntries(
-      Object.entries(routes).map(([path, route]) => [path, guarded(path, route, gate)]),
-    ),
-    fetch: (request) => noRoute(request, front),
-    websocket,
-    // Counted by ourselves: Bun's own 413 comes without a body, before any handler runs.
-    maxRequestBodySize: Number.MAX_SAFE_INTEGER,
-    development: false,
-    // Bun shares ports unless told not to: a second server would take every other request, silently.
-    reusePort: false,
-  });
-}
-
-/** Health is told while a backup is restored, too: who looks after the process must not end it then. */
-function guarded(path: string, route: RouteHandler | Response, gate: Gate): RouteHandler | Response {
-  return path === "/health" || route instanceof Response ? route : gate.guard(route);
 }
 
 /** Resolves when no request is under way, or the grace is over. Idle connections count for nothing: Bun's own wait does. */

@@ -20,6 +20,8 @@ export const promises = {
   "LIMIT-1": "Every input has a bound, and over it there is a clear 4xx and nothing stored",
   "COMPAT-1":
     "A contract keeps to the compatibility that was promised of it, whoever writes it, by whichever way, and however many at once",
+  "HOOK-1":
+    "A webhook is sent each event that matches, in order; a `kill -9` loses none, and repeats at most the one that is under way",
   "REGEX-1":
     "No rule and no content can hang the server: a validation has a budget of 2 s, then it is refused with 422",
   "READ-1": "Reads do not wait for writes",

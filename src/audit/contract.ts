@@ -12,12 +12,9 @@ const outcome = z.enum(["ok", "denied", "conflict"]).meta({
 export const auditEntry = z.object({
   id: z.int().meta({ description: "Position in the log: gap-free, in commit order." }),
   timestamp,
-  actor: z
-    .string()
-    .meta({
-      description:
-        "The instance's name; `local` where the request named none, `dashboard` for a person there.",
-    }),
+  actor: z.string().meta({
+    description: "The instance's name; `local` where the request named none, `dashboard` for a person there.",
+  }),
   action: z.string().meta({ description: "`state.put`, `rule.accept`: docs/audit.md lists them." }),
   resource: z.string().meta({ description: "A key, `PROJECT/NAME`, an id." }),
   detail: z.string().meta({

@@ -13,7 +13,7 @@ export const format = "koor-backup";
 /** Of the lines: raised when an older Koor could not read them. */
 export const formatVersion = 1;
 /** Of what the rows hold: raised when a row has a new field, or a collection is new. */
-export const schemaVersion = 1;
+export const schemaVersion = 2;
 
 export type Counts = z.output<typeof backupCounts>;
 

@@ -71,6 +71,12 @@ export const operations = {
   "leases.list": ["GET","/api/leases","none","json"],
   "audit.list": ["GET","/api/audit","none","json"],
   "audit.summary": ["GET","/api/audit/summary","none","json"],
+  "webhooks.create": ["POST","/api/webhooks","json","json"],
+  "webhooks.list": ["GET","/api/webhooks","none","json"],
+  "webhooks.delete": ["DELETE","/api/webhooks/{id}","none","json"],
+  "webhooks.test": ["POST","/api/webhooks/{id}/test","none","json"],
+  "webhooks.deliveries": ["GET","/api/webhooks/{id}/deliveries","none","json"],
+  "webhooks.replay": ["POST","/api/webhooks/{id}/replay","json","json"],
   "backup.create": ["GET","/api/backup","none","ndjson"],
   "backup.restore": ["POST","/api/restore","ndjson","json"],
 } as const;

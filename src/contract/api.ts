@@ -12,6 +12,7 @@ import { specOperations } from "../specs/contract.ts";
 import { stateOperations } from "../state/contract.ts";
 import { templateOperations } from "../templates/contract.ts";
 import { txnOperations } from "../txn/contract.ts";
+import { webhookOperations } from "../webhooks/contract.ts";
 import type { Handlers } from "./operation.ts";
 
 /** The version of the wire. A test pins the contract's hash to it, so that the wire never changes by accident. */
@@ -32,6 +33,7 @@ export const api = {
   instances: instanceOperations,
   leases: leaseOperations,
   audit: auditOperations,
+  webhooks: webhookOperations,
   backup: backupOperations,
 } as const;
 

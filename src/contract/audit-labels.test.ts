@@ -12,6 +12,7 @@ const unnamed = new Set([
   "instances.heartbeat",
   "instances.checkLiveness",
   "compliance.run",
+  "webhooks.test",
 ]);
 
 const writing = Object.entries(api).flatMap(([noun, operations]) =>

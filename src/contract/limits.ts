@@ -39,6 +39,12 @@ export const limits = {
   leasePathBytes: 256,
   /** A request for a lease: all its paths with every character escaped. Small, since it may be held for a minute. */
   leaseBodyBytes: 64 * 1024,
+  /** Webhooks at a time: each looks at every event. */
+  webhooks: 1000,
+  /** Patterns of one webhook. */
+  webhookPatterns: 32,
+  /** A webhook's URL, in bytes: as long as most servers take one. */
+  webhookUrlBytes: 2048,
   /** Leases at a time: each that comes is compared with all of them. */
   leases: 1000,
   /** Requests in line for a lease: each that comes is compared with all of them. */

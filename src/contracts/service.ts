@@ -1,9 +1,11 @@
 import { KoorError } from "../contract/errors.ts";
 import type { Handlers } from "../contract/operation.ts";
 import { joinKey } from "../core/composite-key.ts";
+import { type Called, type Resolve, callMs, checkedAddresses, unanswered, within } from "../outbound/call.ts";
+import type { TargetPolicy } from "../outbound/target.ts";
 import type { Store } from "../store/store.ts";
 import { perform } from "../store/write.ts";
-import { type Called, type Resolve, allowedAddresses, call, callMs, readBase, unanswered } from "./call.ts";
+import { callEndpoint, readBase, refusedTarget } from "./call.ts";
 import { type CallPlan, type FilledCall, agreedFor, fillCall, isExpected } from "./call-plan.ts";
 import type { Change } from "./compare.ts";
 import type { Mode, contractOperations } from "./contract.ts";
@@ -13,7 +15,6 @@ import { type Direction, type Violation, directions } from "./field-check.ts";
 import { forbidden, modeOf } from "./gate.ts";
 import type { Json } from "./json.ts";
 import { type Loaded, type Name, openContracts } from "./loaded.ts";
-import type { TargetPolicy } from "./target.ts";
 
 export interface ContractOptions {
   store: Store;
@@ -199,26 +200,14 @@ export function contractService({
       throw new KoorError("rate_limited", "too many services are being called", { retryAfter: 1 });
     calls += 1;
     try {
-      const signal = AbortSignal.timeout(callMs);
-      const addresses = await addressesOf(base, signal);
-      if (typeof addresses === "string") return unanswered(addresses);
+      const deadline = within(callMs);
+      const addresses = await checkedAddresses(base, targets, resolve, deadline);
+      if (addresses === "refused") throw refusedTarget();
+      if (addresses === "unknown") return unanswered(`cannot find the address of ${base.hostname}`);
       if (request.violations.length > 0) return unanswered("the path lacks a parameter: nothing was called");
-      return await call(base, addresses, request, signal);
+      return await callEndpoint(base, addresses, request, deadline);
     } finally {
       calls -= 1;
-    }
-  }
-
-  /** The host's addresses, or why it has none. */
-  async function addressesOf(base: URL, signal: AbortSignal): Promise<string[] | string> {
-    const late = new Promise<never>((_, reject) => {
-      signal.addEventListener("abort", () => reject(new Error("timed out")), { once: true });
-    });
-    try {
-      return await Promise.race([allowedAddresses(base, targets, resolve), late]);
-    } catch (error) {
-      if (error instanceof KoorError) throw error;
-      return `cannot find the address of ${base.hostname}`;
     }
   }
 }

@@ -20,6 +20,7 @@ const nouns: Readonly<Record<string, Collection>> = {
   instance: "instances",
   lease: "leases",
   template: "templates",
+  webhook: "webhooks",
 };
 
 /** The topic under which a change is followed: the resource's name behind its noun, as in `state.plan`. */

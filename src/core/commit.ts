@@ -32,6 +32,13 @@ export const collections = {
   leases: { history: false, tombstones: false, audited: true },
   /** One record, written by each lease that comes: who looked at all leases commits under its version. */
   lease_arrivals: { history: false, tombstones: false, audited: false },
+  webhooks: { history: false, tombstones: true, audited: true },
+  /** How far each webhook got, and what of it waits for another attempt: the events themselves are kept for less long. */
+  webhook_positions: { history: false, tombstones: false, audited: false },
+  webhook_retries: { history: false, tombstones: false, audited: false },
+  webhook_payloads: { history: false, tombstones: false, audited: false },
+  /** Which server does what only one may do: a record that ends by itself, and fences what is written in its turn. */
+  turns: { history: false, tombstones: false, audited: false },
   /** What a request with an `Idempotency-Key` came to, written in its own transaction. */
   idempotency: { history: false, tombstones: false, audited: false },
 } as const;

@@ -41,9 +41,10 @@ export const dumpOrder = [
 /**
  * What a dump leaves out. A lease is about now and a dump about then: one that was released since would be held again,
  * by nobody. Without them nobody holds anything after a restore, and writes under an old fence are refused as `lease_lost`.
+ * The same goes for servers' turns.
  * Idempotency keys are in: the effects of their requests are in as well.
  */
-const leftOut: ReadonlySet<string> = new Set<Collection>(["leases"]);
+const leftOut: ReadonlySet<string> = new Set<Collection>(["leases", "turns"]);
 
 /** The collections that a dump holds. */
 export const dumpedCollections = (Object.keys(collections) as Collection[]).filter(

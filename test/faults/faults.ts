@@ -147,6 +147,15 @@ export const faults: readonly Fault[] = [
     test: "test/contracts.test.ts",
   },
   {
+    promise: "HOOK-1",
+    says: "the next delivery does not wait until the position is written",
+    file: "src/webhooks/lane.ts",
+    find: "const settled = await book.settle(step);",
+    put: "const settled = true;\n    void book.settle(step);\n    await Promise.resolve();",
+    test: "test/webhooks-kill.test.ts",
+    compiled: true,
+  },
+  {
     promise: "REGEX-1",
     says: "a validation may take a minute",
     file: "src/rules/engine.ts",

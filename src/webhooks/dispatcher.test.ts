@@ -1,0 +1,190 @@
+import { expect, test } from "bun:test";
+import { createFeed } from "../feed/feed.ts";
+import { KoorError } from "../contract/errors.ts";
+import type { Commit } from "../core/commit.ts";
+import { openMemory } from "../store/memory.ts";
+import type { Store } from "../store/store.ts";
+import type { Attempt } from "./attempt.ts";
+import { type Dispatcher, openDispatcher } from "./dispatcher.ts";
+import { webhookLog } from "./log.ts";
+import { webhookService } from "./service.ts";
+import { readPlace } from "./webhook.ts";
+
+const ok: Attempt = { ok: true, code: 200, error: "", retryAfter: undefined };
+const input = { query: {}, contentType: "", condition: {}, caller: { name: "" } };
+
+async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await condition())) await Bun.sleep(5);
+}
+
+/** A store, and servers on it, each with its own way of sending. */
+function open(clock = { now: 1_000_000 }) {
+  const now = () => clock.now;
+  const store = openMemory({ now });
+  let ids = 0;
+  const newId = () => `id${++ids}`;
+  const policy = { allows: () => true };
+  const service = webhookService({
+    store,
+    send: async () => ok,
+    policy,
+    resolve: async () => ["192.0.2.1"],
+    now,
+    newId,
+  });
+  const dispatchers: Dispatcher[] = [];
+  return {
+    clock,
+    store,
+    add: (id: string) =>
+      service.create({
+        ...input,
+        params: {},
+        body: { id, url: "http://example.com/", patterns: ["*"], secret: undefined },
+      }),
+    async publish(count: number) {
+      for (let n = 0; n < count; n++)
+        await store.commit({ by: "", ops: [{ kind: "append", topic: "t", data: "1", source: "" }] });
+    },
+    async place() {
+      const [record] = await store.listValues("webhook_positions");
+      return readPlace(record!);
+    },
+    server(send: (event: number) => Promise<Attempt>, { alone = false, on = store } = {}) {
+      const feed = createFeed({ log: webhookLog(on), now, onError: () => {} });
+      const dispatcher = openDispatcher({
+        store: on,
+        feed,
+        send: async (_, id) => send(Number(/_(\d+)$/.exec(id)?.[1])),
+        now,
+        random: () => 0,
+        server: newId(),
+        alone,
+      });
+      dispatchers.push(dispatcher);
+      return dispatcher;
+    },
+    close: () => Promise.all(dispatchers.map((dispatcher) => dispatcher.stop())),
+  };
+}
+
+test("events that retention removed before they could be sent are counted, and it goes on", async () => {
+  const { store, add, publish, place, server, close } = open();
+  await add("w");
+  await publish(100);
+  await store.trimEvents(10);
+  const sent: number[] = [];
+  await server(async (event) => {
+    sent.push(event);
+    return ok;
+  }).round();
+  await until(async () => (await place()).position === 100);
+  expect(sent).toEqual([91, 92, 93, 94, 95, 96, 97, 98, 99, 100]);
+  expect((await place()).missed).toBe(90);
+  await close();
+});
+
+test("of two servers one delivers; the other takes over from one that is silent, whose late result counts for nothing", async () => {
+  const { clock, add, publish, place, server, close } = open();
+  await add("w");
+  const frozen = Promise.withResolvers<Attempt>();
+  const sent: Record<"a" | "b", number[]> = { a: [], b: [] };
+  const a = server(async (event) => {
+    sent.a.push(event);
+    return event === 3 ? frozen.promise : ok;
+  });
+  const b = server(async (event) => {
+    sent.b.push(event);
+    return ok;
+  });
+  await a.round();
+  await b.round();
+  await publish(5);
+  await until(() => sent.a.length === 3);
+  await b.round();
+  expect(sent.b).toEqual([]);
+  // From here on `a` says nothing, as a process that was stopped.
+  clock.now += 16_000;
+  await b.round();
+  await until(async () => (await place()).position === 5);
+  expect(sent.b).toEqual([3, 4, 5]);
+  frozen.resolve({ ...ok, ok: false, code: 500, error: "late" });
+  await until(() => a.figures().lanes === 0);
+  expect(sent.a).toEqual([1, 2, 3]);
+  expect(await place()).toMatchObject({ position: 5, fail_count: 0 });
+  await publish(1);
+  await until(async () => (await place()).position === 6);
+  expect([sent.a.length, sent.b.length]).toEqual([3, 4]);
+  await close();
+});
+
+test("a server that stops lets the other go on at once", async () => {
+  const { add, publish, place, server, close } = open();
+  await add("w");
+  const a = server(async () => ok);
+  const b = server(async () => ok);
+  await a.round();
+  await publish(2);
+  await until(async () => (await place()).position === 2);
+  await a.stop();
+  await b.round();
+  await publish(1);
+  await until(async () => (await place()).position === 3);
+  expect(b.figures()).toMatchObject({ lanes: 1, delivered: 1 });
+  await close();
+});
+
+test("what cannot be written now is written later, and is not sent again meanwhile", async () => {
+  const { store, add, publish, place, server, close } = open();
+  await add("w");
+  let full = true;
+  const on: Store = {
+    ...store,
+    commit(commit: Commit) {
+      if (full && commit.ops.some((op) => "collection" in op && op.collection === "webhook_positions"))
+        return Promise.reject(new KoorError("out_of_space", "the disk is full"));
+      return store.commit(commit);
+    },
+  };
+  const sent: number[] = [];
+  await server(
+    async (event) => {
+      sent.push(event);
+      return ok;
+    },
+    { on, alone: true },
+  ).round();
+  await publish(2);
+  await until(() => sent.length === 1);
+  await Bun.sleep(50);
+  expect(sent).toEqual([1]);
+  full = false;
+  await until(async () => (await place()).position === 2);
+  expect(sent).toEqual([1, 2]);
+  await close();
+});
+
+test("a position moves on past events that are not for the webhook, so that they never count as missed", async () => {
+  const { store, clock, publish, place, server, close } = open();
+  const policy = { allows: () => true };
+  const service = webhookService({
+    store,
+    send: async () => ok,
+    policy,
+    resolve: async () => [],
+    now: () => clock.now,
+    newId: () => "uid",
+  });
+  await service.create({
+    ...input,
+    params: {},
+    body: { id: "w", url: "http://192.0.2.1/", patterns: ["other"], secret: undefined },
+  });
+  const dispatcher = server(async () => ok);
+  await dispatcher.round();
+  await publish(50);
+  await until(() => dispatcher.figures().lag === 0);
+  await dispatcher.round();
+  expect(await place()).toMatchObject({ position: 50, missed: 0 });
+  await close();
+});

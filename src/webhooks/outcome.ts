@@ -1,0 +1,33 @@
+import type { Op } from "../core/commit.ts";
+import type { Attempt } from "./attempt.ts";
+import { type Ended, type Place, type Webhook, putWebhook, remember } from "./webhook.ts";
+
+/** Events in a row whose first attempt fails until a webhook is disabled. */
+export const failuresMost = 10;
+
+/** Where a webhook stands once something got through. */
+export function succeeded(place: Place, about: Omit<Ended, "status" | "error">): Place {
+  const through = { ...place, fail_count: 0, last_fired: about.at };
+  return remember(through, { ...about, status: "delivered", error: "" });
+}
+
+/**
+ * The end of a webhook that takes nothing, if it is: with it, in one transaction, the event that says so.
+ *
+ * @param place with the failure counted
+ */
+export function disabling(
+  id: string,
+  webhook: Webhook,
+  { fail_count }: Place,
+  { code }: Attempt,
+): readonly Op[] {
+  const gone = code === 410;
+  if (!gone && fail_count < failuresMost) return [];
+  const reason = gone ? "the receiver answered 410 Gone" : `${failuresMost} events in a row failed`;
+  const data = JSON.stringify({ webhook_id: id, reason, fail_count });
+  return [
+    putWebhook(id, { ...webhook, active: false }, "webhook.disable", { fail_count }),
+    { kind: "append", topic: "webhook.disabled", data, source: "webhooks" },
+  ];
+}
