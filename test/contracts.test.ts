@@ -232,6 +232,48 @@ describe("contracts over REST", () => {
     expect((await server.ask("/api/specs/bad/deep")).status).toBe(404);
   });
 
+  test("hostile payloads are judged or refused, and hurt nobody (LIMIT-1)", async () => {
+    await put("hard/fields", {
+      kind: "contract",
+      endpoints: {
+        "POST /x": { request: { a: { enum: [[1]] }, constructor: { type: "string", required: true } } },
+      },
+    });
+    await put("hard/schema", {
+      $schema: "https://json-schema.org/draft/2020-12/schema",
+      $defs: { tree: { items: { $ref: "#/$defs/tree" } } },
+      $ref: "#/$defs/tree",
+    });
+    const deep = "[".repeat(300_000) + "]".repeat(300_000);
+    for (const payload of [
+      `{"a":${deep}}`,
+      deep,
+      '{"__proto__":{"constructor":"x"}}',
+      '{"a":1e999}',
+      '"\\ud800"',
+    ]) {
+      for (const name of ["fields", "schema"]) {
+        const answer = await server.json(`/api/contracts/hard/${name}/validate`, {
+          method: "POST",
+          body: `{"endpoint":"POST /x","payload":${payload}}`,
+        });
+        expect([200, 400, 422]).toContain(answer.status);
+      }
+    }
+    expect((await validate("hard/fields", { endpoint: "POST /x" })).body).toMatchObject({
+      code: 400,
+      error: "payload is required",
+    });
+    const polluted = await server.json("/api/contracts/hard/fields/validate", {
+      method: "POST",
+      body: '{"endpoint":"POST /x","payload":{"__proto__":{"constructor":"x"}}}',
+    });
+    expect(polluted.body.violations).toEqual([
+      { path: "request.constructor", message: "missing required field" },
+      { path: "request.__proto__", message: "unexpected field" },
+    ]);
+  });
+
   test("without the server's token nothing is answered", async () => {
     const closed = await startServer(["--auth-token", "secret"]);
     for (const [method, path] of [
@@ -488,6 +530,28 @@ describe("testing a running service", () => {
     }
     expect(running.seen).toEqual([]);
     running.close();
+  });
+
+  test("test data of any text is one request, and no more services are called at once than may be (LIMIT-1)", async () => {
+    const held: (() => void)[] = [];
+    const running = Bun.serve({
+      port: 0,
+      hostname: "127.0.0.1",
+      fetch: () => new Promise<Response>((resolve) => held.push(() => resolve(Response.json({ id: "x" })))),
+    });
+    await put("shop/orders", orders);
+    const ask = { endpoint: "GET /api/orders/{id}", base_url: `http://127.0.0.1:${running.port}` };
+    const calls = Array.from({ length: 32 }, (_, at) =>
+      call("shop/orders", { ...ask, test_data: { id: at === 0 ? "\ud800 \r\n/.." : String(at) } }),
+    );
+    while (held.length < 32) await Bun.sleep(5);
+    expect(await call("shop/orders", { ...ask, test_data: { id: "33" } })).toMatchObject({
+      status: 429,
+      body: { reason: "rate_limited" },
+    });
+    for (const release of held) release();
+    for (const { body } of await Promise.all(calls)) expect(body).toMatchObject({ valid: true });
+    await running.stop(true);
   });
 
   test("an endpoint that is not in the contract is refused, and a path that lacks a part is not called", async () => {

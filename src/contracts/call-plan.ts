@@ -73,7 +73,9 @@ export interface FilledCall {
  * is found to be unexpected. Data that is no object is the body.
  */
 export function fillCall(endpoint: string, plan: CallPlan, data: Json | undefined): FilledCall {
-  const [method = "", template = ""] = endpoint.split(" ", 2);
+  const space = endpoint.indexOf(" ");
+  const method = endpoint.slice(0, space).toUpperCase();
+  const template = endpoint.slice(space + 1);
   const given = data === undefined ? plan.sample : data;
   const violations: Violation[] = [];
   const query: JsonObject = {};
@@ -86,7 +88,7 @@ export function fillCall(endpoint: string, plan: CallPlan, data: Json | undefine
     const value = member(fields, name) ?? (data === undefined ? 1 : undefined);
     if (typeof value === "object" || value === undefined || value === "")
       violations.push({ path: `path.${name}`, message: "missing required parameter in test_data" });
-    return encodeURIComponent(textOf(value ?? ""));
+    return encodeURIComponent(textOf(value ?? "").toWellFormed());
   });
   const takesBody = plan.body !== undefined || !/^(GET|HEAD|DELETE|OPTIONS|TRACE)$/.test(method);
   const body: JsonObject = {};
@@ -102,11 +104,21 @@ export function fillCall(endpoint: string, plan: CallPlan, data: Json | undefine
   ).toString();
   return {
     method,
-    path: search === "" ? path : `${path}${path.includes("?") ? "&" : "?"}${search}`,
+    path: inLine(search === "" ? path : `${path}${path.includes("?") ? "&" : "?"}${search}`),
     body: takesBody ? (isObject(given) ? body : given) : undefined,
     query,
     violations,
   };
+}
+
+/** A path as a request's first line can have it: a contract's may hold spaces, line ends and letters of any kind. */
+function inLine(path: string): string {
+  return path.toWellFormed().replaceAll(/[^\x21-\x7e]+/g, encodeURIComponent);
+}
+
+/** Whether a request can be made of an endpoint's name. `CONNECT` opens a tunnel, and asks nothing. */
+export function isCallable(endpoint: string): boolean {
+  return /^[A-Za-z]+ \//.test(endpoint) && !/^connect /i.test(endpoint);
 }
 
 function textOf(value: Json): string {

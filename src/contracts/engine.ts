@@ -63,5 +63,8 @@ function refuse(error: unknown): never {
     throw new KoorError("rate_limited", "too many contracts are being looked at", { retryAfter: 1 });
   if (error instanceof PoolClosed)
     throw new KoorError("unavailable", "the server is stopping", { retryAfter: 1 });
+  // Of all that a job holds only a payload is more than bytes and names.
+  if (error instanceof RangeError)
+    throw new KoorError("bad_request", "payload is nested too deep", { path: "payload" });
   throw error;
 }

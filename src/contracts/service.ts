@@ -6,7 +6,7 @@ import type { TargetPolicy } from "../outbound/target.ts";
 import type { Store } from "../store/store.ts";
 import { perform } from "../store/write.ts";
 import { callEndpoint, readBase, refusedTarget } from "./call.ts";
-import { type CallPlan, type FilledCall, agreedFor, fillCall, isExpected } from "./call-plan.ts";
+import { type CallPlan, type FilledCall, agreedFor, fillCall, isCallable, isExpected } from "./call-plan.ts";
 import type { Change } from "./compare.ts";
 import type { Mode, contractOperations } from "./contract.ts";
 import { endpointName } from "./document.ts";
@@ -108,6 +108,11 @@ export function contractService({
           hint: "List its endpoints: koor-cli contract show PROJECT/NAME",
         });
       }
+      if (!isCallable(endpoint))
+        throw new KoorError("bad_request", "endpoint cannot be called: it is no method and path", {
+          path: "endpoint",
+          hint: "Endpoints that can be called are named as in GET /api/x.",
+        });
       const filled = fillCall(endpoint, plan, (test_data as Json | undefined) ?? undefined);
       const request_violations = [...filled.violations];
       if (plan.query.length > 0)

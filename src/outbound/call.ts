@@ -59,7 +59,7 @@ export async function checkedAddresses(
   resolve: Resolve,
   { signal }: Deadline,
 ): Promise<string[] | "refused" | "unknown"> {
-  const host = url.hostname.replace(/^\[|\]$/g, "");
+  const host = hostOf(url);
   const late = Promise.withResolvers<never>();
   const giveUp = () => late.reject(new Error("timed out"));
   signal.addEventListener("abort", giveUp, { once: true });
@@ -71,6 +71,11 @@ export async function checkedAddresses(
   } finally {
     signal.removeEventListener("abort", giveUp);
   }
+}
+
+/** Without the brackets of an IPv6 address. */
+function hostOf({ hostname }: URL): string {
+  return hostname.replace(/^\[|\]$/g, "");
 }
 
 /**
@@ -134,8 +139,8 @@ async function send(
     method,
     agent: false,
     signal,
-    // The certificate is of the name, not of the address.
-    ...(secure && { servername: url.hostname }),
+    // The certificate is of the name, not of the address; an address is no name.
+    ...(secure && isIP(hostOf(url)) === 0 && { servername: url.hostname }),
     headers: {
       Host: url.host,
       // What is not compressed cannot grow.

@@ -5,7 +5,7 @@ import { FINISHED, type FromWorker, type ToWorker } from "./messages.ts";
  * when a job is over its budget, and ended when idle. Nothing that a job does reaches the event loop of the caller.
  */
 export interface Pool<Job, Result> {
-  /** @throws OverBudget, PoolBusy, PoolClosed; Error when the job failed */
+  /** @throws OverBudget, PoolBusy, PoolClosed; RangeError for a job that is nested too deep; Error when the job failed */
   run(job: Job): Promise<Result>;
   /** Ends the workers; what runs or waits is refused with PoolClosed. */
   close(): Promise<void>;
@@ -64,7 +64,8 @@ export function openPool<Job, Result>(options: PoolOptions<Job>): Pool<Job, Resu
 
   /** Gives what waits to free workers, and starts more while there are fewer than allowed. */
   function distribute(): void {
-    for (const lane of lanes) if (lane.state() === "free" && waiting.length > 0) lane.run(waiting.shift()!);
+    for (const lane of lanes)
+      while (lane.state() === "free" && waiting.length > 0) lane.run(waiting.shift()!);
     const starting = [...lanes].filter((lane) => lane.state() === "starting").length;
     for (let more = waiting.length - starting; more > 0 && lanes.size < options.workers; more--) {
       const lane = startLane<Job, Result>(options, distribute, (failure) => {
@@ -147,11 +148,17 @@ function startLane<Job, Result>(
   void gone.then(() => end(new Error("the worker ended by itself")));
 
   function run(next: Task<Job, Result>): void {
+    Atomics.store(progress, 0, 0);
+    try {
+      worker.postMessage({ job: next.job, progress } satisfies ToWorker<Job>);
+    } catch (error) {
+      // What is nested some 50,000 levels deep cannot be sent. The worker knows nothing of it, and stays free.
+      next.reject(error as Error);
+      return;
+    }
     clearTimeout(timer);
     state = "busy";
     task = next;
-    Atomics.store(progress, 0, 0);
-    worker.postMessage({ job: next.job, progress } satisfies ToWorker<Job>);
     timer = setTimeout(() => {
       const step = Atomics.load(progress, 0);
       // With the reply on its way it was this thread that was late.
