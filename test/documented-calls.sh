@@ -8,8 +8,7 @@ set -eu
 ends() { local want=$1; shift; local got=0; "$@" || got=$?; echo "exit $got"; [ "$got" = "$want" ]; }
 
 cat > rules.json <<'JSON'
-[{"project":"shop","rule_id":"no-todo","severity":"warning","pattern":"(?i)todo","message":"Finish it"},
- {"project":"shop","rule_id":"mine","pattern":"x","source":"local"}]
+[{"project":"shop","rule_id":"no-todo","severity":"warning","pattern":"(?i)todo","message":"Finish it"},{"project":"shop","rule_id":"mine","pattern":"x","source":"local"}]
 JSON
 cat > contract.json <<'JSON'
 {"kind":"contract","version":1,"endpoints":{
