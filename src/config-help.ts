@@ -14,6 +14,7 @@ export function helpText(): string {
     "       koor-server check [FILE]          Look whether the data is sound; a server may run on it",
     "       koor-server audit verify [FILE]   Find changed, removed or inserted rows of the audit log",
     "       koor-server backup --output PATH  Copy the database into a file; a server may run on it",
+    "       koor-server migrate-from-sqlite FILE  Copy a data directory into the empty database of --database",
     "",
     ...rows,
     `  ${"--config FILE".padEnd(28)} Read settings from this file (./settings.json, if there is one).`,

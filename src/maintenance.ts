@@ -1,11 +1,13 @@
-import { statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { ConfigError, readOptions } from "./config.ts";
 import type { Anchor } from "./core/audit-chain.ts";
+import { progressOn } from "./progress.ts";
 import type { Report } from "./store/check-report.ts";
 import { verifyPostgresAudit } from "./store/postgres-audit.ts";
 import { checkSqlite, verifySqliteAudit } from "./store/sqlite-check.ts";
 import { copySqlite } from "./store/sqlite-copy.ts";
+import { moveToPostgres } from "./store/sqlite-to-postgres.ts";
 
 /** What koor-server does to its files, beside a server that runs on them or without one. */
 
@@ -66,10 +68,26 @@ const audit: Maintenance = async ([verb, ...args], env) => {
   };
 };
 
+/** `migrate-from-sqlite FILE`: into the empty database that `--database` names. */
+const migrateFromSqlite: Maintenance = async ([named = "", ...rest], env) => {
+  if (named === "" || named.startsWith("-"))
+    throw new ConfigError("migrate-from-sqlite needs a FILE: a data directory, or the data.db in one");
+  const { database } = readOptions(rest, env, ["database"]);
+  if (database === "")
+    throw new ConfigError("migrate-from-sqlite needs KOOR_DATABASE (or --database URL): an empty database");
+  const file = resolve(isDirectory(named) ? join(named, databaseName) : named);
+  if (!existsSync(file)) throw new ConfigError(`there is no ${file}`);
+  const onProgress = progressOn(process.stderr);
+  const { version, record, event, audit } = await moveToPostgres({ file, database, onProgress });
+  const text = `${file}: ${record} records in ${version} versions, ${event} events and ${audit} audit rows are in the database, and are the same there.\n`;
+  return { text, exit: 0 };
+};
+
 const commands: ReadonlyMap<string, Maintenance> = new Map([
   ["check", check],
   ["backup", backup],
   ["audit", audit],
+  ["migrate-from-sqlite", migrateFromSqlite],
 ]);
 
 function readAnchor(text: string): Anchor {
