@@ -254,7 +254,25 @@ describe("applying a template", () => {
     }
   });
 
-  test("is all or nothing: what breaks a promise leaves the rules as they were", async () => {
+  test("data of any depth is kept as it is, and refused when it is to be used (LIMIT-1)", async () => {
+    const deep = "[".repeat(300_000) + "]".repeat(300_000);
+    for (const [kind, data] of [
+      ["rules", deep],
+      ["contracts", `{"kind":"contract","x":${deep}}`],
+      ["bundle", `{"contracts":{"x":{"$schema":"x","a":${deep}}}}`],
+    ]) {
+      await send("DELETE", "/api/templates/deepest");
+      expect((await create(`{"id":"deepest","name":"n","kind":"${kind}","data":${data}}`)).status).toBe(200);
+      expect(await (await server.ask("/api/templates/deepest")).text()).toEndWith(`"data":${data}}`);
+      expect(await apply("deepest", "deepest")).toMatchObject({
+        status: 400,
+        body: { path: expect.stringMatching(/^data/) },
+      });
+    }
+    expect(await specsOf("deepest")).toEqual([]);
+  });
+
+  test("is all or nothing: what breaks a promise leaves the rules as they were (TXN-1)", async () => {
     await send("PUT", "/api/specs/kept/orders", contract);
     await send("PUT", "/api/contracts/kept/orders/compatibility", { mode: "full" });
     const renamed = { ...contract, endpoints: { "GET /x": { response: { key: { type: "string" } } } } };
