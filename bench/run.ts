@@ -14,6 +14,7 @@ import { type Section, documentText, sectionText } from "./report.ts";
 import { measureStreams } from "./streams.ts";
 import { measureRules } from "./rules.ts";
 import { measureTokens } from "./tokens.ts";
+import { measureUsage } from "./usage.ts";
 
 /** Named as their files. */
 const benches: Record<string, () => Promise<Section>> = {
@@ -26,6 +27,7 @@ const benches: Record<string, () => Promise<Section>> = {
   rules: measureRules,
   contracts: measureContracts,
   audit: measureAudit,
+  usage: measureUsage,
   idle: measureIdle,
   tokens: measureTokens,
 };

@@ -41,6 +41,8 @@ export interface Config {
   allowedOrigins: string[];
   contractTargets: TargetPolicy;
   webhookAllow: TargetPolicy;
+  /** Empty: none. */
+  llmPrices: string;
   strictWrites: boolean;
   insecure: boolean;
 }
@@ -185,6 +187,14 @@ const table: Table = {
     summary:
       "Private addresses that webhooks may call; public ones they always may, and loopback while the server itself is bound to it",
     parse: parseTargets,
+  },
+  llmPrices: {
+    name: "llm-prices",
+    value: "FILE",
+    default: "",
+    allowed: "a file, or empty for none",
+    summary: "Prices of models, in JSON: what calls cost that do not say so; see docs/costs.md",
+    parse: (text) => text,
   },
   strictWrites: {
     name: "strict-writes",

@@ -16,7 +16,6 @@ import { createSessions, dashboardDoor } from "./dashboard/session.ts";
 import { changeLog } from "./changes/log.ts";
 import { eventLog } from "./events/log.ts";
 import { eventService } from "./events/service.ts";
-import { spareHistoryBytes, spareHistoryMs } from "./core/retention.ts";
 import { createFeed } from "./feed/feed.ts";
 import type { Log } from "./feed/log.ts";
 import { pollOf } from "./feed/poll.ts";
@@ -32,8 +31,12 @@ import { mountMcp } from "./http/mcp.ts";
 import { createSockets } from "./http/sockets.ts";
 import { instanceService } from "./instances/service.ts";
 import { leaseService } from "./leases/service.ts";
-import { type Job, startJobs } from "./jobs/jobs.ts";
+import { startJobs } from "./jobs/jobs.ts";
+import { jobsOf } from "./jobs/rounds.ts";
 import { type ExtraTool, mcpHandler } from "./mcp/handler.ts";
+import { readPrices } from "./llm/price-file.ts";
+import type { Prices } from "./llm/prices.ts";
+import { llmService } from "./llm/service.ts";
 import { createLedger } from "./metrics/ledger.ts";
 import { metricsService } from "./metrics/service.ts";
 import { resolveHost } from "./outbound/call.ts";
@@ -46,21 +49,12 @@ import { openPostgres } from "./store/postgres.ts";
 import { openSqlite } from "./store/sqlite.ts";
 import type { Store } from "./store/store.ts";
 import { templateService } from "./templates/service.ts";
-import { roundEvery } from "./webhooks/dispatcher.ts";
 import { webhookLog } from "./webhooks/log.ts";
 import { openWebhooks } from "./webhooks/open.ts";
 import { txnService } from "./txn/service.ts";
 import { openDocuments } from "./values/documents.ts";
 import { version } from "./version.ts";
 
-/** How often events are trimmed and silence is looked for, in milliseconds. */
-const minute = 60_000;
-/** How often contracts are looked at, in milliseconds. */
-const checkEvery = 5 * minute;
-/** How often signs of life are written, in milliseconds: what a crash may forget. */
-const flushEvery = 15_000;
-/** How often leases that ended are removed, in milliseconds: when those who follow changes hear of it at the latest. */
-const expireEvery = 5_000;
 /** How long running requests may take to finish when the server stops, in milliseconds. */
 const grace = 5_000;
 
@@ -94,10 +88,11 @@ interface Doors {
 /** Puts the house together and opens its doors. The only place that knows every room. */
 export async function openServer(config: Config, options: ServerOptions = {}): Promise<RunningServer> {
   const log = getLogger(["koor", "server"]);
+  const prices = readPrices(config.llmPrices);
   const store = await openStore(config, options);
   const { now } = store;
   const doors: Doors = {};
-  const house = furnish(store, config, now, doors, options);
+  const house = furnish(store, config, now, doors, { ...options, prices });
   const { services, instances, leases, sockets, streams, feeds, room, gate } = house;
   const { engine, documents, contractEngine } = house;
   const front = createFront({ config, dashboardPort: () => doors.dashboard?.port });
@@ -129,7 +124,7 @@ export async function openServer(config: Config, options: ServerOptions = {}): P
   }
   const { api, dashboard } = doors;
   house.dispatcher.round().catch((error: unknown) => log.warn("webhooks wait: {error}", { error }));
-  const jobs = startJobs(jobsOf(store, house, config), store.takeTurn);
+  const jobs = startJobs(jobsOf({ store, config, ...house }), store.takeTurn);
   log.info("listening on {api}, dashboard {dashboard}, MCP {mcp}, data in {data}", {
     api: urlOf(api),
     mcp: `${urlOf(api)}/mcp`,
@@ -192,7 +187,13 @@ function nameOfDatabase(database: string): string {
 }
 
 /** Every noun's service over one store, and what they share. */
-function furnish(store: Store, config: Config, now: () => number, doors: Doors, options: ServerOptions) {
+function furnish(
+  store: Store,
+  config: Config,
+  now: () => number,
+  doors: Doors,
+  options: ServerOptions & { prices: Prices },
+) {
   const log = getLogger(["koor", "server"]);
   const engine = openRuleEngine();
   const documents = openDocuments();
@@ -264,6 +265,11 @@ function furnish(store: Store, config: Config, now: () => number, doors: Doors, 
     leases,
     audit: auditService(store, refusals),
     webhooks: webhooks.service,
+    llm: llmService({
+      store,
+      prices: options.prices,
+      onError: (error) => log.warn("a budget could not be looked at: {error}", { error }),
+    }),
     backup: backupService({ store, directory: config.dataDir, now, alone: gate.alone }),
   };
   const sockets = createSockets({ now, most: options.followers });
@@ -291,27 +297,6 @@ function furnish(store: Store, config: Config, now: () => number, doors: Doors, 
     ledger,
     refusals,
   };
-}
-
-/** What comes round by itself. */
-function jobsOf(store: Store, house: ReturnType<typeof furnish>, config: Config): Job[] {
-  const { instances, leases, compliance, dispatcher } = house;
-  const { now } = store;
-  const retention = { keep: config.historyRetention, spareMs: spareHistoryMs, spareBytes: spareHistoryBytes };
-  return [
-    { name: "trim events", everyMs: minute, run: () => store.trimEvents(config.eventRetention) },
-    { name: "trim history", everyMs: minute, run: () => store.trimHistory(retention, now()) },
-    ...(["idempotency", "webhook_retries", "webhook_payloads"] as const).map((collection) => ({
-      name: `forget ${collection}`,
-      everyMs: minute,
-      run: () => store.dropExpired(collection, store.now()),
-    })),
-    { name: "webhooks", everyMs: roundEvery, run: dispatcher.round, everywhere: true },
-    { name: "liveness", everyMs: minute, run: instances.markStale },
-    { name: "compliance", everyMs: checkEvery, run: compliance.check },
-    { name: "expire leases", everyMs: expireEvery, run: leases.expire },
-    { name: "signs of life", everyMs: flushEvery, run: instances.flush, everywhere: true },
-  ];
 }
 
 /** Wakes once, later; who stops does not wait for it. */

@@ -68,6 +68,8 @@ describe("a backup's bytes", () => {
       versions: 7,
       records: 5,
       events: 2,
+      usage: 0,
+      metrics: 0,
       audit: 6,
     });
   });

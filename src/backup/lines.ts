@@ -3,6 +3,8 @@ import { type Collection, type Heads, auditOutcomes } from "../core/commit.ts";
 import { type DumpRow, type DumpedVersion, dumpedCollections } from "../core/dump.ts";
 import { backupCounts } from "./contract.ts";
 
+import { type UsageRow, costSources } from "../core/usage.ts";
+
 /**
  * A backup's lines. Each is a JSON object: the first names the format, the last holds counts and a checksum, and each between
  * is a row of the store under the name of its kind.
@@ -39,6 +41,8 @@ const heads = z.strictObject({
   events: whole,
   audit: whole,
   audit_hash: z.string(),
+  /** Since schema 2. */
+  usage: whole.default(0),
   live: perCollection,
   changed: perCollection,
 });
@@ -86,15 +90,40 @@ const audit = z.strictObject({
   hash: z.string(),
 });
 
+const usage = z.strictObject({
+  id: whole,
+  at: whole,
+  provider: z.string(),
+  model: z.string(),
+  tokens_in: whole,
+  tokens_out: whole,
+  cache_read: whole,
+  cache_write: whole,
+  cost: whole,
+  cost_source: z.enum(costSources),
+  instance_id: z.string(),
+  project: z.string(),
+  session_tag: z.string(),
+  request_type: z.string(),
+});
+
+const metric = z.strictObject({
+  instance_id: z.string(),
+  period: z.string(),
+  name: z.string(),
+  value: whole,
+});
+
 /** By the kind that a line names. A union of them all was tried one after the other: half of the time of reading a backup. */
-const rows = { heads, version, record, event, audit };
+const rows = { heads, version, record, event, usage, metric, audit };
 
 /** A row without the value of a version, whose base64 is written in pieces. Fields are spelled out: their order is the format's. */
 export function showRow(row: DumpRow): object {
   switch (row.kind) {
     case "heads": {
-      const { revision, events, audit, auditHash, live, changed } = row.heads;
-      return { heads: { epoch: row.epoch, revision, events, audit, audit_hash: auditHash, live, changed } };
+      const { revision, events, audit, auditHash, usage, live, changed } = row.heads;
+      const logs = { events, audit, audit_hash: auditHash, usage };
+      return { heads: { epoch: row.epoch, revision, ...logs, live, changed } };
     }
     case "version": {
       const { collection, key, version, revision, contentType, hash, size, deleted, updatedAt, updatedBy } =
@@ -122,6 +151,12 @@ export function showRow(row: DumpRow): object {
     case "event": {
       const { id, topic, source, createdAt, data } = row.event;
       return { event: { id, topic, source, created_at: createdAt, data } };
+    }
+    case "usage":
+      return { usage: showUsage(row.usage) };
+    case "metric": {
+      const { instanceId, period, name, value } = row.metric;
+      return { metric: { instance_id: instanceId, period, name, value } };
     }
     case "audit": {
       const { id, at, actor, action, resource, detail, outcome, hash } = row.audit;
@@ -155,6 +190,12 @@ export function readRow(line: unknown): DumpRow | string {
       return readAs(event, fields, ({ created_at: createdAt, ...rest }) => {
         return { kind: "event", event: { ...rest, createdAt } };
       });
+    case "usage":
+      return readAs(usage, fields, (row) => ({ kind: "usage", usage: readUsage(row) }));
+    case "metric":
+      return readAs(metric, fields, ({ instance_id: instanceId, ...rest }) => {
+        return { kind: "metric", metric: { instanceId, ...rest } };
+      });
     case "audit":
       return readAs(audit, fields, (row) => ({ kind: "audit", audit: row }));
   }
@@ -183,4 +224,42 @@ function readVersion(line: z.output<typeof version>): DumpRow | string {
     value,
   };
   return { kind: "version", version: read };
+}
+
+function showUsage({ id, at, provider, model, cost, project, ...row }: UsageRow): z.input<typeof usage> {
+  return {
+    id,
+    at,
+    provider,
+    model,
+    tokens_in: row.tokensIn,
+    tokens_out: row.tokensOut,
+    cache_read: row.cacheRead,
+    cache_write: row.cacheWrite,
+    cost,
+    cost_source: row.costSource,
+    instance_id: row.instanceId,
+    project,
+    session_tag: row.sessionTag,
+    request_type: row.requestType,
+  };
+}
+
+function readUsage({ id, at, provider, model, cost, project, ...row }: z.output<typeof usage>): UsageRow {
+  return {
+    id,
+    at,
+    provider,
+    model,
+    tokensIn: row.tokens_in,
+    tokensOut: row.tokens_out,
+    cacheRead: row.cache_read,
+    cacheWrite: row.cache_write,
+    cost,
+    costSource: row.cost_source,
+    instanceId: row.instance_id,
+    project,
+    sessionTag: row.session_tag,
+    requestType: row.request_type,
+  };
 }

@@ -89,10 +89,11 @@ function readEnd(line: object, sha256: string, seen: Record<string, number>, at:
 
 /** Looks at what one row says of another. */
 function orderChecker() {
-  const seen = { versions: 0, records: 0, events: 0, audit: 0 };
+  const seen = { versions: 0, records: 0, events: 0, usage: 0, metrics: 0, audit: 0 };
   let section = -1;
   let heads: Extract<DumpRow, { kind: "heads" }>["heads"] | undefined;
   let lastEvent: number | undefined;
+  let lastUsage = 0;
   let lastAudit: { id: number; hash: string } | undefined;
 
   return {
@@ -119,6 +120,15 @@ function orderChecker() {
           lastEvent = row.event.id;
           seen.events += 1;
           return;
+        case "usage":
+          if (row.usage.id !== lastUsage + 1)
+            throw damaged(`${at}: usage ${row.usage.id} follows usage ${lastUsage}`);
+          lastUsage = row.usage.id;
+          seen.usage += 1;
+          return;
+        case "metric":
+          seen.metrics += 1;
+          return;
         case "audit": {
           const { hash, ...fields } = row.audit;
           if (lastAudit && fields.id !== lastAudit.id + 1) {
@@ -139,6 +149,7 @@ function orderChecker() {
       if (!heads) throw damaged(`${at}: it ends before it says where it stands`);
       if (lastEvent !== undefined && lastEvent !== heads.events)
         throw damaged(`its newest event is not ${heads.events}`);
+      if (lastUsage !== heads.usage) throw damaged(`its newest usage is not ${heads.usage}`);
       if ((lastAudit?.id ?? 0) !== heads.audit || (lastAudit?.hash ?? "") !== heads.auditHash) {
         throw damaged(`its newest audit row is not ${heads.audit}`);
       }

@@ -20,7 +20,7 @@ export async function* writeBackup(
 ): AsyncGenerator<Uint8Array> {
   const hash = createHash("sha256");
   const encoder = new TextEncoder();
-  const counts = { versions: 0, records: 0, events: 0, audit: 0 };
+  const counts = { versions: 0, records: 0, events: 0, usage: 0, metrics: 0, audit: 0 };
   let live: Heads["live"] | undefined;
   let text = "";
 
@@ -61,7 +61,14 @@ export async function* writeBackup(
   yield encoder.encode(line({ end }));
 }
 
-const counterOf = { version: "versions", record: "records", event: "events", audit: "audit" } as const;
+const counterOf = {
+  version: "versions",
+  record: "records",
+  event: "events",
+  usage: "usage",
+  metric: "metrics",
+  audit: "audit",
+} as const;
 
 function line(object: object): string {
   return `${JSON.stringify(object)}\n`;

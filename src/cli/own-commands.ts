@@ -194,6 +194,21 @@ export const ownCommands: readonly OwnCommand[] = [
     },
   },
   {
+    name: "llm import",
+    usage: "llm import FILE... [--project P] [--instance-id ID]",
+    summary:
+      "Record what models used, out of session logs of Claude Code and Codex; what was imported before is left as it is",
+    flags: {
+      project: { value: "P", summary: "Instead of the name of the directory that the agent worked in" },
+      "instance-id": { value: "ID", summary: "The instance that it is put down to" },
+    },
+    words: { least: 1, most: Number.POSITIVE_INFINITY },
+    async run(words, args, env, io) {
+      const { importUsage } = await import("./llm-import.ts");
+      return importUsage(words, args, env, io);
+    },
+  },
+  {
     name: "events subscribe",
     usage: "events subscribe [PATTERN] [--after ID]",
     summary: "Follow events, a line of JSON each, across breaks of the connection",

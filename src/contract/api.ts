@@ -6,6 +6,7 @@ import { contractOperations } from "../contracts/contract.ts";
 import { eventOperations } from "../events/contract.ts";
 import { instanceOperations } from "../instances/contract.ts";
 import { leaseOperations } from "../leases/contract.ts";
+import { llmOperations } from "../llm/contract.ts";
 import { metricsOperations } from "../metrics/contract.ts";
 import { ruleOperations } from "../rules/contract.ts";
 import { specOperations } from "../specs/contract.ts";
@@ -34,6 +35,7 @@ export const api = {
   leases: leaseOperations,
   audit: auditOperations,
   webhooks: webhookOperations,
+  llm: llmOperations,
   backup: backupOperations,
 } as const;
 

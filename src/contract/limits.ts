@@ -33,6 +33,8 @@ export const limits = {
   waitMs: 60_000,
   /** Rows of a history, of events or of versions, when nothing is asked for. */
   historyRows: 50,
+  /** Calls of models in one request that imports them: some 200 KiB. */
+  usageRecords: 500,
   /** Paths of one lease: what two leases cost to compare grows with the square of it. */
   leasePaths: 32,
   /** A path of a lease: what two of them cost to compare grows with the square of it. */

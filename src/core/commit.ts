@@ -1,4 +1,5 @@
 import type { Condition, Once } from "../contract/operation.ts";
+import type { UsageRecord, UsageRow } from "./usage.ts";
 
 /**
  * The words in which services, `decide` and the adapters speak of changes. Data only: a commit can be queued,
@@ -39,6 +40,12 @@ export const collections = {
   webhook_payloads: { history: false, tombstones: false, audited: false },
   /** Which server does what only one may do: a record that ends by itself, and fences what is written in its turn. */
   turns: { history: false, tombstones: false, audited: false },
+  /** What a project may spend on models, and in which period. */
+  budgets: { history: false, tombstones: true, audited: true },
+  /** Which budget said in which period that it is nearly used up, or used up: said once. */
+  budget_alerts: { history: false, tombstones: false, audited: false },
+  /** Calls of models that were imported, by the names that their logs give them: imported once. */
+  usage_refs: { history: false, tombstones: false, audited: false },
   /** What a request with an `Idempotency-Key` came to, written in its own transaction. */
   idempotency: { history: false, tombstones: false, audited: false },
 } as const;
@@ -94,6 +101,8 @@ export type Op =
   | { kind: "unchanged"; collection: Collection; since: number }
   /** Nothing but a row in the audit log: of what was refused. */
   | { kind: "note"; audit: AuditLabel; outcome: AuditOutcome }
+  /** A row in the log of what models used. */
+  | { kind: "usage"; usage: UsageRecord; audit: AuditLabel | false }
   /** `data` is JSON text; it is stored and sent as it is. */
   | { kind: "append"; topic: string; data: string; source: string };
 
@@ -182,6 +191,8 @@ export interface Heads {
   /** The newest audit row's id and its hash. */
   audit: number;
   auditHash: string;
+  /** The newest row of usage. */
+  usage: number;
   /** Records of each collection that are not deleted, so that counting never scans. */
   live: Readonly<Record<Collection, number>>;
   /** The last revision that wrote to each collection. */
@@ -193,6 +204,7 @@ export const emptyHeads: Heads = {
   events: 0,
   audit: 0,
   auditHash: "",
+  usage: 0,
   live: zeros(),
   changed: zeros(),
 };
@@ -214,7 +226,7 @@ export interface Refusal {
 }
 
 /** What an operation came to: the new head of its record, the new event, or nothing for a guard. */
-export type OpResult = { record: RecordHead } | { event: EventRow } | null;
+export type OpResult = { record: RecordHead } | { event: EventRow } | { usage: UsageRow } | null;
 
 export interface Committed {
   ok: true;

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { chainHash, stampOf } from "./audit.ts";
+import type { UsageRow } from "./usage.ts";
 import {
   type AuditLabel,
   type AuditOutcome,
@@ -42,6 +43,7 @@ export interface Decision {
   versions: VersionRow[];
   events: EventRow[];
   audit: AuditRow[];
+  usage: UsageRow[];
   /** One for each commit of the batch, in order. */
   outcomes: Outcome[];
 }
@@ -64,6 +66,7 @@ export function decide(batch: readonly Commit[], before: Before, now: number): D
     versions: [],
     events: [],
     audit: [],
+    usage: [],
   };
   const outcomes = batch.map((commit) => {
     try {
@@ -72,8 +75,8 @@ export function decide(batch: readonly Commit[], before: Before, now: number): D
       throw Object.assign(error as Error, { code: commitFault });
     }
   });
-  const { heads, versions, events, audit } = state;
-  return { heads, versions, events, audit, outcomes };
+  const { heads, versions, events, audit, usage } = state;
+  return { heads, versions, events, audit, usage, outcomes };
 }
 
 /** The records that a commit names, each as often as it does: what an adapter loads for `decide`. */
@@ -88,6 +91,7 @@ interface Working {
   versions: VersionRow[];
   events: EventRow[];
   audit: AuditRow[];
+  usage: UsageRow[];
 }
 
 /** Guards are judged against the state before the commit, so that its operations cannot satisfy each other. */
@@ -113,7 +117,7 @@ function refuse(op: Op, state: Working, now: number): Pick<Refusal, "failure" | 
       ? { failure: "mismatch", current: undefined }
       : undefined;
   }
-  if (op.kind === "append" || op.kind === "note" || op.guard === undefined) return undefined;
+  if (!("guard" in op) || op.guard === undefined) return undefined;
   const record = state.records.get(recordId(op.collection, op.key));
   const current = isLive(record, now) ? record : undefined;
   const failure = judge(op.guard, current);
@@ -151,6 +155,13 @@ function perform(op: Op, by: string, state: Working, now: number): OpResult {
     case "note":
       appendAudit(op.audit, op.outcome, by, state, now);
       return null;
+    case "usage": {
+      state.heads.usage += 1;
+      const usage = { id: state.heads.usage, ...op.usage };
+      state.usage.push(usage);
+      if (op.audit) appendAudit(op.audit, "ok", by, state, now);
+      return { usage };
+    }
     case "append": {
       state.heads.events += 1;
       const event = {

@@ -9,15 +9,19 @@ import {
   collections,
 } from "./commit.ts";
 
+import type { MetricRow, UsageRow } from "./usage.ts";
+
 /**
  * A store as rows, the same for every engine: first where it stands, then all versions, then which of them are current,
- * then the logs. Versions come in the order in which they were written, records by their keys, logs by their ids.
+ * then the logs and what was counted. Versions come in the order in which they were written, records by their keys, logs by their ids.
  */
 export type DumpRow =
   | { kind: "heads"; epoch: string; heads: Heads }
   | { kind: "version"; version: DumpedVersion }
   | { kind: "record"; record: DumpedRecord }
   | { kind: "event"; event: EventRow }
+  | { kind: "usage"; usage: UsageRow }
+  | { kind: "metric"; metric: MetricRow }
   | { kind: "audit"; audit: AuditRow };
 
 /** One version's bytes and what was noted of them. Tombstones have none. */
@@ -35,6 +39,8 @@ export const dumpOrder = [
   "version",
   "record",
   "event",
+  "usage",
+  "metric",
   "audit",
 ] as const satisfies readonly DumpRow["kind"][];
 

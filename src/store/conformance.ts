@@ -16,6 +16,14 @@ import {
 import { type DumpRow, dumpOrder } from "../core/dump.ts";
 import { compileGlob } from "../core/glob.ts";
 import { expectCommitted } from "../core/guard.ts";
+import {
+  type UsageRecord,
+  type UsageTotals,
+  addTo,
+  groupOf,
+  totalsOf,
+  usageGroupings,
+} from "../core/usage.ts";
 import type { Store } from "./store.ts";
 
 /** A store under test, and the clock it goes by. */
@@ -49,6 +57,26 @@ export function remove(key: string, guard?: Guard): Op {
 
 export function publish(topic: string, data = "null", source = ""): Op {
   return { kind: "append", topic, data, source };
+}
+
+export function used(more: Partial<UsageRecord> = {}): Op {
+  const usage: UsageRecord = {
+    at: 0,
+    provider: "p",
+    model: "m",
+    tokensIn: 1,
+    tokensOut: 2,
+    cacheRead: 0,
+    cacheWrite: 0,
+    cost: 3,
+    costSource: "given",
+    instanceId: "",
+    project: "",
+    sessionTag: "",
+    requestType: "",
+    ...more,
+  };
+  return { kind: "usage", usage, audit: false };
 }
 
 export function commit(...ops: Op[]): Commit {
@@ -584,11 +612,13 @@ export function testStore(name: string, open: () => Promise<OpenStore>): void {
         await store.commit(commit(put("a", "2"), publish("t", '{"n":1.10}', "alice")));
         await store.commit(commit(remove("gone"), put("i", "{}", undefined, "instances"), publish("u")));
         await store.commit({
-          ...commit(put("b", "\u0000\u{1F600}")),
+          by: "tester",
+          ops: [put("b", "\u0000\u{1F600}"), used({ project: "p", cost: 7 })],
           once: { key: "k", fingerprint: "f", note: "1" },
         });
         await store.commit(commit({ ...put("l", "{}", undefined, "leases"), ttlMs: 9000 } as Op));
         await store.touch("instances", new Map([["i", 700]]));
+        await store.addMetrics([{ instanceId: "i", period: "2026-11-24T09", name: "calls", value: 3 }]);
       }
       const sections = (rows: readonly DumpRow[]) => [...new Set(rows.map(({ kind }) => kind))];
 
@@ -647,6 +677,9 @@ export function testStore(name: string, open: () => Promise<OpenStore>): void {
           audit: 9,
           live: { ...before.live, leases: 0 },
         });
+        expect(await store.usage({ limit: 2 })).toMatchObject([{ id: 1, project: "p", cost: 7 }]);
+        expect((await store.usageTotals({ by: "day" })).size).toBe(1);
+        expect(await store.metricTotals("")).toEqual([{ instanceId: "i", name: "calls", value: 3 }]);
         expect(await store.get("state", "a")).toEqual(a);
         expect(await store.history("state", "gone", 9)).toEqual(history);
         expect(await store.get("state", "new")).toBeUndefined();
@@ -739,6 +772,121 @@ export function testStore(name: string, open: () => Promise<OpenStore>): void {
         expect(await store.trimHistory(retention, 1)).toBe(3);
         await store.restore(given(rows), "");
         expect(await store.trimHistory(retention, 1)).toBe(3);
+      });
+    });
+
+    describe("usage", () => {
+      const hour = 60 * 60 * 1000;
+
+      test("ids have no gaps, and the newest calls come first, by all filters together", async () => {
+        const results = await store.commit(
+          commit(
+            used({ at: 300, project: "a", instanceId: "i", sessionTag: "s" }),
+            used({ at: 100, project: "a", instanceId: "j" }),
+            used({ at: 200, project: "b", instanceId: "i", sessionTag: "s" }),
+          ),
+        );
+        await store.commit(commit(used({ at: 300, project: "a", instanceId: "i", costSource: "prices" })));
+        expect(results).toMatchObject({ results: [{ usage: { id: 1 } }, { usage: { id: 2 } }, {}] });
+        const ids = async (query: object) => (await store.usage({ limit: 9, ...query })).map(({ id }) => id);
+        expect(await ids({})).toEqual([4, 1, 3, 2]);
+        expect(await ids({ limit: 2 })).toEqual([4, 1]);
+        expect(await ids({ project: "a" })).toEqual([4, 1, 2]);
+        expect(await ids({ project: "a", instanceId: "i", sessionTag: "s" })).toEqual([1]);
+        expect(await ids({ from: 200, to: 299 })).toEqual([3]);
+        expect(await ids({ sessionTag: "" })).toEqual([4, 2]);
+        const [newest] = await store.usage({ limit: 1 });
+        expect(newest).toEqual({
+          ...(used({ at: 300, project: "a", instanceId: "i" }) as any).usage,
+          id: 4,
+          costSource: "prices",
+        });
+        expect((await store.heads()).usage).toBe(4);
+      });
+
+      test("sums are those of the rows, whatever they are summed by and in whatever span of time", async () => {
+        const names = fc.constantFrom("", "a", "b", "ü", "__proto__");
+        const call = fc.record({
+          at: fc.integer({ min: 0, max: 4 * 24 }).map((n) => n * hour),
+          project: names,
+          model: names,
+          instanceId: names,
+          sessionTag: names,
+          tokensIn: fc.nat(10 ** 9),
+          tokensOut: fc.nat(10 ** 9),
+          cost: fc.nat(10 ** 12),
+        });
+        const calls = fc.sample(call, { numRuns: 60, seed: 7 });
+        for (let at = 0; at < calls.length; at += 20)
+          await store.commit(commit(...calls.slice(at, at + 20).map((more) => used(more))));
+        const spans = [undefined, 0, 5 * hour, 24 * hour - 1, 24 * hour, 30 * hour, 72 * hour, 73 * hour];
+        for (const by of usageGroupings) {
+          for (const from of spans) {
+            for (const to of spans) {
+              const expected = new Map<string, UsageTotals>();
+              for (const { usage } of calls.map((more) => used(more) as Extract<Op, { kind: "usage" }>)) {
+                if (usage.at < (from ?? 0) || usage.at > (to ?? Infinity)) continue;
+                addTo(expected, groupOf(usage, by), totalsOf(usage));
+              }
+              const totals = await store.usageTotals({ by, from, to });
+              expect([...totals].sort()).toEqual([...expected].sort());
+              const one = await store.usageTotals({ by: "project", from, to, name: "a" });
+              expect([...one.keys()].filter((name) => name !== "a")).toEqual([]);
+            }
+          }
+        }
+      });
+
+      test("a commit that is refused used nothing", async () => {
+        await store.commit(commit(put("k", "1", { version: 7 }), used()));
+        expect(await store.usage({ limit: 1 })).toEqual([]);
+        expect((await store.usageTotals({ by: "day" })).size).toBe(0);
+      });
+    });
+
+    describe("metrics", () => {
+      const row = (instanceId: string, period: string, name: string, value: number) => ({
+        instanceId,
+        period,
+        name,
+        value,
+      });
+
+      test("are added up by instance, hour and name, and found by the beginning of the hour", async () => {
+        await store.addMetrics([
+          row("i", "2026-11-24T09", "calls", 2),
+          row("i", "2026-11-24T09", "bytes", 9),
+        ]);
+        await store.addMetrics([
+          row("i", "2026-11-24T09", "calls", 3),
+          row("i", "2026-11-25T00", "calls", 1),
+        ]);
+        await store.addMetrics([row("j", "2026-11-24T09", "calls", 7)]);
+        const found = (period: string) => store.metrics({ instanceId: "i", period });
+        expect(await found("")).toEqual([
+          row("i", "2026-11-24T09", "bytes", 9),
+          row("i", "2026-11-24T09", "calls", 5),
+          row("i", "2026-11-25T00", "calls", 1),
+        ]);
+        expect(await found("2026-11-25")).toEqual([row("i", "2026-11-25T00", "calls", 1)]);
+        expect(await found("2026-11-2_")).toEqual([]);
+        expect(await store.metricTotals("2026-11")).toEqual([
+          { instanceId: "i", name: "bytes", value: 9 },
+          { instanceId: "i", name: "calls", value: 6 },
+          { instanceId: "j", name: "calls", value: 7 },
+        ]);
+        const { revision, audit } = await store.heads();
+        expect([revision, audit]).toEqual([0, 0]);
+      });
+
+      test("of hours before one are removed, the rest stays", async () => {
+        await store.addMetrics([
+          row("i", "2026-01-01T00", "calls", 1),
+          row("i", "2026-11-24T09", "calls", 1),
+        ]);
+        expect(await store.trimMetrics("2026-06-01T00")).toBe(1);
+        expect(await store.metrics({ instanceId: "i", period: "" })).toHaveLength(1);
+        expect(await store.trimMetrics("2026-06-01T00")).toBe(0);
       });
     });
 

@@ -4,6 +4,7 @@ import { type Heads, emptyHeads } from "../core/commit.ts";
 export function readHeads(json: string): Heads {
   const heads = JSON.parse(json) as Heads;
   return {
+    ...emptyHeads,
     ...heads,
     live: { ...emptyHeads.live, ...heads.live },
     changed: { ...emptyHeads.changed, ...heads.changed },

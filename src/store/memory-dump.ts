@@ -11,6 +11,7 @@ export async function* dumpMemory(tables: MemoryTables, epoch: string): AsyncGen
   const records = [...tables.records.values()].filter(({ collection }) => isDumped(collection));
   const versions = records.flatMap(({ collection, key }) => tables.kept(collection, key));
   const [events, audit] = [[...tables.events], [...tables.audit]];
+  const [usage, metrics] = [[...tables.usage.rows], tables.usage.sortedMetrics()];
   yield { kind: "heads", epoch, heads: dumpedHeads(heads) };
   const inOrder = (a: { collection: string; key: string }, b: { collection: string; key: string }) =>
     compareKeys(a.collection, b.collection) || compareKeys(a.key, b.key);
@@ -25,6 +26,8 @@ export async function* dumpMemory(tables: MemoryTables, epoch: string): AsyncGen
     yield { kind: "record", record: { collection, key, version, touchedAt, createRevision, expiresAt } };
   }
   for (const event of events) yield { kind: "event", event };
+  for (const row of usage) yield { kind: "usage", usage: row };
+  for (const metric of metrics) yield { kind: "metric", metric };
   for (const row of audit) yield { kind: "audit", audit: row };
 }
 
@@ -71,6 +74,12 @@ function insert(tables: MemoryTables, row: Exclude<DumpRow, { kind: "heads" }>):
     }
     case "event":
       tables.events.push(row.event);
+      return;
+    case "usage":
+      tables.usage.rows.push(row.usage);
+      return;
+    case "metric":
+      tables.usage.addMetrics([row.metric]);
       return;
     case "audit":
       tables.audit.push(row.audit);

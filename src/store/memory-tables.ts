@@ -12,6 +12,7 @@ import {
 import { type Retention, surplus } from "../core/retention.ts";
 import type { Decision, VersionRow } from "../core/decide.ts";
 import { bounds, compareKeys } from "./key-range.ts";
+import { MemoryUsage } from "./memory-usage.ts";
 import { type EventQuery, type KeyRange, eventPageBytes } from "./store.ts";
 
 /** A version has no signs of life and no lifetime of its own: those are the record's. */
@@ -26,11 +27,13 @@ export class MemoryTables {
   readonly versions = new Map<string, VersionRow[]>();
   events: EventRow[] = [];
   readonly audit: AuditRow[] = [];
+  readonly usage = new MemoryUsage();
 
   apply(decision: Decision): void {
     this.heads = decision.heads;
     this.events.push(...decision.events);
     this.audit.push(...decision.audit);
+    this.usage.rows.push(...decision.usage);
     for (const { head, value } of decision.versions) {
       const { history, tombstones } = collections[head.collection];
       const id = recordId(head.collection, head.key);

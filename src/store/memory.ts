@@ -53,6 +53,12 @@ export function openMemory(options: { now: () => number; epoch?: string }): Stor
     },
     auditTrail: async (query) => selectAudit(tables.audit, query),
     auditSummary: async (span) => summarizeAudit(selectAudit(tables.audit, { ...span, limit: Infinity })),
+    usage: async (query) => tables.usage.find(query),
+    usageTotals: async (query) => tables.usage.totals(query),
+    addMetrics: async (rows) => tables.usage.addMetrics(rows),
+    metrics: async (query) => tables.usage.findMetrics(query),
+    metricTotals: async (period) => tables.usage.metricTotals(period),
+    trimMetrics: async (before) => tables.usage.trimMetrics(before),
     heads: async () => {
       const { heads, events, audit } = tables;
       return {

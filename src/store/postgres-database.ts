@@ -4,9 +4,10 @@ import { KoorError } from "../contract/errors.ts";
 import { emptyHeads } from "../core/commit.ts";
 import initial from "./migrations/postgres/0001-initial.sql" with { type: "text" };
 import auditIndexes from "./migrations/postgres/0002-audit-indexes.sql" with { type: "text" };
+import usage from "./migrations/postgres/0003-usage.sql" with { type: "text" };
 
 /** In order; `koor.schema` holds the number of those applied. */
-const migrations = [initial, auditIndexes];
+const migrations = [initial, auditIndexes, usage];
 
 /** Names the lock under which servers that start together migrate one after the other. */
 const migrationLock = 0x6b6f6f72;

@@ -1,6 +1,7 @@
 import { type DumpRow, dumpedHeads, isDumped } from "../core/dump.ts";
 import { readHeads } from "./heads.ts";
 import { type Connection, type Pool, type Row, ask, epochOf, identitySql } from "./postgres-database.ts";
+import { metricColumns, readMetric, readUsage, usageColumns } from "./postgres-usage.ts";
 import { readAudit, readEvent, readHead, recordColumns, versionColumns } from "./postgres-rows.ts";
 
 /** Rows read in one go, without values and data. */
@@ -28,6 +29,9 @@ export async function* dumpPostgres(pool: Pool): AsyncGenerator<DumpRow> {
       "data",
     ))
       yield { kind: "event", event: readEvent(row) };
+    for await (const row of byId(connection, "usage", usageColumns))
+      yield { kind: "usage", usage: readUsage(row) };
+    yield* metrics(connection);
     const audit = "id, at, actor, action, resource, detail, outcome, hash, 0 as size";
     for await (const { size: _, ...row } of byId(connection, "audit", audit))
       yield { kind: "audit", audit: readAudit(row) };
@@ -59,6 +63,23 @@ async function* records(connection: Connection): AsyncGenerator<DumpRow> {
       if (!isDumped(head.collection)) continue;
       const { collection, key, version, touchedAt, createRevision, expiresAt } = head;
       yield { kind: "record", record: { collection, key, version, touchedAt, createRevision, expiresAt } };
+    }
+    if (rows.length < dumpRows) return;
+  }
+}
+
+async function* metrics(connection: Connection): AsyncGenerator<DumpRow> {
+  let last = ["", "", ""];
+  for (;;) {
+    const { rows } = await ask(
+      connection,
+      `select ${metricColumns} from koor.metrics where (instance_id, period, name) > ($1, $2, $3)
+         order by instance_id, period, name limit ${dumpRows}`,
+      last,
+    );
+    for (const metric of rows.map(readMetric)) {
+      yield { kind: "metric", metric };
+      last = [metric.instanceId, metric.period, metric.name];
     }
     if (rows.length < dumpRows) return;
   }

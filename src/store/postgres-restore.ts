@@ -1,9 +1,11 @@
 import { KoorError } from "../contract/errors.ts";
 import { type DumpRow, type DumpedRecord, type DumpedVersion, restoredHeads } from "../core/dump.ts";
 import type { AuditRow, EventRow } from "../core/commit.ts";
+import type { MetricRow, UsageRow } from "../core/usage.ts";
 import { readHeads } from "./heads.ts";
 import { type Connection, type Pool, ask, inTransaction } from "./postgres-database.ts";
 import { insertAudit, insertEvents, insertVersions } from "./postgres-statements.ts";
+import { addMetrics, insertUsage } from "./postgres-usage.ts";
 import { lockHeads } from "./postgres-writer.ts";
 
 /** Rows written in one statement. */
@@ -24,10 +26,12 @@ interface Page {
   version: DumpedVersion[];
   record: DumpedRecord[];
   event: EventRow[];
+  usage: UsageRow[];
+  metric: MetricRow[];
   audit: AuditRow[];
 }
 
-const emptyPage = (): Page => ({ version: [], record: [], event: [], audit: [] });
+const emptyPage = (): Page => ({ version: [], record: [], event: [], usage: [], metric: [], audit: [] });
 
 /**
  * Replaces all that the database holds, in one transaction under the head row's lock: whoever reads meanwhile reads what
@@ -39,7 +43,7 @@ export async function restorePostgres({ pool, rows, by, now, epoch }: Replacemen
     const { revision } = readHeads(head?.[0]?.["heads"] as string);
     await ask(
       connection,
-      "delete from koor.records; delete from koor.versions; delete from koor.events; delete from koor.audit",
+      "delete from koor.records; delete from koor.versions; delete from koor.events; delete from koor.audit;\n       delete from koor.usage; delete from koor.usage_days; delete from koor.metrics",
     );
     let dumped: Extract<DumpRow, { kind: "heads" }> | undefined;
     let page = emptyPage();
@@ -79,6 +83,12 @@ function collect(page: Page, row: Exclude<DumpRow, { kind: "heads" }>): number {
     case "event":
       page.event.push(row.event);
       return row.event.data.length;
+    case "usage":
+      page.usage.push(row.usage);
+      return 0;
+    case "metric":
+      page.metric.push(row.metric);
+      return 0;
     case "audit":
       page.audit.push(row.audit);
       return 0;
@@ -95,6 +105,8 @@ async function writePage(connection: Connection, page: Page): Promise<void> {
     }
     if (page.record.length > 0) await insertRecords(connection, page.record);
     if (page.event.length > 0) await insertEvents(connection, page.event);
+    await insertUsage(connection, page.usage);
+    if (page.metric.length > 0) await addMetrics(connection, page.metric);
     if (page.audit.length > 0) await insertAudit(connection, page.audit);
   } catch (error) {
     // 23: an integrity constraint, such as one version that is there twice.

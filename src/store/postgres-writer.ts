@@ -13,6 +13,7 @@ import { readHeads } from "./heads.ts";
 import { type Connection, type Pool, ask, clockSql, inTransaction } from "./postgres-database.ts";
 import { readHead, recordColumns } from "./postgres-rows.ts";
 import { versionValues, writeAll } from "./postgres-statements.ts";
+import { insertUsage } from "./postgres-usage.ts";
 import type { Newest } from "./store.ts";
 
 /** Rows removed in one transaction: a bite of some milliseconds, after which waiting commits go first. */
@@ -108,6 +109,17 @@ export async function trimEvents(pool: Pool, keep: number): Promise<number> {
   return gone.count;
 }
 
+/** Removes one bite of what was counted before an hour; returns how many rows went. */
+export async function trimMetrics(pool: Pool, before: string): Promise<number> {
+  const gone = await ask(
+    pool,
+    `delete from koor.metrics where (instance_id, period, name) in
+       (select instance_id, period, name from koor.metrics where period < $1 limit ${trimBite})`,
+    [before],
+  );
+  return gone.count;
+}
+
 /** Takes a job's turn, unless another server had it within the last `everyMs`. */
 export async function takeTurn(pool: Pool, job: string, everyMs: number): Promise<boolean> {
   const now = "(extract(epoch from clock_timestamp()) * 1000)::bigint";
@@ -135,7 +147,10 @@ async function remove(
   );
 }
 
-async function write(connection: Connection, { versions, events, audit, heads }: Decision): Promise<void> {
+async function write(
+  connection: Connection,
+  { versions, events, audit, usage, heads }: Decision,
+): Promise<void> {
   const last = new Map(versions.map((row) => [recordId(row.head.collection, row.head.key), row]));
   const isLast = (row: VersionRow) => last.get(recordId(row.head.collection, row.head.key)) === row;
   const stays = ({ head }: VersionRow) => !head.deleted || collections[head.collection].tombstones;
@@ -152,6 +167,7 @@ async function write(connection: Connection, { versions, events, audit, heads }:
   const kept = versions.filter(
     (row) => stays(row) && (collections[row.head.collection].history || isLast(row)),
   );
+  await insertUsage(connection, usage);
   await ask(connection, writeAll, [
     ...versionValues(kept),
     JSON.stringify(current.filter(stays).map(({ head }) => head)),

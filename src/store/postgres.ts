@@ -4,13 +4,22 @@ import { inBites } from "./bites.ts";
 import { boundedCommit } from "./commit-room.ts";
 import { groupCommit } from "./group-commit.ts";
 import { auditSummary, auditTrail } from "./postgres-audit.ts";
-import { connect, migrate, speaking } from "./postgres-database.ts";
+import { connect, migrate, speaking, inTransaction } from "./postgres-database.ts";
 import { dumpPostgres } from "./postgres-dump.ts";
 import { openHints } from "./postgres-hints.ts";
 import { postgresReader } from "./postgres-reader.ts";
 import { restorePostgres } from "./postgres-restore.ts";
 import { postgresTrimmer } from "./postgres-trim.ts";
-import { dropExpired, takeTurn, touch, transact, trimEvents } from "./postgres-writer.ts";
+import { addMetrics, findMetrics, findUsage, metricTotals, usageTotals } from "./postgres-usage.ts";
+import {
+  dropExpired,
+  takeTurn,
+  touch,
+  transact,
+  trimEvents,
+  lockHeads,
+  trimMetrics,
+} from "./postgres-writer.ts";
 import type { Store } from "./store.ts";
 
 /** Connections for reading. A read is some hundred microseconds, and every server of a fleet has as many. */
@@ -90,6 +99,15 @@ export async function openPostgres({
     audit: (query) => following(() => reader.audit(query)),
     auditTrail: (query) => speaking(() => auditTrail(reading, query)),
     auditSummary: (span) => speaking(() => auditSummary(reading, span)),
+    usage: (query) => speaking(() => findUsage(reading, query)),
+    usageTotals: (query) => speaking(() => usageTotals(reading, query)),
+    addMetrics: (rows) =>
+      speaking(() =>
+        inTransaction(writing, `begin; ${lockHeads}`, (connection) => addMetrics(connection, rows)),
+      ),
+    metrics: (query) => speaking(() => findMetrics(reading, query)),
+    metricTotals: (period) => speaking(() => metricTotals(reading, period)),
+    trimMetrics: (before) => inBites(() => speaking(() => trimMetrics(writing, before))),
     heads: () => following(() => reader.heads()),
     touch: (collection, times) => speaking(() => touch(writing, collection, times)),
     dropExpired: (collection, at) => inBites(() => speaking(() => dropExpired(writing, collection, at))),

@@ -2,6 +2,7 @@ import type { Database } from "bun:sqlite";
 import { readHeads } from "./heads.ts";
 import { createHash } from "node:crypto";
 import { type Anchor, checkChain } from "../core/audit-chain.ts";
+import { usageGroupings } from "../core/usage.ts";
 import { type AuditRow, type Collection, type Heads, collections } from "../core/commit.ts";
 import { type Part, type Report, newPart, newReport, toldFaults } from "./check-report.ts";
 import { migrations, openDatabase } from "./sqlite-database.ts";
@@ -21,6 +22,7 @@ export function checkSqlite(file: string): Report {
     look("versions", (part) => versions(db, part));
     look("records", (part) => records(db, heads, part));
     look("events", (part) => events(db, heads, part));
+    look("usage", (part) => usage(db, heads, part));
     look("audit", (part) => audit(db, heads, part).looked);
   });
 }
@@ -200,6 +202,20 @@ function events(db: Database, heads: Heads, part: Part): string {
   return count === 0 ? "none" : `${count}, ${first} to ${last}`;
 }
 
+/** As events; and the days' sums are those of the rows. */
+function usage(db: Database, heads: Heads, part: Part): string {
+  const { first, last, count } = rangeOf(db, "usage");
+  gapFault(db, "usage", part);
+  if (last !== heads.usage) part.fault(`the newest is ${last}, but ids were given up to ${heads.usage}`);
+  const sums = "coalesce(sum(tokens_in), 0), coalesce(sum(tokens_out), 0), coalesce(sum(cost), 0)";
+  const [rows] = db.query(`select count(*), ${sums} from usage`).values();
+  const days = db.query(`select coalesce(sum(requests), 0), ${sums} from usage_days where grouping = ?`);
+  for (const grouping of usageGroupings)
+    if (JSON.stringify(days.values(grouping)[0]) !== JSON.stringify(rows))
+      part.fault(`the sums of the days by ${grouping} are not those of the rows`);
+  return count === 0 ? "none" : `${count}, ${first} to ${last}`;
+}
+
 /** Each row's hash covers the row before it, from the first to the one that the store ended with. */
 function audit(db: Database, heads: Heads, part: Part, anchor?: Anchor): { looked: string; newest: Anchor } {
   const page = db.query(`select ${auditColumns} from audit where id > ? order by id limit ?`);
@@ -218,12 +234,12 @@ function audit(db: Database, heads: Heads, part: Part, anchor?: Anchor): { looke
   return { looked: count === 0 ? "none" : `${count} rows`, newest };
 }
 
-function rangeOf(db: Database, table: "events"): { first: number; last: number; count: number } {
+function rangeOf(db: Database, table: "events" | "usage"): { first: number; last: number; count: number } {
   const sql = `select coalesce(min(id), 0) as first, coalesce(max(id), 0) as last, count(*) as count from ${table}`;
   return db.query(sql).get() as { first: number; last: number; count: number };
 }
 
-function gapFault(db: Database, table: "events", part: Part): void {
+function gapFault(db: Database, table: "events" | "usage", part: Part): void {
   const gaps = db.query(
     `select id, next from (select id, lead(id) over (order by id) as next from ${table}) where next > id + 1 limit ?`,
   );

@@ -4,9 +4,10 @@ import { emptyHeads } from "../core/commit.ts";
 import initial from "./migrations/0001-initial.sql" with { type: "text" };
 import lifetimes from "./migrations/0002-lifetimes.sql" with { type: "text" };
 import auditIndexes from "./migrations/0003-audit-indexes.sql" with { type: "text" };
+import usage from "./migrations/0004-usage.sql" with { type: "text" };
 
 /** In order; the number of those applied is the database's `user_version`. */
-export const migrations = [initial, lifetimes, auditIndexes];
+export const migrations = [initial, lifetimes, auditIndexes, usage];
 
 /**
  * Opens the database file and sets what a connection needs.

@@ -1,5 +1,6 @@
 import type { Database } from "bun:sqlite";
 import type { AuditRow } from "../core/commit.ts";
+import type { MetricRow, UsageRow } from "../core/usage.ts";
 import { type DumpRow, dumpedHeads, isDumped } from "../core/dump.ts";
 import { readHeads } from "./heads.ts";
 import { openDatabase } from "./sqlite-database.ts";
@@ -12,6 +13,8 @@ import {
   recordColumns,
   versionColumns,
 } from "./sqlite-rows.ts";
+
+import { metricColumns, usageColumns } from "./sqlite-usage.ts";
 
 /** Rows read in one go, without values and data; after each page the event loop gets its turn. */
 const dumpRows = 256;
@@ -30,6 +33,8 @@ export async function* dumpSqlite(file: string): AsyncGenerator<DumpRow> {
     yield* versions(db);
     yield* records(db);
     yield* events(db);
+    yield* usage(db);
+    yield* metrics(db);
     yield* audit(db);
   } finally {
     db.run("rollback");
@@ -90,6 +95,37 @@ async function* events(db: Database): AsyncGenerator<DumpRow> {
     for (const row of rows) {
       yield { kind: "event", event: readEvent(row, (data.get(row.id) as { data: string }).data) };
       last = row.id;
+    }
+    if (rows.length < dumpRows) return;
+    await turn();
+  }
+}
+
+async function* usage(db: Database): AsyncGenerator<DumpRow> {
+  const page = db.query(`select ${usageColumns} from usage where id > ? order by id limit ?`);
+  let last = 0;
+  for (;;) {
+    const rows = page.all(last, dumpRows) as UsageRow[];
+    for (const row of rows) {
+      yield { kind: "usage", usage: row };
+      last = row.id;
+    }
+    if (rows.length < dumpRows) return;
+    await turn();
+  }
+}
+
+async function* metrics(db: Database): AsyncGenerator<DumpRow> {
+  const page = db.query(
+    `select ${metricColumns} from metrics where (instance_id, period, name) > (?, ?, ?)
+       order by instance_id, period, name limit ?`,
+  );
+  let last = ["", "", ""];
+  for (;;) {
+    const rows = page.all(...last, dumpRows) as MetricRow[];
+    for (const metric of rows) {
+      yield { kind: "metric", metric };
+      last = [metric.instanceId, metric.period, metric.name];
     }
     if (rows.length < dumpRows) return;
     await turn();

@@ -3,6 +3,7 @@ import { readHeads } from "./heads.ts";
 import { type DumpRow, restoredHeads } from "../core/dump.ts";
 import { closeDatabase, openDatabase } from "./sqlite-database.ts";
 import { auditColumns } from "./sqlite-rows.ts";
+import { addMetrics, insertUsage, usageStatements } from "./sqlite-usage.ts";
 
 /**
  * The worker that replaces the database's content, in one transaction on a connection of its own: the writer finds the
@@ -45,7 +46,8 @@ function begin(file: string): void {
   db.run("begin immediate");
   revision = readHeads((sql.heads.get() as { heads: string }).heads).revision;
   // Without a condition SQLite lets go of all pages at once.
-  for (const table of ["records", "versions", "events", "audit"]) db.run(`delete from ${table}`);
+  for (const table of ["records", "versions", "events", "audit", "usage", "usage_days", "metrics"])
+    db.run(`delete from ${table}`);
 }
 
 function insert(row: DumpRow): void {
@@ -94,6 +96,12 @@ function insert(row: DumpRow): void {
       sql.event.run(id, topic, source, createdAt, data);
       return;
     }
+    case "usage":
+      insertUsage(sql, [row.usage]);
+      return;
+    case "metric":
+      addMetrics(sql, [row.metric]);
+      return;
     case "audit": {
       const { id, at, actor, action, resource, detail, outcome, hash } = row.audit;
       sql.audit.run(id, at, actor, action, resource, detail, outcome, hash);
@@ -126,6 +134,7 @@ function fail(message: string): never {
 
 function prepare(db: Database) {
   return {
+    ...usageStatements(db),
     heads: db.prepare("select heads from heads where id = 1"),
     setHeads: db.prepare("update heads set epoch = ?, heads = ? where id = 1"),
     version: db.prepare(

@@ -9,10 +9,12 @@ import {
 } from "../core/commit.ts";
 import { type Before, type Decision, type VersionRow, decide, recordsOf } from "../core/decide.ts";
 import type { Retention } from "../core/retention.ts";
+import type { MetricRow } from "../core/usage.ts";
 import { readHeads } from "./heads.ts";
 import { closeDatabase, openDatabase } from "./sqlite-database.ts";
 import { type RecordRow, auditColumns, readHead, recordColumns } from "./sqlite-rows.ts";
 import { type HistoryTrimmer, type TrimBite, historyTrimmer } from "./sqlite-trim.ts";
+import { addMetrics, insertUsage, usageStatements } from "./sqlite-usage.ts";
 import type { Newest } from "./store.ts";
 
 /** Rows removed in one transaction: a bite of some milliseconds, after which waiting commits go first. */
@@ -48,6 +50,15 @@ export class SqliteWriter {
         for (const [key, at] of times) this.#sql.touch.run(at, collection, key);
       })
       .immediate();
+  }
+
+  addMetrics(rows: readonly MetricRow[]): void {
+    this.#db.transaction(() => addMetrics(this.#sql, rows)).immediate();
+  }
+
+  /** Removes one bite of what was counted before an hour; returns how many rows went. */
+  trimMetrics(before: string): number {
+    return this.#sql.trimMetrics.run(before, trimBite).changes;
   }
 
   /** Removes one bite of the records that have ended; returns how many went. */
@@ -118,6 +129,7 @@ export class SqliteWriter {
       const { id, at, actor, action, resource, detail, outcome, hash } = row;
       this.#sql.audit.run(id, at, actor, action, resource, detail, outcome, hash);
     }
+    insertUsage(this.#sql, decision.usage);
     this.#sql.setHeads.run(JSON.stringify(decision.heads));
   }
 
@@ -170,6 +182,11 @@ function prepare(db: Database) {
     audit: db.prepare(`insert into audit (${auditColumns}) values (?, ?, ?, ?, ?, ?, ?, ?)`),
     expired: db.prepare(
       "select key from records where collection = ? and expires_at > 0 and expires_at <= ? order by expires_at limit ?",
+    ),
+    ...usageStatements(db),
+    trimMetrics: db.prepare(
+      `delete from metrics where (instance_id, period, name) in
+         (select instance_id, period, name from metrics where period < ? limit ?)`,
     ),
     trimEvents: db.prepare(
       "delete from events where id in (select id from events where id <= ? order by id limit ?)",

@@ -1,5 +1,6 @@
 import type { Collection, Commit, Outcome } from "../core/commit.ts";
 import type { Retention } from "../core/retention.ts";
+import type { MetricRow } from "../core/usage.ts";
 import { groupCommit } from "./group-commit.ts";
 import { translateError } from "./sqlite-database.ts";
 import type { TrimBite } from "./sqlite-trim.ts";
@@ -19,6 +20,8 @@ export type WriterRequest =
   | { kind: "open"; file: string; synchronous: "FULL" | "NORMAL"; batchCommits: number | undefined }
   | ({ kind: "commit"; /** Milliseconds since 1970. */ now: number } & PackedCommit)
   | { kind: "touch"; collection: Collection; times: ReadonlyMap<string, number> }
+  | { kind: "addMetrics"; rows: readonly MetricRow[] }
+  | { kind: "trimMetrics"; before: string }
   | { kind: "dropExpired"; collection: Collection; at: number }
   | { kind: "trimEvents"; keep: number }
   | { kind: "trimHistory"; retention: Retention; at: number }
@@ -29,6 +32,8 @@ export interface WriterResults {
   /** Commits are answered by themselves, many in one reply. */
   commit: never;
   touch: null;
+  addMetrics: null;
+  trimMetrics: number;
   dropExpired: number;
   trimEvents: number;
   trimHistory: TrimBite;
@@ -95,6 +100,11 @@ function perform(request: Exclude<WriterRequest, { kind: "commit" }>): unknown {
     case "touch":
       opened().touch(request.collection, request.times);
       return null;
+    case "addMetrics":
+      opened().addMetrics(request.rows);
+      return null;
+    case "trimMetrics":
+      return opened().trimMetrics(request.before);
     case "dropExpired":
       return opened().dropExpired(request.collection, request.at);
     case "trimEvents":

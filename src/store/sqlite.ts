@@ -9,6 +9,7 @@ import { dumpSqlite } from "./sqlite-dump.ts";
 import { lockDirectory } from "./sqlite-lock.ts";
 import { SqliteReader } from "./sqlite-reader.ts";
 import { restoreSqlite } from "./sqlite-restore.ts";
+import { findMetrics, findUsage, metricTotals, usageTotals } from "./sqlite-usage.ts";
 import { type Writer, startWriter } from "./start-writer.ts";
 import type { Newest, Store } from "./store.ts";
 
@@ -87,6 +88,14 @@ function assemble({ file, reader, writer, listeners, now, newEpoch, unlock }: Pa
     audit: (query) => reader.audit(query),
     auditTrail: (query) => auditTrail(reader.db, query),
     auditSummary: (span) => auditSummary(reader.db, span),
+    usage: async (query) => findUsage(reader.db, query),
+    usageTotals: (query) => usageTotals(reader.db, query),
+    addMetrics: async (rows) => {
+      await writer.ask({ kind: "addMetrics", rows });
+    },
+    metrics: async (query) => findMetrics(reader.db, query),
+    metricTotals: (period) => metricTotals(reader.db, period),
+    trimMetrics: (before) => inBites(() => writer.ask({ kind: "trimMetrics", before })),
     heads: async () => reader.heads(),
     touch: async (collection, times) => {
       await writer.ask({ kind: "touch", collection, times });

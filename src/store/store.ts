@@ -11,6 +11,7 @@ import type {
 import type { DumpRow } from "../core/dump.ts";
 import type { Glob } from "../core/glob.ts";
 import type { Retention } from "../core/retention.ts";
+import type { MetricRow, UsageGrouping, UsageRow, UsageTotals } from "../core/usage.ts";
 
 /**
  * The port to an engine. It knows records, versions and logs, and nothing of what Koor means by them.
@@ -58,6 +59,24 @@ export interface Store {
 
   /** What the rows of a span of time come to. */
   auditSummary(span: TimeSpan): Promise<AuditSummary>;
+
+  /** What models used, by all filters, newest first: by the calls' time, then by their id. */
+  usage(query: UsageQuery): Promise<UsageRow[]>;
+
+  /** Usage summed by name. What it costs follows the days and names, not the calls. */
+  usageTotals(query: UsageTotalsQuery): Promise<Map<string, UsageTotals>>;
+
+  /** Adds to what instances did. No version, no audit row, and not in a commit: nobody waits for it. */
+  addMetrics(rows: readonly MetricRow[]): Promise<void>;
+
+  /** What one instance did, by hours whose name begins with `period`, oldest first. */
+  metrics(query: MetricQuery): Promise<MetricRow[]>;
+
+  /** The same of every instance, summed over the hours; sorted by instance and name. */
+  metricTotals(period: string): Promise<Omit<MetricRow, "period">[]>;
+
+  /** Removes what was counted in hours before this one, in bites that leave room for commits. Returns how many rows went. */
+  trimMetrics(before: string): Promise<number>;
 
   /** Where the store stands now. */
   heads(): Promise<StoreHeads>;
@@ -171,6 +190,25 @@ export interface AuditSummary {
   /** How many different ones there are. */
   actors: number;
   resources: number;
+}
+
+export interface UsageQuery extends TimeSpan {
+  limit: number;
+  instanceId?: string | undefined;
+  project?: string | undefined;
+  sessionTag?: string | undefined;
+}
+
+export interface UsageTotalsQuery extends TimeSpan {
+  by: UsageGrouping;
+  /** Only this one's. */
+  name?: string | undefined;
+}
+
+export interface MetricQuery {
+  instanceId: string;
+  /** What an hour's name begins with: `2026-11`, `2026-11-24T09`; empty for all. */
+  period: string;
 }
 
 export interface StoreHeads extends Heads {

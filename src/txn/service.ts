@@ -141,7 +141,8 @@ function valueOf(put: NonNullable<Step["put"]>, path: string): { value: Uint8Arr
 function show(result: OpResult, { put, delete: removed }: Step) {
   if (removed) return { deleted: removed.spec ?? removed.key ?? "" };
   if (result && "event" in result) return { id: result.event.id, topic: result.event.topic };
-  if (!result || !put) throw new Error("an operation of the transaction came to nothing");
+  if (!result || !("record" in result) || !put)
+    throw new Error("an operation of the transaction came to nothing");
   const { version, hash } = result.record;
   return put.spec === undefined
     ? { key: put.key as string, version, hash }

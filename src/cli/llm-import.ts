@@ -1,0 +1,73 @@
+import { createReadStream, statSync } from "node:fs";
+import { basename, join, resolve } from "node:path";
+import { createInterface } from "node:readline";
+import { createClient } from "../client/client.ts";
+import type { Arguments } from "./arguments.ts";
+import { UsageError } from "./command.ts";
+import { filesBelow } from "./files.ts";
+import type { Env, Io } from "./io.ts";
+import { type LoggedCall, readSessionLog } from "./session-logs.ts";
+import { connection } from "./settings.ts";
+
+/** Calls in one request: `limits.usageRecords`. */
+const batchCalls = 500;
+
+/**
+ * `llm import`: what models used, out of session logs of Claude Code and Codex. Prints how many calls there were, how many of
+ * them were new, and how many of those have no price.
+ *
+ * @throws UsageError for a file that cannot be read, and where there is nothing to import; ClientError
+ */
+export async function importUsage(
+  paths: readonly string[],
+  { flags }: Arguments,
+  env: Env,
+  io: Io,
+): Promise<number> {
+  const client = createClient(connection(env, io.cwd));
+  const files = paths.flatMap((path) => logsAt(resolve(io.cwd, path)));
+  const sum = { files: files.length, calls: 0, recorded: 0, known: 0, unpriced: 0 };
+  for (const file of files) {
+    const calls = await read(file);
+    sum.calls += calls.length;
+    for (let at = 0; at < calls.length; at += batchCalls) {
+      const records = calls.slice(at, at + batchCalls).map((call) => ({
+        ...call,
+        project: flags.get("project") ?? call.project,
+        instance_id: flags.get("instance-id") ?? "",
+      }));
+      const answer = await client.call("llm.import", { body: { records } });
+      sum.recorded += answer.recorded;
+      sum.known += answer.known;
+      sum.unpriced += answer.unpriced;
+    }
+  }
+  if (sum.calls === 0)
+    throw new UsageError(
+      "no usage of models in it: llm import reads session logs of Claude Code and Codex, *.jsonl",
+    );
+  await io.out(`${JSON.stringify(sum)}\n`);
+  if (sum.unpriced > 0)
+    await io.err(
+      `koor-cli: ${sum.unpriced} calls have no price, and count as 0: see koor-server --help, --llm-prices`,
+    );
+  return 0;
+}
+
+/** A file, or the logs below a directory. */
+function logsAt(path: string): string[] {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (!stat) throw new UsageError(`cannot read ${path}: there is no such file`);
+  if (!stat.isDirectory()) return [path];
+  const { names } = filesBelow(path);
+  return names.filter((name) => name.endsWith(".jsonl")).map((name) => join(path, name));
+}
+
+async function read(file: string): Promise<LoggedCall[]> {
+  try {
+    const lines = createInterface({ input: createReadStream(file, "utf8"), crlfDelay: Infinity });
+    return await readSessionLog(lines, basename(file, ".jsonl"));
+  } catch (error) {
+    throw new UsageError(`cannot read ${file}: ${(error as Error).message}`);
+  }
+}

@@ -1,0 +1,49 @@
+import { z } from "zod";
+import type { UsageRecord } from "../core/usage.ts";
+
+/** A model's prices, in US dollars for a million tokens: which is micro-dollars for one. */
+const price = z.strictObject({
+  input: z.number().min(0),
+  output: z.number().min(0),
+  /** Input that was read from, or written to, the provider's cache; unless said, as other input. */
+  cache_read: z.number().min(0).optional(),
+  cache_write: z.number().min(0).optional(),
+});
+
+/** By model; a name also stands for the models whose names begin with it, unless there is a longer one. */
+const table = z.record(z.string().min(1), price);
+
+export type Prices = z.output<typeof table>;
+
+/**
+ * Reads a table of prices.
+ * @throws Error whose message says what is wrong with it
+ */
+export function parsePrices(text: string): Prices {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch {
+    throw new Error("it is not JSON");
+  }
+  const result = table.safeParse(parsed);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  const place = issue?.path.map(String).join(".") || "the whole";
+  throw new Error(
+    `${place}: ${issue?.message}. It must be {"MODEL": {"input": USD, "output": USD, "cache_read": USD, "cache_write": USD}}, each for a million tokens`,
+  );
+}
+
+type Call = Pick<UsageRecord, "model" | "tokensIn" | "tokensOut" | "cacheRead" | "cacheWrite">;
+
+/** What a call cost, in whole micro-dollars; undefined when the table has no price for its model. */
+export function costOf(prices: Prices, call: Call): number | undefined {
+  const names = Object.keys(prices).filter((name) => call.model.startsWith(name));
+  const best = names.toSorted((a, b) => b.length - a.length)[0];
+  if (best === undefined) return undefined;
+  const { input, output, cache_read = input, cache_write = input } = prices[best] as Prices[string];
+  const { tokensIn, tokensOut, cacheRead, cacheWrite } = call;
+  const plain = tokensIn - cacheRead - cacheWrite;
+  return Math.round(plain * input + cacheRead * cache_read + cacheWrite * cache_write + tokensOut * output);
+}

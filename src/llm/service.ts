@@ -1,0 +1,278 @@
+import type { z } from "zod";
+import { KoorError } from "../contract/errors.ts";
+import { showTime } from "../contract/fields.ts";
+import { limits } from "../contract/limits.ts";
+import type { Caller, Handlers } from "../contract/operation.ts";
+import type { Op, OpResult } from "../core/commit.ts";
+import {
+  type UsageRecord,
+  type UsageRow,
+  type UsageTotals,
+  addTotals,
+  dayMs,
+  noUsage,
+} from "../core/usage.ts";
+import type { Store } from "../store/store.ts";
+import { perform } from "../store/write.ts";
+import { type Budget, budgetOf, dollars, lookAtBudget, speaker, spentOf } from "./budgets.ts";
+import type { llmOperations } from "./contract.ts";
+import { type Prices, costOf } from "./prices.ts";
+
+/** Budgets at a time: each is looked at every minute. */
+const mostBudgets = 1000;
+
+/** How far in the future a call may have been made, in milliseconds: other machines' clocks are wrong. */
+const aheadMs = dayMs;
+
+export interface LlmOptions {
+  store: Store;
+  /** What calls cost that do not say so. */
+  prices: Prices;
+  /** A budget could not be looked at; the next look is within the minute. */
+  onError: (error: unknown) => void;
+}
+
+type Call = z.output<(typeof llmOperations)["record"]["body"]["schema"]>;
+
+/** What calls of models used and cost, and what projects may spend. */
+export function llmService({ store, prices, onError }: LlmOptions): Handlers<typeof llmOperations> {
+  function recordOf(call: Call, caller: Caller, at = ""): UsageRecord {
+    const { tokens_in: tokensIn, cache_read_tokens: cacheRead, cache_write_tokens: cacheWrite } = call;
+    if (cacheRead + cacheWrite > tokensIn) {
+      throw new KoorError(
+        "bad_request",
+        `${at}tokens_in is less than what of it was read from and written to the cache`,
+        {
+          path: `${at}tokens_in`,
+          hint: "tokens_in counts all that went in: add cache_read_tokens and cache_write_tokens to it.",
+        },
+      );
+    }
+    const now = store.now();
+    const when = call.timestamp ?? now;
+    if (when > now + aheadMs || when < 0)
+      throw new KoorError("bad_request", `${at}timestamp must not be in the future`, {
+        path: `${at}timestamp`,
+      });
+    const { model, tokens_out: tokensOut, cost_usd: given } = call;
+    const used = { model, tokensIn, tokensOut, cacheRead, cacheWrite };
+    const cost = given === undefined || given === null ? costOf(prices, used) : Math.round(given * 1_000_000);
+    const known = cost === undefined ? "none" : "prices";
+    return {
+      at: when,
+      provider: call.provider,
+      ...used,
+      cost: cost ?? 0,
+      costSource: given === undefined || given === null ? known : "given",
+      instanceId: call.instance_id || (caller.instanceId ?? ""),
+      project: call.project,
+      sessionTag: call.session_tag,
+      requestType: call.request_type,
+    };
+  }
+
+  /** What was recorded is recorded, whether or not its budget can be looked at now. */
+  const look = (projects: Iterable<string>) =>
+    Promise.all([...new Set(projects)].map((project) => lookAtBudget(store, project))).catch(onError);
+
+  async function showBudget(project: string, { cost, per }: Budget) {
+    const { period, spent } = await spentOf(store, project, per);
+    return { project, usd: dollars(cost), per, period, spent_usd: dollars(spent), share: spent / cost };
+  }
+
+  return {
+    async record({ body, ...terms }) {
+      const usage = recordOf(body, terms.caller);
+      const { project, model } = usage;
+      const ops: Op[] = [
+        { kind: "usage", usage, audit: { action: "llm.usage", resource: `${project}/${model}` } },
+        event("llm.usage.recorded", showRecord(usage)),
+      ];
+      const answer = await perform(
+        store,
+        terms,
+        () => ({ ops, note: null }),
+        (results) => ({ id: rowOf(results).id, recorded: true as const }),
+      );
+      await look([project]);
+      return answer;
+    },
+
+    async import({ body, ...terms }) {
+      const given = new Map(
+        body.records.map((record, at) => [record.ref, recordOf(record, terms.caller, `records.${at}.`)]),
+      );
+      const plan = async () => {
+        const heads = await Promise.all([...given.keys()].map((ref) => store.head("usage_refs", ref)));
+        const fresh = [...given].filter((_, at) => heads[at] === undefined);
+        const ops = fresh.flatMap(([ref, usage]): Op[] => [
+          { kind: "usage", usage, audit: false },
+          {
+            kind: "put",
+            collection: "usage_refs",
+            key: ref,
+            value: new Uint8Array(),
+            contentType: "text/plain",
+            guard: { version: 0 },
+          },
+        ]);
+        const records = fresh.map(([, usage]) => usage);
+        const unpriced = records.filter(({ costSource }) => costSource === "none").length;
+        const note = { recorded: fresh.length, known: body.records.length - fresh.length, unpriced };
+        if (fresh.length > 0) {
+          const { tokensIn, tokensOut, cost } = records.reduce(
+            (sum, record) => addTotals(sum, { requests: 1, ...record }),
+            noUsage,
+          );
+          const said = {
+            recorded: fresh.length,
+            tokens_in: tokensIn,
+            tokens_out: tokensOut,
+            cost_usd: dollars(cost),
+          };
+          const detail = { recorded: fresh.length };
+          const audit = { action: "llm.import", resource: records[0]?.project ?? "", detail };
+          ops.push({ kind: "note", outcome: "ok", audit }, event("llm.usage.imported", said));
+        }
+        return { ops, note, optimistic: true };
+      };
+      const answer = await perform(store, terms, plan, (_, note) => note);
+      if (answer.recorded > 0) await look([...given.values()].map(({ project }) => project));
+      return answer;
+    },
+
+    async usage({ query: { instance, project, session_tag, from, to, limit = limits.historyRows } }) {
+      const rows = await store.usage({
+        limit,
+        from,
+        to,
+        // An empty filter filters nothing.
+        instanceId: instance || undefined,
+        project: project || undefined,
+        sessionTag: session_tag || undefined,
+      });
+      return rows.map(({ id, ...record }) => ({ id, ...showRecord(record) }));
+    },
+
+    async summary({ query: { group_by, from, to } }) {
+      const by = group_by || "project";
+      const totals = [...(await store.usageTotals({ by, from, to }))];
+      const total = totals.reduce((sum, [, more]) => addTotals(sum, more), noUsage);
+      totals.sort(by === "day" ? latestFirst : dearestFirst);
+      const shown = totals.slice(0, limits.pageRows).map(([name, sum]) => [name, showTotals(sum)] as const);
+      return {
+        group_by: by,
+        from: from === undefined ? "" : showTime(from),
+        to: to === undefined ? "" : showTime(to),
+        groups: Object.fromEntries(shown),
+        total: showTotals(total),
+        ...(totals.length > shown.length && { truncated: true as const }),
+      };
+    },
+
+    async budgets() {
+      const records = await store.list("budgets");
+      const budgets = await Promise.all(
+        records.map(async ({ key }) => {
+          const budget = await budgetOf(store, key);
+          return budget && showBudget(key, budget);
+        }),
+      );
+      return budgets.filter((budget) => budget !== undefined);
+    },
+
+    async budget({ params: { project } }) {
+      const budget = await budgetOf(store, project);
+      if (!budget) throw absent(project);
+      return showBudget(project, budget);
+    },
+
+    async setBudget({ params: { project }, body: { usd, per }, ...terms }) {
+      const budget: Budget = { cost: Math.round(usd * 1_000_000), per };
+      const plan = async () => {
+        const there = await store.head("budgets", project);
+        if ((!there || there.deleted) && (await store.heads()).live.budgets >= mostBudgets)
+          throw new KoorError("rate_limited", `there are ${mostBudgets} budgets already`, {
+            hint: "Delete those that nobody needs: koor-cli llm budgets",
+          });
+        const op: Op = {
+          kind: "put",
+          collection: "budgets",
+          key: project,
+          value: new TextEncoder().encode(JSON.stringify(budget)),
+          contentType: "application/json",
+          audit: { action: "budget.put", resource: project, detail: { usd, per } },
+        };
+        return { ops: [op], note: await showBudget(project, budget) };
+      };
+      const answer = await perform(store, terms, plan, (_, note) => note);
+      await look([project]);
+      return answer;
+    },
+
+    async deleteBudget({ params: { project }, ...terms }) {
+      const op: Op = {
+        kind: "delete",
+        collection: "budgets",
+        key: project,
+        guard: { exists: true },
+        audit: { action: "budget.delete", resource: project },
+      };
+      const { message, details } = absent(project);
+      const plan = () => ({ ops: [op], note: null, absent: message, hint: details.hint as string });
+      return perform(store, terms, plan, () => ({ deleted: project }));
+    },
+  };
+}
+
+function event(topic: string, data: object): Op {
+  return { kind: "append", topic, data: JSON.stringify(data), source: speaker };
+}
+
+function rowOf([result]: readonly OpResult[]): UsageRow {
+  if (!result || !("usage" in result)) throw new Error("the commit recorded no usage");
+  return result.usage;
+}
+
+function showRecord(record: UsageRecord) {
+  return {
+    timestamp: showTime(record.at),
+    provider: record.provider,
+    model: record.model,
+    tokens_in: record.tokensIn,
+    tokens_out: record.tokensOut,
+    cache_read_tokens: record.cacheRead,
+    cache_write_tokens: record.cacheWrite,
+    cost_usd: dollars(record.cost),
+    cost_source: record.costSource,
+    instance_id: record.instanceId,
+    project: record.project,
+    request_type: record.requestType,
+    session_tag: record.sessionTag,
+  };
+}
+
+function showTotals({ tokensIn, tokensOut, cost, requests }: UsageTotals) {
+  return {
+    total_tokens_in: tokensIn,
+    total_tokens_out: tokensOut,
+    total_cost_usd: dollars(cost),
+    request_count: requests,
+  };
+}
+
+type Named = readonly [name: string, totals: UsageTotals];
+
+function dearestFirst([a, x]: Named, [b, y]: Named): number {
+  return y.cost - x.cost || y.tokensIn + y.tokensOut - (x.tokensIn + x.tokensOut) || (a < b ? -1 : 1);
+}
+
+function latestFirst([a]: Named, [b]: Named): number {
+  return a < b ? 1 : -1;
+}
+
+function absent(project: string): KoorError {
+  return new KoorError("not_found", `budget not found: ${project}`, {
+    hint: "List them: koor-cli llm budgets",
+  });
+}
