@@ -7,6 +7,7 @@ import { readConfig } from "../src/config.ts";
 import { type Services, api } from "../src/contract/api.ts";
 import { createFront } from "../src/http/front.ts";
 import { mountApi } from "../src/http/mount.ts";
+import { countAgents } from "../src/metrics/agents.ts";
 import { createLedger } from "../src/metrics/ledger.ts";
 import { stateService } from "../src/state/service.ts";
 import { openSqlite } from "../src/store/sqlite.ts";
@@ -30,6 +31,7 @@ const routes = mountApi({
   sockets: {} as never,
   streams: {} as never,
   feeds: {},
+  agents: countAgents(store),
   refusals: createRefusals({ store, onError: () => {} }),
   identify: async () => ({ name: "" }),
 });

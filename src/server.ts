@@ -16,7 +16,7 @@ import { createSessions, dashboardDoor } from "./dashboard/session.ts";
 import { changeLog } from "./changes/log.ts";
 import { eventLog } from "./events/log.ts";
 import { eventService } from "./events/service.ts";
-import { createFeed } from "./feed/feed.ts";
+import { type Feed, createFeed } from "./feed/feed.ts";
 import type { Log } from "./feed/log.ts";
 import { pollOf } from "./feed/poll.ts";
 import { versionWaits } from "./feed/version-waits.ts";
@@ -37,6 +37,7 @@ import { type ExtraTool, mcpHandler } from "./mcp/handler.ts";
 import { readPrices } from "./llm/price-file.ts";
 import type { Prices } from "./llm/prices.ts";
 import { llmService } from "./llm/service.ts";
+import { countAgents } from "./metrics/agents.ts";
 import { createLedger } from "./metrics/ledger.ts";
 import { metricsService } from "./metrics/service.ts";
 import { resolveHost } from "./outbound/call.ts";
@@ -102,7 +103,10 @@ export async function openServer(config: Config, options: ServerOptions = {}): P
     toolSet: config.mcpTools,
     endpoints: (host) => ({ api: apiFor(doors.api, host), dashboard: urlOf(doors.dashboard) ?? "" }),
     version,
-    meter: house.ledger.mcp,
+    meter(bytes, { instanceId }) {
+      house.ledger.mcp(bytes);
+      if (instanceId !== undefined) house.agents.count(instanceId, { mcp_calls: 1, bytes });
+    },
     noteRefusal: house.refusals.note,
     ...(options.extraTools && { extraTools: options.extraTools }),
   });
@@ -159,6 +163,7 @@ export async function openServer(config: Config, options: ServerOptions = {}): P
       await documents.close();
       await contractEngine.close();
       await instances.flush();
+      await house.agents.flush();
       await store.close();
       log.info("stopped");
     },
@@ -199,12 +204,10 @@ function furnish(
   const documents = openDocuments();
   const contractEngine = openContractEngine();
   const ledger = createLedger();
+  const agents = countAgents(store);
+  const warn = (what: string) => (error: unknown) => log.warn(`${what}: {error}`, { error });
   const feedOf = (followed: Log) =>
-    createFeed({
-      log: followed,
-      now,
-      onError: (error) => log.warn("a log cannot be read now: {error}", { error }),
-    });
+    createFeed({ log: followed, now, onError: warn("a log cannot be read now") });
   const feeds = { events: feedOf(eventLog(store)), changes: feedOf(changeLog(store)) };
   const room = openWaitingRoom();
   const waitForVersion = versionWaits({ store, feed: feeds.changes, room });
@@ -235,12 +238,9 @@ function furnish(
   const judge = contractJudge(store, contractEngine);
   const compliance = complianceService({ store, judge, activeInstances: instances.active });
   const binds = () => ({ api: bindOf(doors.api), dashboard: bindOf(doors.dashboard) });
-  const refusals = createRefusals({
-    store,
-    onError: (error) => log.warn("a refusal could not be written to the audit: {error}", { error }),
-  });
+  const refusals = createRefusals({ store, onError: warn("a refusal could not be written to the audit") });
   const services: Services = {
-    metrics: metricsService({ store, ledger, version, now, binds }),
+    metrics: metricsService({ store, ledger, agents, version, now, binds }),
     state: stateService(values),
     specs: specService({ ...values, gate: specs, now }),
     txn: txnService({ ...values, gate: specs }),
@@ -265,20 +265,13 @@ function furnish(
     leases,
     audit: auditService(store, refusals),
     webhooks: webhooks.service,
-    llm: llmService({
-      store,
-      prices: options.prices,
-      onError: (error) => log.warn("a budget could not be looked at: {error}", { error }),
-    }),
+    llm: llmService({ store, prices: options.prices, onError: warn("a budget could not be looked at") }),
     backup: backupService({ store, directory: config.dataDir, now, alone: gate.alone }),
   };
-  const sockets = createSockets({ now, most: options.followers });
-  const streams = createEventStreams({ now, most: options.followers });
-  store.onReplaced(() => {
-    sockets.replaced();
-    streams.replaced();
-    for (const feed of [...Object.values(feeds), webhookFeed]) feed.reset();
-  });
+  const { sockets, streams } = openFollowers(store, options.followers, [
+    ...Object.values(feeds),
+    webhookFeed,
+  ]);
   return {
     services,
     gate,
@@ -295,8 +288,21 @@ function furnish(
     dispatcher: webhooks.dispatcher,
     webhookFeed,
     ledger,
+    agents,
     refusals,
   };
+}
+
+/** Who follows by a connection of their own; a store that was replaced is another one for them, too. */
+function openFollowers(store: Store, most: number | undefined, feeds: readonly Feed[]) {
+  const sockets = createSockets({ now: store.now, most });
+  const streams = createEventStreams({ now: store.now, most });
+  store.onReplaced(() => {
+    sockets.replaced();
+    streams.replaced();
+    for (const feed of feeds) feed.reset();
+  });
+  return { sockets, streams };
 }
 
 /** Wakes once, later; who stops does not wait for it. */

@@ -58,7 +58,7 @@ describe("GET /api/backup", () => {
     expect(response.headers.get("content-type")).toBe("application/x-ndjson");
     expect(response.headers.get("content-disposition")).toMatch(/^attachment; filename="koor-.+\.backup"$/);
     const rows = lines(new Uint8Array(await response.arrayBuffer())).map((line) => JSON.parse(line));
-    expect(rows[0]).toMatchObject({ format: "koor-backup", version: 1, schema: 2 });
+    expect(rows[0]).toMatchObject({ format: "koor-backup", version: 1, schema: 3 });
     expect(rows.at(-1).end).toMatchObject({
       counts: { state: 1, specs: 1, rules: 1, instances: 0, events: 2 },
       sha256: expect.stringMatching(/^[0-9a-f]{64}$/),

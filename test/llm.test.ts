@@ -488,7 +488,7 @@ describe("a table of prices", () => {
       ["[]", "MODEL"],
     ]) {
       writeFileSync(file, text as string);
-      await expect(startServer(["--llm-prices", file])).rejects.toThrow(fault as string);
+      await expect(startServer(["--llm-prices", file])).rejects.toThrow(fault);
     }
     await expect(startServer(["--llm-prices", "/nowhere/prices.json"])).rejects.toThrow(
       "--llm-prices /nowhere",

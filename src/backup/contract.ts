@@ -13,8 +13,8 @@ export const backupCounts = z.object({
   versions: count.meta({ description: "Versions of everything, current ones and tombstones too." }),
   records: count.meta({ description: "Records of everything, tombstones too." }),
   events: count,
-  usage: count.default(0).meta({ description: "Calls of models; since schema 2." }),
-  metrics: count.default(0).meta({ description: "What agents did, by hour; since schema 2." }),
+  usage: count.default(0).meta({ description: "Calls of models; since schema 3." }),
+  metrics: count.default(0).meta({ description: "What agents did, by hour; since schema 3." }),
   audit: count,
 });
 

@@ -149,7 +149,7 @@ describe("a backup's bytes", () => {
     expect(await fault(join(whole.with(0, header.replace('"version":1', '"version":2'))))).toContain(
       "newer Koor",
     );
-    expect(await fault(join(whole.with(0, header.replace('"schema":2', '"schema":3'))))).toContain(
+    expect(await fault(join(whole.with(0, header.replace('"schema":3', '"schema":4'))))).toContain(
       "newer Koor",
     );
     expect(await fault(join(whole.with(0, header.replace("1970", "1971"))))).toContain("checksum");

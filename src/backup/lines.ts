@@ -15,7 +15,7 @@ export const format = "koor-backup";
 /** Of the lines: raised when an older Koor could not read them. */
 export const formatVersion = 1;
 /** Of what the rows hold: raised when a row has a new field, or a collection is new. */
-export const schemaVersion = 2;
+export const schemaVersion = 3;
 
 export type Counts = z.output<typeof backupCounts>;
 
@@ -41,7 +41,7 @@ const heads = z.strictObject({
   events: whole,
   audit: whole,
   audit_hash: z.string(),
-  /** Since schema 2. */
+  /** Since schema 3. */
   usage: whole.default(0),
   live: perCollection,
   changed: perCollection,

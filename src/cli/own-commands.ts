@@ -194,6 +194,20 @@ export const ownCommands: readonly OwnCommand[] = [
     },
   },
   {
+    name: "metrics agents",
+    usage: "metrics agents [ID] [--instance-id ID] [--period PERIOD]",
+    summary: "What agents did: each of them, or one by the hour; counted by the server",
+    flags: {
+      "instance-id": { value: "ID", summary: "Only this one, by the hour" },
+      period: { value: "PERIOD", summary: "Only hours whose name begins with it: 2026-11, 2026-11-24T09" },
+    },
+    words: { least: 0, most: 1 },
+    async run(...all) {
+      const { showAgents } = await import("./metrics-agents.ts");
+      return showAgents(...all);
+    },
+  },
+  {
     name: "llm import",
     usage: "llm import FILE... [--project P] [--instance-id ID]",
     summary:

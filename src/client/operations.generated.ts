@@ -4,6 +4,8 @@
 export const operations = {
   "metrics.health": ["GET","/health","none","json"],
   "metrics.read": ["GET","/api/metrics","none","json"],
+  "metrics.agents": ["GET","/api/metrics/agents","none","json"],
+  "metrics.agent": ["GET","/api/metrics/agents/{id}","none","json"],
   "metrics.reset": ["POST","/api/metrics/reset","none","json"],
   "state.list": ["GET","/api/state","none","json"],
   "state.get": ["GET","/api/state/{key...}","none","bytes"],
@@ -77,6 +79,14 @@ export const operations = {
   "webhooks.test": ["POST","/api/webhooks/{id}/test","none","json"],
   "webhooks.deliveries": ["GET","/api/webhooks/{id}/deliveries","none","json"],
   "webhooks.replay": ["POST","/api/webhooks/{id}/replay","json","json"],
+  "llm.record": ["POST","/api/llm/usage","json","json"],
+  "llm.usage": ["GET","/api/llm/usage","none","json"],
+  "llm.import": ["POST","/api/llm/usage/import","json","json"],
+  "llm.summary": ["GET","/api/llm/usage/summary","none","json"],
+  "llm.budgets": ["GET","/api/llm/budgets","none","json"],
+  "llm.budget": ["GET","/api/llm/budgets/{project}","none","json"],
+  "llm.setBudget": ["PUT","/api/llm/budgets/{project}","json","json"],
+  "llm.deleteBudget": ["DELETE","/api/llm/budgets/{project}","none","json"],
   "backup.create": ["GET","/api/backup","none","ndjson"],
   "backup.restore": ["POST","/api/restore","ndjson","json"],
 } as const;

@@ -77,6 +77,8 @@ export interface Operation {
    * the commit itself.
    */
   audit?: string;
+  /** How many broken rules or contracts its answer tells of: they are counted for the agent that asked. */
+  violations?: (answer: never) => number;
   /** Left out of the token ledger: asking about the books is not a line in the books. */
   unmetered?: boolean;
   cli?: string | readonly string[];

@@ -14,6 +14,7 @@ import {
 import type { Refusals } from "../audit/refusals.ts";
 import { oneAtATime } from "../core/one-at-a-time.ts";
 import type { Feed, Position } from "../feed/feed.ts";
+import type { AgentCounts } from "../metrics/agents.ts";
 import type { Ledger } from "../metrics/ledger.ts";
 import { prometheusText, prometheusType } from "../metrics/prometheus.ts";
 import { readBody, readPieces } from "./body.ts";
@@ -33,6 +34,7 @@ import {
   readQuery,
 } from "./request.ts";
 import { type Seen, noteRefusal, refuse, refuseVisitor } from "./refuse.ts";
+import { tallyAnswer, tallyRefusal } from "./tally.ts";
 import { type Sent, sendFile, sendJson, sendStored, sendText } from "./response.ts";
 import type { BunServer, RouteHandler } from "./route.ts";
 import type { Sockets } from "./sockets.ts";
@@ -46,6 +48,7 @@ export interface MountOptions {
   services: Services;
   front: Front;
   ledger: Ledger;
+  agents: AgentCounts;
   sockets: Sockets;
   streams: EventStreams;
   /** The feed of each noun that has a log. */
@@ -145,7 +148,7 @@ function mountOperation(
   feed: Feed | undefined,
   options: MountOptions,
 ): RouteHandler {
-  const { front, ledger, refusals } = options;
+  const { front, ledger, agents, refusals } = options;
   const noQuery: unknown = Object.freeze(operation.query?.safeParse({}).data);
   const names = paramNames(operation.path);
   const takesCondition = operation.conditional === true || operation.response === "bytes";
@@ -219,6 +222,7 @@ function mountOperation(
         await feed.place({ epoch: place.epoch });
         sent.response.headers.set("Koor-Epoch", place.epoch);
       }
+      tallyAnswer(agents, operation, seen, { bytes: sent.bytes + bytesIn, result });
       return { ...sent, bytesIn };
     } finally {
       release();
@@ -230,12 +234,14 @@ function mountOperation(
     try {
       if (feed && (operation.response === "socket" || operation.response === "stream")) {
         const { input } = await readInput(request, seen);
+        tallyAnswer(agents, operation, seen, { bytes: 0 });
         return await follow(operation.response, { ...options, request, server, feed, query: input.query });
       }
       const { response, bytes, bytesIn } = await answer(request, server, seen);
       if (!operation.unmetered) ledger.rest(bytes + bytesIn);
       return request.method === "HEAD" ? withoutBody(response, streams ? undefined : bytes) : response;
     } catch (error) {
+      tallyRefusal(agents, operation, seen, error);
       await noteRefusal(operation, { request, ...seen }, error, refusals);
       return refuse(request, error);
     }

@@ -10,6 +10,6 @@ export function readPrices(file: string): Prices {
   try {
     return parsePrices(readFileSync(file, "utf8"));
   } catch (error) {
-    throw new Error(`--llm-prices ${file}: ${(error as Error).message}`);
+    throw new Error(`--llm-prices ${file}: ${(error as Error).message}`, { cause: error });
   }
 }

@@ -17,7 +17,7 @@ export interface McpOptions {
   /** The server's own, as clients are told. */
   version: string;
   /** Bytes of a request and its answer that passed a model's context: lists and calls of tools, not the protocol's own. */
-  meter?: (bytes: number) => void;
+  meter?: (bytes: number, caller: Caller) => void;
   /** Where it is noted what a tool was refused. */
   noteRefusal?: (refused: Refused, error: KoorError) => Promise<void>;
   /** Only for the test build of the server; never in the product. */
@@ -79,7 +79,9 @@ export function mcpHandler(options: McpOptions): McpHandler {
     const body = readMessages(bytes);
     if (body instanceof Response) return body;
     const response = await (await load()).answer(request, body, caller);
-    return options.meter && passesModel(body) ? metered(response, bytes.byteLength, options.meter) : response;
+    const { meter } = options;
+    if (!meter || !passesModel(body)) return response;
+    return metered(response, bytes.byteLength, (counted) => meter(counted, caller));
   }
 
   return {

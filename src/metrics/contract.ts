@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { requiredText, text } from "../contract/fields.ts";
+import { limits } from "../contract/limits.ts";
 import { operation } from "../contract/operation.ts";
 
 const count = z.int();
@@ -19,6 +21,10 @@ export const tokenLedger = z.object({
   rest_bytes: count.meta({ description: "Bytes of REST, WebSocket and CLI bodies: these need not." }),
   rest_tokens: count,
 });
+
+const period = text(limits.nameBytes)
+  .optional()
+  .meta({ description: "Only hours whose name begins with it: `2026-11`, `2026-11-24T09`." });
 
 export const metricsOperations = {
   health: operation({
@@ -47,6 +53,39 @@ export const metricsOperations = {
     }),
     unmetered: true,
     cli: "metrics",
+  }),
+  agents: operation({
+    method: "GET",
+    path: "/api/metrics/agents",
+    summary: "What each agent did, summed over hours",
+    query: z.object({ period }),
+    response: z.array(
+      z.object({
+        instance_id: z.string(),
+        metrics: z
+          .record(z.string(), count)
+          .meta({ description: "By name; what never happened is left out." }),
+      }),
+    ),
+    unmetered: true,
+  }),
+  agent: operation({
+    method: "GET",
+    path: "/api/metrics/agents/{id}",
+    summary: "What one agent did, by hour, oldest first",
+    params: z.object({ id: requiredText(limits.nameBytes) }),
+    query: z.object({ period }),
+    response: z.array(
+      z.object({
+        instance_id: z.string(),
+        metric_name: z
+          .string()
+          .meta({ description: "calls, bytes, mcp_calls, violations, conflicts, errors" }),
+        metric_value: count,
+        period: z.string().meta({ description: "The hour, UTC: `2026-11-24T09`." }),
+      }),
+    ),
+    unmetered: true,
   }),
   reset: operation({
     method: "POST",

@@ -1,11 +1,13 @@
 import type { Handlers } from "../contract/operation.ts";
 import type { Store } from "../store/store.ts";
 import type { metricsOperations } from "./contract.ts";
+import type { AgentCounts } from "./agents.ts";
 import { type Ledger, bytesPerToken } from "./ledger.ts";
 
 export interface MetricsOptions {
   store: Store;
   ledger: Ledger;
+  agents: AgentCounts;
   version: string;
   /** Milliseconds since 1970. */
   now: () => number;
@@ -15,7 +17,7 @@ export interface MetricsOptions {
 
 /** Health, and what the server counts. */
 export function metricsService(options: MetricsOptions): Handlers<typeof metricsOperations> {
-  const { store, ledger, version, now, binds } = options;
+  const { store, ledger, agents, version, now, binds } = options;
   const startedAt = now();
   const uptime = () => showDuration(now() - startedAt);
   const tokens = (bytes: number) => Math.ceil(bytes / bytesPerToken);
@@ -52,6 +54,27 @@ export function metricsService(options: MetricsOptions): Handlers<typeof metrics
           rest_tokens: tokens(restBytes),
         },
       };
+    },
+
+    async agents({ query: { period = "" } }) {
+      // Who asks sees what was done until now.
+      await agents.flush();
+      const rows = await store.metricTotals(period);
+      return [...Map.groupBy(rows, ({ instanceId }) => instanceId)].map(([id, counts]) => ({
+        instance_id: id,
+        metrics: Object.fromEntries(counts.map(({ name, value }) => [name, value])),
+      }));
+    },
+
+    async agent({ params: { id }, query: { period = "" } }) {
+      await agents.flush();
+      const rows = await store.metrics({ instanceId: id, period });
+      return rows.map(({ instanceId, name, value, period: hour }) => ({
+        instance_id: instanceId,
+        metric_name: name,
+        metric_value: value,
+        period: hour,
+      }));
     },
 
     async reset() {

@@ -143,6 +143,7 @@ export const ruleOperations = {
       truncated: z.literal(true).optional().meta({ description: "There are more than were counted." }),
     }),
     errors: ["over_budget", "rate_limited", "too_large"],
+    violations: ({ count }: { count: number }) => count,
   }),
   propose: operation({
     method: "POST",

@@ -17,6 +17,7 @@ import { type DumpRow, dumpOrder } from "../core/dump.ts";
 import { compileGlob } from "../core/glob.ts";
 import { expectCommitted } from "../core/guard.ts";
 import {
+  type UsageGrouping,
   type UsageRecord,
   type UsageTotals,
   addTo,
@@ -820,20 +821,21 @@ export function testStore(name: string, open: () => Promise<OpenStore>): void {
         for (let at = 0; at < calls.length; at += 20)
           await store.commit(commit(...calls.slice(at, at + 20).map((more) => used(more))));
         const spans = [undefined, 0, 5 * hour, 24 * hour - 1, 24 * hour, 30 * hour, 72 * hour, 73 * hour];
-        for (const by of usageGroupings) {
-          for (const from of spans) {
-            for (const to of spans) {
-              const expected = new Map<string, UsageTotals>();
-              for (const { usage } of calls.map((more) => used(more) as Extract<Op, { kind: "usage" }>)) {
-                if (usage.at < (from ?? 0) || usage.at > (to ?? Infinity)) continue;
-                addTo(expected, groupOf(usage, by), totalsOf(usage));
-              }
-              const totals = await store.usageTotals({ by, from, to });
-              expect([...totals].sort()).toEqual([...expected].sort());
-              const one = await store.usageTotals({ by: "project", from, to, name: "a" });
-              expect([...one.keys()].filter((name) => name !== "a")).toEqual([]);
-            }
-          }
+        const all = calls.map((more) => (used(more) as Extract<Op, { kind: "usage" }>).usage);
+        const expected = (by: UsageGrouping, from = 0, to = Infinity, name?: string) => {
+          const totals = new Map<string, UsageTotals>();
+          for (const call of all.filter(({ at }) => at >= from && at <= to))
+            if (name === undefined || groupOf(call, by) === name)
+              addTo(totals, groupOf(call, by), totalsOf(call));
+          return totals;
+        };
+        const asked = usageGroupings.flatMap((by) =>
+          spans.flatMap((from) => spans.map((to) => ({ by, from, to }))),
+        );
+        for (const { by, from, to } of asked) {
+          expect(await store.usageTotals({ by, from, to })).toEqual(expected(by, from, to));
+          const one = { by: "project", from, to, name: "a" } as const;
+          expect(await store.usageTotals(one)).toEqual(expected("project", from, to, "a"));
         }
       });
 

@@ -14,7 +14,7 @@ export interface Tally {
   last: AuditRow | undefined;
 }
 
-const kinds = ["version", "record", "event", "audit"] as const satisfies readonly Kind[];
+const kinds = ["version", "record", "event", "usage", "metric", "audit"] as const satisfies readonly Kind[];
 
 /**
  * Counts rows and works out what they come to, and looks on the way whether each version's bytes have the hash that is
@@ -24,8 +24,15 @@ const kinds = ["version", "record", "event", "audit"] as const satisfies readonl
  * @throws Error naming the row that is not as it says
  */
 export function tallier(leaveOut: 0 | 1 = 0) {
-  const counts = { version: 0, record: 0, event: 0, audit: 0 };
-  const hashes = { version: sha256(), record: sha256(), event: sha256(), audit: sha256() };
+  const counts = { version: 0, record: 0, event: 0, usage: 0, metric: 0, audit: 0 };
+  const hashes = {
+    version: sha256(),
+    record: sha256(),
+    event: sha256(),
+    usage: sha256(),
+    metric: sha256(),
+    audit: sha256(),
+  };
   const chain = checkChain((text) => {
     throw new Error(`audit: ${text}`);
   });
@@ -57,6 +64,12 @@ export function tallier(leaveOut: 0 | 1 = 0) {
           return;
         case "event":
           count("event", row.event);
+          return;
+        case "usage":
+          count("usage", row.usage);
+          return;
+        case "metric":
+          count("metric", row.metric);
           return;
         case "audit": {
           chain.see(row.audit);
