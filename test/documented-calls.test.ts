@@ -1,15 +1,23 @@
-import { expect, test } from "bun:test";
+import { afterAll, expect, test } from "bun:test";
 import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { root, run, startServer, temporaryFolder } from "../demo/compiled.ts";
+import { type ServerProcess, root, run, startServer, temporaryFolder } from "../demo/compiled.ts";
 import { openSmallServer } from "../src/cli/io-for-tests.ts";
 
+const [home, folder] = [temporaryFolder(), temporaryFolder()];
+let server: ServerProcess | undefined;
+const service = openSmallServer(({ method }) =>
+  method === "POST" ? Response.json({ id: "a" }, { status: 201 }) : Response.json([{}]),
+);
+afterAll(async () => {
+  service.close();
+  server?.kill("SIGTERM");
+  await server?.exited;
+  for (const one of [home, folder]) rmSync(one, { recursive: true });
+});
+
 test("a script of the documented calls of rules, contracts, compliance and templates runs unchanged", async () => {
-  const [home, folder] = [temporaryFolder(), temporaryFolder()];
-  const server = await startServer(home);
-  const service = openSmallServer(({ method }) =>
-    method === "POST" ? Response.json({ id: "a" }, { status: 201 }) : Response.json([{}]),
-  );
+  server = await startServer(home);
   const { code, stdout, stderr } = await run(["bash", join(import.meta.dir, "documented-calls.sh")], folder, {
     KOOR_SERVER: server.url,
     SERVICE: service.url,
@@ -70,9 +78,4 @@ test("a script of the documented calls of rules, contracts, compliance and templ
   expect(json("templates", 5)).toEqual({ applied: "base", project: "other", kind: "rules" });
   expect(json("templates", 6)).toEqual({ applied: "api", project: "other", kind: "contracts" });
   expect(said.get("templates")?.slice(7)).toEqual(["PASS POST /api/orders", '{"deleted":"base"}', "exit 3"]);
-
-  service.close();
-  server.kill("SIGTERM");
-  await server.exited;
-  for (const one of [home, folder]) rmSync(one, { recursive: true });
 });
