@@ -107,7 +107,10 @@ export async function openServer(config: Config, options: ServerOptions = {}): P
       house.ledger.mcp(bytes);
       if (instanceId !== undefined) house.agents.count(instanceId, { mcp_calls: 1, bytes });
     },
-    noteRefusal: house.refusals.note,
+    notes: {
+      refusal: house.refusals.note,
+      named: (instanceId) => house.agents.count(instanceId, { mcp_calls: 1 }),
+    },
     ...(options.extraTools && { extraTools: options.extraTools }),
   });
 

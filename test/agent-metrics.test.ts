@@ -60,6 +60,13 @@ describe("agents' metrics", () => {
     await send("PUT", "/api/validate/shop/rules", [{ rule_id: "no-todo", pattern: "TODO" }]);
     await bob.send("POST", "/api/validate/shop", { content: "TODO\nTODO" });
     expect(await countsOf(bob.id)).toMatchObject({ calls: 5, conflicts: 1, errors: 2, violations: 2 });
+    await send("PUT", "/api/specs/shop/api", {
+      type: "object",
+      required: ["a"],
+      $schema: "https://json-schema.org/draft/2020-12/schema",
+    });
+    await bob.send("POST", "/api/contracts/shop/api/validate", { payload: {} });
+    expect(await countsOf(bob.id)).toMatchObject({ violations: 3 });
   });
 
   test("count calls without a token for the instance that the path names, if it is there", async () => {
@@ -82,6 +89,18 @@ describe("agents' metrics", () => {
     const headers = { "Content-Type": "application/json", Accept: "application/json, text/event-stream" };
     await joan.send("POST", "/mcp", call, headers);
     expect(await countsOf(joan.id)).toEqual({ mcp_calls: 1, bytes: expect.any(Number) });
+    const { id } = await agent("over-mcp");
+    const set = (instance_id: string) =>
+      send(
+        "POST",
+        "/mcp",
+        { ...call, params: { name: "set_intent", arguments: { instance_id, intent: "x" } } },
+        headers,
+      );
+    await set(id);
+    await set("made-up");
+    expect(await countsOf(id)).toEqual({ mcp_calls: 1 });
+    expect(await countsOf("made-up")).toEqual({});
   });
 
   test("do not count who asks for them", async () => {

@@ -85,6 +85,7 @@ export const contractOperations = {
     ),
     response: z.object({ valid: z.boolean(), violations: z.array(violation) }),
     errors: ["not_found", "over_budget", "rate_limited"],
+    violations: ({ violations }: { violations: readonly object[] }) => violations.length,
     mcp: {
       name: "validate_contract",
       description: "Check a payload against the contract agreed for an endpoint.",

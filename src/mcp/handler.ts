@@ -1,12 +1,10 @@
 import { getLogger } from "@logtape/logtape";
-import type { Refused } from "../audit/refusals.ts";
 import type { Services } from "../contract/api.ts";
-import type { KoorError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
 import type { Caller } from "../contract/operation.ts";
 import type { ExtraTool, Protocol } from "./protocol.ts";
 import type { Endpoints } from "./tool.ts";
-import { type ToolSet, makeTools } from "./tools.ts";
+import { type Notes, type ToolSet, makeTools } from "./tools.ts";
 
 export type { ExtraTool } from "./protocol.ts";
 
@@ -18,8 +16,8 @@ export interface McpOptions {
   version: string;
   /** Bytes of a request and its answer that passed a model's context: lists and calls of tools, not the protocol's own. */
   meter?: (bytes: number, caller: Caller) => void;
-  /** Where it is noted what a tool was refused. */
-  noteRefusal?: (refused: Refused, error: KoorError) => Promise<void>;
+  /** What is to be known of calls of tools beside their answers. */
+  notes?: Notes;
   /** Only for the test build of the server; never in the product. */
   extraTools?: readonly ExtraTool[];
 }
@@ -56,7 +54,7 @@ export function mcpHandler(options: McpOptions): McpHandler {
   const load = () =>
     (loading ??= import("./protocol.ts").then(({ openProtocol }) =>
       openProtocol({
-        tools: makeTools(options.services, options.toolSet, options.endpoints, options.noteRefusal),
+        tools: makeTools(options.services, options.toolSet, options.endpoints, options.notes),
         extraTools: options.extraTools ?? [],
         version: options.version,
       }),

@@ -16,29 +16,34 @@ type Handler = (input: Input<Operation>) => Promise<unknown>;
 
 const nothing = z.object({});
 
-/** Where it is noted what was refused. */
-type NoteRefusal = (refused: Refused, error: KoorError) => Promise<void>;
+/** What is to be known of calls beside their answers. */
+export interface Notes {
+  /** Where it is noted what was refused. */
+  refusal?(refused: Refused, error: KoorError): Promise<void>;
+  /** A call without a token, for the instance that it names. */
+  named?(instanceId: string): void;
+}
 
 /** All tools of a set, in the order of the contract. */
 export function makeTools(
   services: Services,
   toolSet: ToolSet,
   endpoints: Endpoints,
-  noteRefusal: NoteRefusal = async () => {},
+  notes: Notes = {},
 ): Tool[] {
   const tools: Tool[] = [];
   for (const [noun, operations] of Object.entries(api)) {
     const handlers = services[noun as keyof Services] as unknown as Record<string, Handler>;
     for (const [verb, operation] of Object.entries(operations as Record<string, Operation>)) {
       if (!operation.mcp || (operation.mcp.full && toolSet !== "full")) continue;
-      const tool = makeTool(operation, operation.mcp, handlers[verb] as Handler, noteRefusal);
+      const tool = makeTool(operation, operation.mcp, handlers[verb] as Handler, notes);
       tools.push(operation === api.instances.register ? keepRegistered(tool, services.instances) : tool);
     }
   }
   return [...tools, getEndpoints(endpoints)];
 }
 
-function makeTool(operation: Operation, mcp: McpTool, handler: Handler, noteRefusal: NoteRefusal): Tool {
+function makeTool(operation: Operation, mcp: McpTool, handler: Handler, notes: Notes): Tool {
   return {
     definition: define(mcp),
     async call(given, caller) {
@@ -56,11 +61,13 @@ function makeTool(operation: Operation, mcp: McpTool, handler: Handler, noteRefu
           condition: {},
           caller,
         });
+        const { id } = (request.params ?? {}) as { id?: string };
+        if (id !== undefined && caller.instanceId === undefined) notes.named?.(id);
         return mcp.answer(answer as never);
       } catch (error) {
         if (!(error instanceof KoorError)) throw error;
         const { params, body } = request;
-        if (operation.audit) await noteRefusal({ audit: operation.audit, caller, params, body }, error);
+        if (operation.audit) await notes.refusal?.({ audit: operation.audit, caller, params, body }, error);
         throw inArguments(error, mcp);
       }
     },
