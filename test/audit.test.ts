@@ -321,14 +321,14 @@ describe("koor-server audit verify", () => {
     }
   });
 
-  test.each(tamperings)("finds %s", async (_, sql, fault) => {
+  test.each(tamperings)("finds %s (AUDIT-1)", async (_, sql, fault) => {
     if (process.env["KOOR_TEST_ENGINE"] === "postgres") return;
     const { text, exit } = await verify(tampered(sql));
     expect(text).toMatch(fault);
     expect(exit).toBe(1);
   });
 
-  test("finds two rows that changed places", async () => {
+  test("finds two rows that changed places (AUDIT-1)", async () => {
     if (process.env["KOOR_TEST_ENGINE"] === "postgres") return;
     const swap =
       "update audit set id = 1003 where id = 3; update audit set id = 3 where id = 4; update audit set id = 4 where id = 1003";
@@ -356,7 +356,7 @@ describe("koor-server audit verify", () => {
   });
 
   if (postgresUrl) {
-    test("finds on PostgreSQL what was changed, removed or put in", async () => {
+    test("finds on PostgreSQL what was changed, removed or put in (AUDIT-1)", async () => {
       const { url, drop } = await newDatabase();
       const server = await startServer(["--database", url]);
       for (let n = 0; n < 6; n++) await server.ask(`/api/state/k${n}`, { method: "PUT", body: "1" });

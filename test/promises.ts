@@ -22,6 +22,7 @@ export const promises = {
     "A contract keeps to the compatibility that was promised of it, whoever writes it, by whichever way, and however many at once",
   "HOOK-1":
     "A webhook is sent each event that matches, in order; a `kill -9` loses none, and repeats at most the one that is under way",
+  "AUDIT-1": "A row of the audit that was changed, removed or put in is found by `koor-server audit verify`",
   "REGEX-1":
     "No rule and no content can hang the server: a validation has a budget of 2 s, then it is refused with 422",
   "READ-1": "Reads do not wait for writes",

@@ -156,6 +156,14 @@ export const faults: readonly Fault[] = [
     compiled: true,
   },
   {
+    promise: "AUDIT-1",
+    says: "only gaps are looked for, not hashes",
+    file: "src/core/audit-chain.ts",
+    find: "chainHash(last.hash, row) !== hash",
+    put: "chainHash(last.hash, row).length !== 64",
+    test: "test/audit.test.ts",
+  },
+  {
     promise: "REGEX-1",
     says: "a validation may take a minute",
     file: "src/rules/engine.ts",
