@@ -9,6 +9,7 @@ import {
   splitDays,
   sumDays,
 } from "../core/usage.ts";
+import { byName } from "./postgres-audit.ts";
 import { type Connection, type Pool, type Row, ask } from "./postgres-database.ts";
 import type { MetricQuery, UsageQuery, UsageTotalsQuery } from "./store.ts";
 
@@ -73,15 +74,16 @@ export async function addMetrics(connection: Connection, rows: readonly MetricRo
 
 export async function findUsage(pool: Pool, query: UsageQuery): Promise<UsageRow[]> {
   const { limit, from = 0, to = end, sessionTag, project, instanceId } = query;
-  const values: unknown[] = [from, to];
-  const terms = ["at >= $1", "at <= $2"];
   const filters = Object.entries({ session_tag: sessionTag, instance_id: instanceId, project });
-  for (const [name, value] of filters)
-    if (value !== undefined) terms.push(`${name} = $${values.push(value)}`);
+  const [indexed, ...others] = filters.filter(([, value]) => value !== undefined);
+  const span = byName(indexed ? { [indexed[0]]: indexed[1] } : {}, query);
+  const { values } = span;
+  const terms = [span.where, `at >= $${values.push(from)}`, `at <= $${values.push(to)}`];
+  for (const [name, value] of others) terms.push(`${name} = $${values.push(value)}`);
   const { rows } = await ask(
     pool,
     `select ${usageColumns} from koor.usage where ${terms.join(" and ")}
-       order by at desc, id desc limit $${values.push(limit)}`,
+       order by ${span.order} limit $${values.push(limit)}`,
     values,
   );
   return rows.map(readUsage);
