@@ -12,6 +12,8 @@ const startLimit = 10_000;
 
 const running = new Set<Subprocess>();
 const directories = new Set<string>();
+/** What else is stopped, by whoever started it. */
+export const stoppers = new Set<() => Promise<unknown>>();
 
 export interface Program {
   command: string[];
@@ -212,6 +214,8 @@ export async function runCommand(
 
 export async function stopAll(): Promise<void> {
   await Promise.all([...running].map(stop));
+  await Promise.all([...stoppers].map((work) => work()));
+  stoppers.clear();
   for (const directory of directories) rmSync(directory, { recursive: true, force: true });
   directories.clear();
 }

@@ -8,6 +8,7 @@ import { measureGetRate } from "./get-rate.ts";
 import { measureGrowth } from "./growth.ts";
 import { measureIdle } from "./idle.ts";
 import { measureLargeWrites } from "./large-writes.ts";
+import { measurePostgres } from "./postgres.ts";
 import { program, root, stopAll } from "./processes.ts";
 import { measurePutRate } from "./put-rate.ts";
 import { type Section, documentText, sectionText } from "./report.ts";
@@ -21,6 +22,7 @@ const benches: Record<string, () => Promise<Section>> = {
   "get-rate": measureGetRate,
   "put-rate": measurePutRate,
   "large-writes": measureLargeWrites,
+  postgres: measurePostgres,
   streams: measureStreams,
   growth: measureGrowth,
   "cli-time": measureCliTime,

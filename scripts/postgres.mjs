@@ -1,5 +1,6 @@
 // A PostgreSQL of our own for tests and benches: installed where that is possible, run as an unprivileged user in a
-// temporary directory on a free port, gone when it is stopped.
+// temporary directory on a free port, gone when it is stopped. `node scripts/postgres.mjs PORT` is one to try Koor on: it
+// prints its URL when it is ready, and is stopped and removed by Ctrl-C.
 import { spawn, spawnSync } from "node:child_process";
 import {
   chmodSync,
@@ -15,6 +16,7 @@ import {
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 
 /** How long the database may take to answer after its start, in milliseconds. */
 const startLimit = 30_000;
@@ -79,12 +81,13 @@ function freePort() {
 /**
  * Starts a new, empty cluster.
  * @param {Record<string, string>} [settings] on top of PostgreSQL's own
+ * @param {string} [parent] where its directory is made
  * @returns {Promise<Postgres>}
  */
-export async function startPostgres(settings = {}) {
+export async function startPostgres(settings = {}, parent = tmpdir()) {
   const binaries = postgresBinaries();
   const user = owner();
-  const directory = mkdtempSync(join(tmpdir(), "koor-postgres-"));
+  const directory = mkdtempSync(join(parent, "koor-postgres-"));
   chmodSync(directory, 0o700);
   if (user) chownSync(directory, user.uid, user.gid);
   const data = join(directory, "data");
@@ -95,10 +98,9 @@ export async function startPostgres(settings = {}) {
     { ...options, encoding: "utf8" },
   );
   if (made.status !== 0) throw new Error(`initdb failed: ${made.stderr}`);
-  const port = await freePort();
   const all = {
     listen_addresses: "127.0.0.1",
-    port: String(port),
+    port: String(await freePort()),
     unix_socket_directories: "",
     max_connections: "200",
     ...settings,
@@ -128,7 +130,7 @@ export async function startPostgres(settings = {}) {
 
   await start();
   return {
-    url: `postgres://koor@127.0.0.1:${port}/postgres`,
+    url: `postgres://koor@127.0.0.1:${all.port}/postgres`,
     pid: () => /** @type {number} */ (child.pid),
     kill: (signal) => void child.kill(signal),
     start: async () => {
@@ -141,4 +143,13 @@ export async function startPostgres(settings = {}) {
       rmSync(directory, { recursive: true, force: true });
     },
   };
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const port = process.argv[2];
+  const cluster = await startPostgres(port === undefined ? {} : { port });
+  const timer = setInterval(() => {}, 60_000);
+  for (const signal of ["SIGINT", "SIGTERM"])
+    process.once(signal, () => void cluster.stop().then(() => clearInterval(timer)));
+  console.log(cluster.url);
 }
