@@ -51,15 +51,17 @@ function fail(error: unknown): never {
 const faults: readonly { codes: readonly string[]; advice: string }[] = [
   {
     codes: ["EADDRINUSE"],
+    // Not to stop what runs there: it may well be the Koor that other agents use.
     advice:
-      "Stop the other server, or choose another address with --bind HOST:PORT and --dashboard-bind HOST:PORT.",
+      "If it is a Koor server, use that one (koor-cli status); else choose another address with --bind HOST:PORT and " +
+      "--dashboard-bind HOST:PORT.",
   },
   {
     codes: ["EADDRNOTAVAIL", "EINVAL", "ENOTFOUND"],
     advice: "The address is none of this machine: see --bind HOST:PORT and --dashboard-bind HOST:PORT.",
   },
   {
-    codes: ["EACCES", "EPERM", "EROFS", "EEXIST", "ENOTDIR", "SQLITE_CANTOPEN", "SQLITE_READONLY"],
+    codes: ["EACCES", "EPERM", "EROFS", "ENOENT", "EEXIST", "ENOTDIR", "SQLITE_CANTOPEN", "SQLITE_READONLY"],
     advice:
       "The data directory must be one that can be written to: choose another with --data-dir DIRECTORY.",
   },
@@ -80,7 +82,8 @@ const faults: readonly { codes: readonly string[]; advice: string }[] = [
 function startFault(error: unknown): string {
   const { code = "", message } = error as Error & { code?: string };
   const known = faults.find(({ codes }) => codes.some((start) => code.startsWith(start)));
-  return known ? `${message}. ${known.advice}` : message;
+  const what = message.replace(/^Failed to start server\. Is (port \d+) in use\?$/, "$1 is in use");
+  return known ? `${what}. ${known.advice}` : message;
 }
 
 main(process.argv.slice(2)).catch(fail);

@@ -26,7 +26,7 @@ export function lockDirectory(directory: string, owner: string): () => void {
     if (!(error as { code?: string }).code?.startsWith("SQLITE_BUSY")) throw error;
     throw new Error(
       `the data directory ${directory} is in use by ${readOwner(ownerFile)}. ` +
-        "Stop that server, or give this one a directory of its own with --data-dir.",
+        "Use that server, or give this one a directory of its own with --data-dir.",
       { cause: error },
     );
   }
