@@ -108,6 +108,14 @@ describe("changing", () => {
       capabilities: ["a", "b"],
     });
     expect(await get(id)).toMatchObject({ intent: "new", capabilities: ["a", "b"] });
+    // Who asks what it can do must not take that away.
+    expect(await post(`/api/instances/${id}/capabilities`, {})).toMatchObject({
+      status: 400,
+      body: { error: "capabilities is required", path: "capabilities" },
+    });
+    expect(await get(id)).toMatchObject({ capabilities: ["a", "b"] });
+    expect((await post(`/api/instances/${id}/capabilities`, { capabilities: null })).status).toBe(200);
+    expect(await get(id)).toMatchObject({ capabilities: [] });
     expect(
       (await server.json(`/api/instances/${id}`, { method: "PATCH", body: '{"intent":5}' })).status,
     ).toBe(400);

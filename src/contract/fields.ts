@@ -55,6 +55,12 @@ export const limit = wholeNumber(1)
   .optional()
   .meta({ description: "At least 1; above 1000 is cut to 1000." });
 
+/** Whether a time's day is one, and its hour: `Date.parse` takes 30 February for 2 March, and 24:00 for the next day. */
+function isDate(value: string): boolean {
+  const day = Date.parse(`${value.slice(0, 10)}T00:00:00Z`);
+  return !Number.isNaN(day) && showTime(day).startsWith(value.slice(0, 10)) && value.slice(11, 13) !== "24";
+}
+
 /** RFC 3339 with any offset, as milliseconds since 1970. */
 export const time = z
   .string()
@@ -62,6 +68,7 @@ export const time = z
     /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/,
     "must be a time as RFC 3339 has it",
   )
+  .refine(isDate, "must be a time as RFC 3339 has it")
   .transform((value) => Date.parse(value.replace(" ", "T")))
   .refine((value) => !Number.isNaN(value), "must be a time as RFC 3339 has it")
   .optional()

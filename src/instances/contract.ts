@@ -9,7 +9,9 @@ const intent = optionalText(limits.noteBytes).meta({ description: "What the agen
 const workspace = label.meta({ description: "The project or directory it works in." });
 const stack = label.meta({ description: "Its main language or framework." });
 const capabilities = z
-  .array(requiredText(limits.nameBytes), "must be an array of texts")
+  .array(requiredText(limits.nameBytes), {
+    error: ({ input }) => (input === undefined ? "is required" : "must be an array of texts"),
+  })
   .max(limits.capabilities, `has more than ${limits.capabilities} entries`)
   .meta({ description: "What it can do, for others to find it by." });
 
@@ -173,7 +175,8 @@ export const instanceOperations = {
     path: "/api/instances/{id}/capabilities",
     summary: "Replace what an instance can do",
     params,
-    body: json(z.object({ capabilities: capabilities.nullish().transform((list) => list ?? []) })),
+    // Left out is not none: who asks what an instance can do must not wipe it.
+    body: json(z.object({ capabilities: capabilities.nullable().transform((list) => list ?? []) })),
     response: z.object({ id: z.string(), capabilities: z.array(z.string()) }),
     errors: ["not_found"],
     audit: "instance.capabilities {id}",
