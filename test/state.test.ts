@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { fillPath } from "../src/client/address.ts";
 import { type TestServer, getRaw, startServer } from "./harness.ts";
 
 let server: TestServer;
@@ -11,6 +12,15 @@ const put = (key: string, body: BodyInit, headers: Record<string, string> = {}) 
   server.json(`/api/state/${key}`, { method: "PUT", body, headers });
 
 describe("state over REST", () => {
+  test("keys of any depth come through as the client writes their URLs", async () => {
+    for (const depth of [64, 65, 256]) {
+      const key = Array.from({ length: depth }, (_, at) => at % 10).join("/");
+      const path = fillPath("/api/state/{key...}", { key });
+      expect((await server.json(path, { method: "PUT", body: `${depth}` })).body).toMatchObject({ key });
+      expect(await (await server.ask(path)).text()).toBe(`${depth}`);
+    }
+  });
+
   test("a value is stored and comes back as it came in, with its type, version, hash and entity tag", async () => {
     const written = await put("plan/a", "# hello\n", { "Content-Type": "text/markdown" });
     expect(written.status).toBe(200);

@@ -38,7 +38,11 @@ export function commandOf(id: string, operation: Operation & { cli: string }): C
       flags.map(([flag, value]): [string, Flag] => {
         const [, other, shown = value] = /^([a-z_]+)=(\w+)$/.exec(value) ?? [];
         const field = find(other ?? flag);
-        return [flag, { target: target(field), value: shown, summary: field.schema.description ?? "" }];
+        // What is said of the whole field would mislead about one of its parts.
+        const isPart = flags.filter(([, part]) => other && part.startsWith(`${other}=`)).length > 1;
+        const summary = isPart ? "" : (field.schema.description ?? "");
+        const required = field.required && { required: true as const };
+        return [flag, { target: target(field), value: shown, summary, ...required }];
       }),
     ),
     ...(takesBody && operation.body && { body: commandBody(operation.body, fail) }),

@@ -2,6 +2,7 @@ import { writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { expectJson, readBytes, storedHead } from "../client/client.ts";
 import { type Command, UsageError } from "./command.ts";
+import { reasonOf } from "./files.ts";
 import type { Io } from "./io.ts";
 import { prettyJson } from "./pretty.ts";
 
@@ -43,7 +44,10 @@ export async function deliver(
   try {
     writeFileSync(resolve(io.cwd, output), body);
   } catch (error) {
-    throw new UsageError(`cannot write ${output}: ${(error as Error).message}`);
+    const isMissing = (error as NodeJS.ErrnoException).code === "ENOENT";
+    throw new UsageError(
+      `cannot write ${output}: ${isMissing ? "there is no such directory" : reasonOf(error)}`,
+    );
   }
   await io.out(line({ ...params, file: output, bytes: body.length, ...(stored && storedHead(response)) }));
 }

@@ -2,6 +2,7 @@ import { readFileSync, statSync } from "node:fs";
 import { extname, resolve } from "node:path";
 import { ClientError } from "../client/client-error.ts";
 import { type Command, UsageError } from "./command.ts";
+import { reasonOf } from "./files.ts";
 import type { Io } from "./io.ts";
 
 /** Content types by a file's ending; of all others the content decides. */
@@ -75,8 +76,7 @@ function readFile(path: string, shown: string, maxBytes: number): Uint8Array {
     return readFileSync(path);
   } catch (error) {
     if (error instanceof ClientError) throw error;
-    const { code, message } = error as NodeJS.ErrnoException;
-    throw new UsageError(`cannot read ${shown}: ${code === "ENOENT" ? "there is no such file" : message}`);
+    throw new UsageError(`cannot read ${shown}: ${reasonOf(error)}`);
   }
 }
 

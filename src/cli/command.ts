@@ -25,6 +25,8 @@ export interface Flag {
   /** What stands for the value in the help: `N`. */
   readonly value: string;
   readonly summary: string;
+  /** The operation cannot do without it, or without it would be another one. */
+  readonly required?: true;
 }
 
 export interface Command {

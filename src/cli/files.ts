@@ -91,13 +91,16 @@ export function isBinary(bytes: Uint8Array): boolean {
   return bytes.includes(0);
 }
 
-function reasonOf(error: unknown): string {
+/** Why a file could not be opened, as the end of a sentence. */
+export function reasonOf(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;
   switch (code) {
     case "ENOENT":
       return "there is no such file";
     case "EACCES":
       return "permission denied";
+    case "EISDIR":
+      return "it is a directory";
     case "ELOOP":
       return "it is a link";
     default:

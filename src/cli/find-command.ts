@@ -71,8 +71,6 @@ export function refuseUnknownFlags(given: Iterable<string>, known: readonly stri
     const server = flag === "server" || flag === "token" ? `set KOOR_${flag.toUpperCase()}` : undefined;
     const takes = known.length === 0 ? "it takes none" : `it takes --${known.join(", --")}`;
     const advice = server ?? (near === undefined ? takes : `did you mean --${near}?`);
-    throw new UsageError(
-      `${name}: unknown flag --${flag}: ${advice} (koor-cli ${name.split(" ")[0]} --help)`,
-    );
+    throw new UsageError(`${name}: unknown flag --${flag}: ${advice} (koor-cli ${name} --help)`);
   }
 }

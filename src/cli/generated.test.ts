@@ -62,8 +62,8 @@ test("a flag may name another field, and flags of one field are its parts", () =
     operation({ ...base, method: "GET", query, cli: "x diff ID --v1 diff=A --v2 diff=B" }),
   );
   expect(command.flags).toMatchObject({
-    v1: { target: ["query", "diff", "text"], value: "A" },
-    v2: { target: ["query", "diff", "text"], value: "B" },
+    v1: { target: ["query", "diff", "text"], value: "A", summary: "", required: true },
+    v2: { target: ["query", "diff", "text"], value: "B", summary: "", required: true },
   });
 });
 

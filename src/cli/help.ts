@@ -20,10 +20,12 @@ function entries(): Entry[] {
   return [...made, ...ownCommands].toSorted((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** Every command; or of one group also their flags, when the first word names one. */
+/** Every command; with their flags those of a group that the first word names, or the one that two words name. */
 export function helpText(words: readonly string[]): string {
   const [word] = words;
   const group = entries().filter(({ name }) => name.split(" ")[0] === word);
+  const one = group.filter(({ name }) => name === words.slice(0, 2).join(" "));
+  if (words.length > 1 && one.length > 0) return groupHelp(one);
   return group.length > 0 ? groupHelp(group) : fullHelp();
 }
 
@@ -40,7 +42,7 @@ function fullHelp(): string {
     "",
     ...flagLines(globalFlags),
     "",
-    "Flags of a group's commands: koor-cli state --help",
+    "Flags of a group's commands, or of one: koor-cli state --help, koor-cli state get --help",
     "Server: KOOR_SERVER, else ./settings.json (koor-cli config set server URL), else http://localhost:9800.",
     "Tokens: KOOR_TOKEN or ./settings.json for the server's; KOOR_INSTANCE_TOKEN for your own, from koor-cli register.",
     "Lease: KOOR_FENCE=LEASE_ID:FENCE, which koor-cli lease run sets: what is written is refused once that lease is lost.",

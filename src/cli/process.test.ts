@@ -99,7 +99,8 @@ test("subscribe without a server is one line and exit code 1", async () => {
   const { exit, stdout, stderr } = await shell("KOOR_SERVER=http://127.0.0.1:1 $CLI events subscribe");
   expect({ exit, stdout }).toEqual({ exit: 1, stdout: "" });
   expect(stderr).toBe(
-    "koor-cli: no Koor server at http://127.0.0.1:1: start one with koor-server, or set KOOR_SERVER\n",
+    "koor-cli: no Koor server at http://127.0.0.1:1: is that the address, and does one run there? " +
+      "KOOR_SERVER says where it is, or server in settings.json\n",
   );
 });
 

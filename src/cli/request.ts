@@ -44,9 +44,12 @@ export async function toRequest(
       `${command.name}: what is ${JSON.stringify(surplus)}? The command is: koor-cli ${brief(command)}`,
     );
   }
-  for (const [name, { target }] of Object.entries(command.flags)) {
+  for (const [name, { target, value, required }] of Object.entries(command.flags)) {
     const text = flags.get(name);
     if (text !== undefined) put(target, text, `--${name}`);
+    // Not left to the server: without it the same path may be another operation, such as reading the whole value.
+    else if (required)
+      throw new UsageError(`${command.name} needs --${name} ${value}: koor-cli ${command.name} --help`);
   }
 
   const condition = readCondition(flags);
@@ -59,8 +62,7 @@ export async function toRequest(
 /** `PROJECT/NAME` is split at its first slash: names may hold slashes, projects are written without. */
 function split(positional: Positional, value: string | undefined, command: string): string[] {
   const { name, fields } = positional;
-  if (value === undefined)
-    throw new UsageError(`${command} needs ${name}: koor-cli ${command.split(" ")[0]} --help`);
+  if (value === undefined) throw new UsageError(`${command} needs ${name}: koor-cli ${command} --help`);
   if (value === "") throw new UsageError(`${command}: ${name} must not be empty`);
   if (fields.length === 1) return [value];
   const slash = value.indexOf("/");

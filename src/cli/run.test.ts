@@ -1,6 +1,7 @@
 import { afterAll, beforeEach, describe, expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { connectionFailure } from "../client/client-error.ts";
 import { commandNames } from "./find-command.ts";
 import {
   type RunOptions,
@@ -322,7 +323,8 @@ describe("failures", () => {
       exit: 1,
       stdout: "",
       stderr:
-        "koor-cli: no Koor server at http://127.0.0.1:1: start one with koor-server, or set KOOR_SERVER",
+        "koor-cli: no Koor server at http://127.0.0.1:1: is that the address, and does one run there? " +
+        "KOOR_SERVER says where it is, or server in settings.json",
     });
   });
 
@@ -357,7 +359,7 @@ describe("failures", () => {
 
   test("a group alone, a missing word, a word too many and an unknown flag are told in one line", async () => {
     expect((await cli("state")).stderr).toContain("state list, state get, state history");
-    expect((await cli("state get")).stderr).toBe("koor-cli: state get needs KEY: koor-cli state --help");
+    expect((await cli("state get")).stderr).toBe("koor-cli: state get needs KEY: koor-cli state get --help");
     expect((await cli(["state", "get", ""])).stderr).toContain("KEY must not be empty");
     expect((await cli("state get a b")).stderr).toBe(
       'koor-cli: state get: what is "b"? The command is: koor-cli state get KEY',
@@ -366,6 +368,45 @@ describe("failures", () => {
     expect((await cli("specs get p")).stderr).toContain("is not PROJECT/NAME");
     expect((await runCli([])).stderr).toContain("no command given");
     expect(server.seen).toEqual([]);
+  });
+
+  test("what a command cannot do without is asked for here: the same path without it reads the whole value", async () => {
+    const needs = async (line: string) => {
+      const { exit, stdout, stderr } = await cli(line);
+      expect({ exit, stdout }).toEqual({ exit: 1, stdout: "" });
+      return stderr;
+    };
+    expect(await needs("state diff k")).toBe("koor-cli: state diff needs --v1 A: koor-cli state diff --help");
+    expect(await needs("specs diff p/n --v1 1")).toContain("specs diff needs --v2 B");
+    expect(await needs("state rollback k")).toContain("state rollback needs --version N");
+    expect(await needs("instances capabilities some-id")).toContain("needs --capabilities A,B");
+    expect(server.seen).toEqual([]);
+    expect((await cli("state diff --help")).stdout).toStartWith("koor-cli state diff KEY --v1 A --v2 B\n");
+  });
+
+  test("a header that cannot be sent is told from a server that is not there", async () => {
+    for (const flag of ["--type", "--if-match"]) {
+      const { exit, stderr } = await cli(["state", "set", "k", "--data", "1", flag, "a\nb"]);
+      expect({ exit, stderr }).toEqual({
+        exit: 1,
+        stderr: expect.stringContaining("holds a character that no header can carry"),
+      });
+    }
+    expect(server.seen).toEqual([]);
+  });
+
+  test("without a server where it stands by default the way to start one is told", () => {
+    expect(connectionFailure(new Error("refused"), "http://localhost:9800").message).toBe(
+      "no Koor server at http://localhost:9800: start one with koor-server, or set KOOR_SERVER",
+    );
+  });
+
+  test("a file that cannot be read or written is told without the system's words", async () => {
+    expect((await cli("state set k --file .")).stderr).toBe("koor-cli: cannot read .: it is a directory");
+    expect((await cli("state list -o no/where")).stderr).toBe(
+      "koor-cli: cannot write no/where: there is no such directory",
+    );
+    expect((await cli("state list -o .")).stderr).toBe("koor-cli: cannot write .: it is a directory");
   });
 
   test("a key that no URL can carry is told, not mangled", async () => {
@@ -389,12 +430,22 @@ describe("help", () => {
   );
 
   test("a group's help has its commands with their flags, and no others", async () => {
-    for (const line of ["state --help", "help state", "state get -h"]) {
+    for (const line of ["state --help", "help state", "state bogus -h"]) {
       const { stdout } = await cli(line);
       expect(stdout).toContain("koor-cli state set KEY (--file PATH | --data TEXT | -)");
       expect(stdout).toContain("--if-none-match ETAG");
       expect(stdout).not.toContain("koor-cli specs get");
     }
+  });
+
+  test("a command's help is its own alone: models pay for every line of it", async () => {
+    for (const line of ["state get -h", "help state get", "state get k --help"]) {
+      const { stdout } = await cli(line);
+      expect(stdout).toStartWith("koor-cli state get KEY\n");
+      expect(stdout).not.toContain("koor-cli state set");
+    }
+    // A command whose name is a group's, too, is asked for with one word.
+    expect((await cli("audit --help")).stdout).toContain("koor-cli audit summary");
   });
 
   test("--version says the version", async () => {

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { defaultServer } from "../client/client-error.ts";
 import type { ClientOptions } from "../client/client.ts";
 import { UsageError } from "./command.ts";
 import type { Env } from "./io.ts";
@@ -7,7 +8,6 @@ import type { Env } from "./io.ts";
 /** Which server, and as whom. `settings.json` is shared with the server, whose keys are nobody's business here. */
 
 export const settingsFile = "settings.json";
-const defaultServer = "http://localhost:9800";
 
 /**
  * Variables win over settings, settings over the default. Empty variables count as not set.

@@ -11,7 +11,7 @@ export type StandardFlags = Readonly<Record<string, StandardFlag>>;
 
 export const globalFlags: StandardFlags = {
   pretty: { summary: "Indent JSON; digits stay as they are" },
-  help: { summary: "Name the commands, or those of a group: koor-cli state --help" },
+  help: { summary: "Name the commands, or those of a group, or the flags of one: koor-cli state get --help" },
 };
 
 const bodyFlags: StandardFlags = {

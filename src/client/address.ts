@@ -35,10 +35,17 @@ export function fillPath(template: string, params: Readonly<Record<string, strin
   });
 }
 
-/** Slashes stay slashes, unless that made empty or dotted segments, which clients, proxies and servers rewrite. */
+/** Segments of a key between plain slashes; the server takes no more. */
+const plainDepth = 64;
+
+/**
+ * Slashes stay slashes, unless that made empty or dotted segments, which clients, proxies and servers rewrite, or more of
+ * them than the server takes.
+ */
 function encodeKey(name: string, key: string): string {
   const segments = key.split("/");
-  const plain = segments.every((segment) => segment !== "" && segment !== "." && segment !== "..");
+  const isKept = (segment: string) => segment !== "" && segment !== "." && segment !== "..";
+  const plain = segments.length <= plainDepth && segments.every(isKept);
   return plain ? segments.map((segment) => encodeSegment(name, segment)).join("/") : encodeSegment(name, key);
 }
 

@@ -78,6 +78,9 @@ function reasonOf(status: number): Reason {
   return (found?.[0] ?? (status < 500 ? "bad_request" : "internal")) as Reason;
 }
 
+/** Where a server listens that was told nothing else. */
+export const defaultServer = "http://localhost:9800";
+
 /** A connection that was not made, or that broke. */
 export function connectionFailure(cause: unknown, server: string): ClientError {
   const code = codeOf(cause);
@@ -90,10 +93,12 @@ export function connectionFailure(cause: unknown, server: string): ClientError {
       },
     );
   }
-  return new ClientError(`no Koor server at ${server}: start one with koor-server, or set KOOR_SERVER`, {
-    reason: "no_server",
-    cause,
-  });
+  // A server that is started stands where this one was looked for only if that is the default.
+  const advice =
+    server === defaultServer
+      ? "start one with koor-server, or set KOOR_SERVER"
+      : "is that the address, and does one run there? KOOR_SERVER says where it is, or server in settings.json";
+  return new ClientError(`no Koor server at ${server}: ${advice}`, { reason: "no_server", cause });
 }
 
 /** As Bun and Node name them; browsers tell nothing. */

@@ -138,7 +138,8 @@ describe("failures", () => {
     const error = await failure(createClient({ server: "http://127.0.0.1:1" }).call("metrics.health"));
     expect(error).toMatchObject({ reason: "no_server", status: 0 });
     expect(error.message).toBe(
-      "no Koor server at http://127.0.0.1:1: start one with koor-server, or set KOOR_SERVER",
+      "no Koor server at http://127.0.0.1:1: is that the address, and does one run there? " +
+        "KOOR_SERVER says where it is, or server in settings.json",
     );
   });
 

@@ -180,15 +180,26 @@ function requestInit(name: OperationName, request: Sendable, own: Record<string,
   const type = bodyKind === "json" ? "application/json" : contentType;
   return {
     method: head ? "HEAD" : method,
-    headers: {
+    headers: sendable({
       ...own,
       ...(bodyKind !== "none" && type && { "Content-Type": type }),
       ...(condition && conditionHeaders(condition)),
       ...headers,
-    },
+    }),
     ...(bodyKind !== "none" && { body: bodyOf(bodyKind, request) }),
     ...(signal && { signal }),
   };
+}
+
+/** @throws ClientError naming the header that `fetch` would not send: as it tells it, nobody could tell it from no server */
+function sendable(headers: Record<string, string>): Record<string, string> {
+  const bad = Object.entries(headers).find(([, value]) => /[^\t\x20-\x7e\x80-\xff]/.test(value));
+  if (!bad) return headers;
+  const [name] = bad;
+  throw new ClientError(`${name} holds a character that no header can carry`, {
+    reason: "bad_request",
+    path: name,
+  });
 }
 
 function bodyOf(
