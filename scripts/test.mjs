@@ -56,7 +56,6 @@ const scenarios = [
   "contracts",
   "limits",
   "bad-input",
-  "backup",
 ]
   .map((name) => `test/${name}.test.ts`)
   .concat("src/mcp/mcp.test.ts", "src/mcp/bad-input.test.ts");

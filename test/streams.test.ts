@@ -345,7 +345,8 @@ describe("a long poll", () => {
   });
 });
 
-describe("slow and dead readers", () => {
+// Of sockets and not of the engine, and the slowest here.
+describe.skipIf(process.env["KOOR_TEST_ENGINE"] === "postgres")("slow and dead readers", () => {
   const large = "x".repeat(512 * 1024);
   const count = 60;
 
