@@ -9,6 +9,7 @@ import { createFront } from "../src/http/front.ts";
 import { mountApi } from "../src/http/mount.ts";
 import { countAgents } from "../src/metrics/agents.ts";
 import { createLedger } from "../src/metrics/ledger.ts";
+import { createMeters } from "../src/metrics/meters.ts";
 import { stateService } from "../src/state/service.ts";
 import { openSqlite } from "../src/store/sqlite.ts";
 
@@ -28,6 +29,8 @@ const routes = mountApi({
   services: { ...nobody, state: stateService(values) } as Services,
   front: createFront({ config, dashboardPort: () => undefined }),
   ledger: createLedger(),
+  meters: createMeters(),
+  exposition: async () => "",
   sockets: {} as never,
   streams: {} as never,
   feeds: {},

@@ -3,9 +3,10 @@ import { randomUUID } from "node:crypto";
 import { resolve } from "node:path";
 import { createRefusals } from "./audit/refusals.ts";
 import { auditService } from "./audit/service.ts";
-import { type Config, isLoopback, showAddress } from "./config.ts";
+import { type Config, isLoopback } from "./config.ts";
 import { backupService } from "./backup/service.ts";
 import { complianceService } from "./compliance/service.ts";
+import { nameOfDatabase, openStore } from "./open-store.ts";
 import type { Services } from "./contract/api.ts";
 import { openContractEngine } from "./contracts/engine.ts";
 import { contractTest, specGate } from "./contracts/gate.ts";
@@ -24,10 +25,11 @@ import { openWaitingRoom } from "./feed/waiting-room.ts";
 import { createEventStreams } from "./http/event-streams.ts";
 import { createFront } from "./http/front.ts";
 import { createGate } from "./http/gate.ts";
-import { listen } from "./http/listen.ts";
+import { apiFor, bindOf, finished, listen, urlOf } from "./http/listen.ts";
 import { mountApi } from "./http/mount.ts";
 import type { BunServer } from "./http/route.ts";
 import { mountMcp } from "./http/mcp.ts";
+import type { FollowersOptions } from "./http/patience.ts";
 import { createSockets } from "./http/sockets.ts";
 import { instanceService } from "./instances/service.ts";
 import { leaseService } from "./leases/service.ts";
@@ -38,7 +40,9 @@ import { readPrices } from "./llm/price-file.ts";
 import type { Prices } from "./llm/prices.ts";
 import { llmService } from "./llm/service.ts";
 import { countAgents } from "./metrics/agents.ts";
+import { expositionOf } from "./metrics/exposition.ts";
 import { createLedger } from "./metrics/ledger.ts";
+import { type Meters, createMeters } from "./metrics/meters.ts";
 import { metricsService } from "./metrics/service.ts";
 import { resolveHost } from "./outbound/call.ts";
 import { publicOr } from "./outbound/target.ts";
@@ -46,8 +50,6 @@ import { openRuleEngine } from "./rules/engine.ts";
 import { ruleService } from "./rules/service.ts";
 import { specService } from "./specs/service.ts";
 import { stateService } from "./state/service.ts";
-import { openPostgres } from "./store/postgres.ts";
-import { openSqlite } from "./store/sqlite.ts";
 import type { Store } from "./store/store.ts";
 import { templateService } from "./templates/service.ts";
 import { webhookLog } from "./webhooks/log.ts";
@@ -55,9 +57,6 @@ import { openWebhooks } from "./webhooks/open.ts";
 import { txnService } from "./txn/service.ts";
 import { openDocuments } from "./values/documents.ts";
 import { version } from "./version.ts";
-
-/** How long running requests may take to finish when the server stops, in milliseconds. */
-const grace = 5_000;
 
 export interface ServerOptions {
   /** Milliseconds since 1970. */
@@ -90,14 +89,16 @@ interface Doors {
 export async function openServer(config: Config, options: ServerOptions = {}): Promise<RunningServer> {
   const log = getLogger(["koor", "server"]);
   const prices = readPrices(config.llmPrices);
-  const store = await openStore(config, options);
+  const meters = createMeters();
+  const store = await openStore(config, options.now, meters.batch);
   const { now } = store;
   const doors: Doors = {};
-  const house = furnish(store, config, now, doors, { ...options, prices });
+  const house = furnish(store, config, now, doors, meters, { ...options, prices });
   const { services, instances, leases, sockets, streams, feeds, room, gate } = house;
   const { engine, documents, contractEngine } = house;
   const front = createFront({ config, dashboardPort: () => doors.dashboard?.port });
-  const mounting = { ...house, front, identify: instances.identify };
+  const exposition = expositionFor(house, store, meters);
+  const mounting = { ...house, front, meters, exposition, identify: instances.identify };
   const mcp = mcpHandler({
     services,
     toolSet: config.mcpTools,
@@ -120,10 +121,10 @@ export async function openServer(config: Config, options: ServerOptions = {}): P
   const websocket = sockets.handler;
   try {
     const routes = { ...mountApi(mounting), "/mcp": mountMcp(mcp, mounting) };
-    doors.api = listen(config.bind, { routes, front, gate, websocket });
+    doors.api = listen(config.bind, { routes, front, gate, meters, websocket });
     if (config.dashboardBind) {
       const pages = { ...mountApi(onDashboard), ...dashboardRoutes({ front, sessions }) };
-      doors.dashboard = listen(config.dashboardBind, { routes: pages, front, gate, websocket });
+      doors.dashboard = listen(config.dashboardBind, { routes: pages, front, gate, meters, websocket });
     }
   } catch (error) {
     await store.close();
@@ -173,33 +174,13 @@ export async function openServer(config: Config, options: ServerOptions = {}): P
   };
 }
 
-function openStore(config: Config, { now }: ServerOptions): Promise<Store> {
-  const { database, databaseListen, dataDir, bind } = config;
-  if (!database) {
-    const owner = `process ${process.pid} (API on ${showAddress(bind)})`;
-    return openSqlite({ directory: dataDir, now: now ?? Date.now, owner });
-  }
-  const log = getLogger(["koor", "database"]);
-  return openPostgres({
-    url: database,
-    ...(databaseListen && { listenUrl: databaseListen }),
-    ...(now && { now }),
-    onError: (error) => log.warn("the database does not answer: {error}", { error }),
-  });
-}
-
-/** Where it is, without who we are there. */
-function nameOfDatabase(database: string): string {
-  const { protocol, host, pathname } = new URL(database);
-  return `${protocol}//${host}${pathname}`;
-}
-
 /** Every noun's service over one store, and what they share. */
 function furnish(
   store: Store,
   config: Config,
   now: () => number,
   doors: Doors,
+  meters: Meters,
   options: ServerOptions & { prices: Prices },
 ) {
   const log = getLogger(["koor", "server"]);
@@ -215,17 +196,7 @@ function furnish(
   const room = openWaitingRoom();
   const waitForVersion = versionWaits({ store, feed: feeds.changes, room });
   const webhookFeed = feedOf(webhookLog(store));
-  const webhooks = openWebhooks({
-    store,
-    feed: webhookFeed,
-    policy: publicOr(config.webhookAllow, isLoopback(config.bind.host)),
-    resolve: resolveHost,
-    now,
-    newId: randomUUID,
-    random: Math.random,
-    alone: config.database === "",
-    ...options.webhooks,
-  });
+  const webhooks = webhooksOver(store, webhookFeed, config, options);
   const values = { store, documents, waitForVersion, strictWrites: config.strictWrites };
   const specs = specGate(store, contractEngine);
   const leases = leaseService({ store, now, newId: randomUUID, timer: sleep });
@@ -271,10 +242,8 @@ function furnish(
     llm: llmService({ store, prices: options.prices, onError: warn("a budget could not be looked at") }),
     backup: backupService({ store, directory: config.dataDir, now, alone: gate.alone }),
   };
-  const { sockets, streams } = openFollowers(store, options.followers, [
-    ...Object.values(feeds),
-    webhookFeed,
-  ]);
+  const following = { now, most: options.followers, onSlow: meters.slowReader };
+  const { sockets, streams } = openFollowers(store, following, [...Object.values(feeds), webhookFeed]);
   return {
     services,
     gate,
@@ -297,9 +266,9 @@ function furnish(
 }
 
 /** Who follows by a connection of their own; a store that was replaced is another one for them, too. */
-function openFollowers(store: Store, most: number | undefined, feeds: readonly Feed[]) {
-  const sockets = createSockets({ now: store.now, most });
-  const streams = createEventStreams({ now: store.now, most });
+function openFollowers(store: Store, following: FollowersOptions, feeds: readonly Feed[]) {
+  const sockets = createSockets(following);
+  const streams = createEventStreams(following);
   store.onReplaced(() => {
     sockets.replaced();
     streams.replaced();
@@ -308,32 +277,41 @@ function openFollowers(store: Store, most: number | undefined, feeds: readonly F
   return { sockets, streams };
 }
 
+function webhooksOver(store: Store, feed: Feed, config: Config, options: ServerOptions) {
+  return openWebhooks({
+    store,
+    feed,
+    policy: publicOr(config.webhookAllow, isLoopback(config.bind.host)),
+    resolve: resolveHost,
+    now: store.now,
+    newId: randomUUID,
+    random: Math.random,
+    alone: config.database === "",
+    ...options.webhooks,
+  });
+}
+
+/** What `GET /metrics` says. */
+function expositionFor(house: ReturnType<typeof furnish>, store: Store, meters: Meters) {
+  const { ledger, feeds, webhookFeed, room, sockets, streams, refusals, dispatcher } = house;
+  return expositionOf({
+    store,
+    ledger,
+    meters,
+    version,
+    now: store.now,
+    feeds: { ...feeds, webhooks: webhookFeed },
+    waiting: () => room.waiting,
+    bufferedBytes: () => sockets.bufferedBytes() + streams.bufferedBytes(),
+    strangers: () => refusals.strangers,
+    webhooks: dispatcher.figures,
+    memoryBytes: () => process.memoryUsage.rss(),
+  });
+}
+
 /** Wakes once, later; who stops does not wait for it. */
 function sleep(ms: number, wake: () => void): () => void {
   const timer = setTimeout(wake, ms);
   timer.unref();
   return () => clearTimeout(timer);
-}
-
-/** Resolves when no request is under way, or the grace is over. Idle connections count for nothing: Bun's own wait does. */
-async function finished(servers: readonly BunServer[]): Promise<void> {
-  const busy = () => servers.some((server) => server.pendingRequests > 0);
-  for (const end = Date.now() + grace; busy() && Date.now() < end;) await Bun.sleep(10);
-}
-
-function bindOf(server: BunServer | undefined): string {
-  return server ? showAddress({ host: server.hostname as string, port: server.port as number }) : "";
-}
-
-/**
- * The address to tell a caller. Of a server on every interface only the caller knows one that leads here; its port may
- * be another than ours, too, where a container's is mapped.
- */
-function apiFor(server: BunServer | undefined, host: string | undefined): string {
-  const anywhere = /^(0\.0\.0\.0|::)$/.test(server?.hostname ?? "");
-  return anywhere && host ? `http://${host}` : (urlOf(server) ?? "");
-}
-
-function urlOf(server: BunServer | undefined): string | undefined {
-  return server && `http://${bindOf(server)}`;
 }

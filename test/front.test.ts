@@ -341,17 +341,6 @@ describe("anything at all", () => {
     await first.dispose();
   });
 
-  test("Prometheus reads the same numbers", async () => {
-    const answer = await server.ask("/metrics");
-    expect(answer.headers.get("content-type")).toStartWith("text/plain; version=0.0.4");
-    const text = await answer.text();
-    const { body } = await server.json("/api/metrics");
-    expect(text).toContain(`# TYPE koor_state_keys gauge\nkoor_state_keys ${body.state_keys}\n`);
-    expect(text).toContain(`koor_rest_calls_total ${body.token_tax.rest_calls}\n`);
-    for (const line of text.trimEnd().split("\n"))
-      expect(line).toMatch(/^(# (HELP|TYPE) koor_\w+ .+|koor_\w+ \d+)$/);
-  });
-
   test("dots in paths that are no keys lead nowhere", async () => {
     for (const path of [
       "/api/../health",

@@ -99,7 +99,7 @@ const planted: Record<string, () => Partial<Parts>> = {
 
 /** Without what is counted by a getter, which a copy would not follow. */
 function whole({ place, reset, close }: Feed) {
-  return { place, reset, close, subscriptions: 0 };
+  return { place, reset, close, subscriptions: 0, lag: 0, gaps: 0 };
 }
 
 /** Says yes to everything, and writes nothing. */

@@ -107,9 +107,11 @@ describe("the feed", () => {
     const source = scriptedLog();
     for (let index = 0; index < 20; index++) source.append("t");
     source.trim(3);
-    const { frames } = reader(open(source.log), 5);
+    const feed = open(source.log);
+    const { frames } = reader(feed, 5);
     await settle();
     expect(frames).toEqual(["gap 6-17", "18", "19", "20"]);
+    expect([feed.gaps, feed.lag]).toEqual([1, 0]);
   });
 
   test("when the log cannot be read nobody is dropped, and the next hint goes on", async () => {

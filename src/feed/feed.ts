@@ -18,6 +18,10 @@ export interface Feed {
   subscribe(options: SubscribeOptions): Subscription;
   /** How many follow. */
   readonly subscriptions: number;
+  /** How many entries the one that is farthest behind has before it. */
+  readonly lag: number;
+  /** How often a reader was told that retention was faster than it. */
+  readonly gaps: number;
   /** The log is another one now: what was known of it is forgotten, and subscriptions to the old one are over. */
   reset(): void;
   close(): void;
@@ -64,7 +68,7 @@ async function restAfter(roundMs: number): Promise<void> {
 
 export function createFeed({ log, now, onError, rest = restAfter }: FeedOptions): Feed {
   const readers = new Set<Reader>();
-  const source = { log, now, onError, tail: new Tail(), last: 0 };
+  const source = { log, now, onError, tail: new Tail(), last: 0, gaps: 0 };
   let filling = false;
   /** How many logs there were before this one. */
   let generation = 0;
@@ -109,6 +113,14 @@ export function createFeed({ log, now, onError, rest = restAfter }: FeedOptions)
     close: unwatch,
     get subscriptions() {
       return readers.size;
+    },
+    get lag() {
+      let most = 0;
+      for (const { position } of readers) most = Math.max(most, source.last - position);
+      return most;
+    },
+    get gaps() {
+      return source.gaps;
     },
     async place({ after, epoch }) {
       const at = await heads();

@@ -7,6 +7,8 @@ export interface Source {
   tail: Tail;
   /** The newest id that anybody heard of. */
   last: number;
+  /** How often a reader was told of a gap. */
+  gaps: number;
   now: () => number;
   onError: (error: unknown) => void;
 }
@@ -67,6 +69,7 @@ export function openSubscription(source: Source, options: SubscribeOptions, onCl
     if (first > position + 1) {
       const from = position + 1;
       position = first - 1;
+      source.gaps += 1;
       accept(sink.gap(from, position));
     } else if (page.length === 0) position = Math.max(position, last);
     else {

@@ -49,12 +49,15 @@ interface Stream {
 }
 
 /** Logs as Server-Sent Events: each stream is a sink of a feed, which keeps its position. */
-export function createEventStreams({ now, most = followers }: FollowersOptions): EventStreams {
+export function createEventStreams({ now, most = followers, onSlow }: FollowersOptions): EventStreams {
   const open = new Set<Stream>();
   const stopWatching = watchReaders(
     open,
     (stream) => stream.subscription,
-    (stream) => stream.end(closeCodes.slowReader, "slow reader"),
+    (stream) => {
+      onSlow?.();
+      stream.end(closeCodes.slowReader, "slow reader");
+    },
     now,
   );
   const beats = setInterval(() => {

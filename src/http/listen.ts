@@ -1,25 +1,35 @@
 import type { WebSocketHandler } from "bun";
-import type { Address } from "../config.ts";
+import { type Address, showAddress } from "../config.ts";
+import type { Meters } from "../metrics/meters.ts";
 import type { Front } from "./front.ts";
 import type { Gate } from "./gate.ts";
+import { noOperation } from "./metered.ts";
 import { noRoute } from "./refuse.ts";
 import type { BunServer, RouteHandler, SocketData } from "./route.ts";
+
+/** How long running requests may take to finish when the server stops, in milliseconds. */
+const grace = 5_000;
 
 interface Listening {
   routes: Record<string, RouteHandler | Response>;
   front: Front;
   gate: Gate;
+  meters: Meters;
   websocket: WebSocketHandler<SocketData>;
 }
 
-export function listen(address: Address, { routes, front, gate, websocket }: Listening): BunServer {
+export function listen(address: Address, { routes, front, gate, meters, websocket }: Listening): BunServer {
   return Bun.serve({
     hostname: address.host,
     port: address.port,
     routes: Object.fromEntries(
       Object.entries(routes).map(([path, route]) => [path, guarded(path, route, gate)]),
     ),
-    fetch: (request) => noRoute(request, front),
+    fetch(request) {
+      const response = noRoute(request, front);
+      meters.request(noOperation, response.status, 0);
+      return response;
+    },
     websocket,
     // Counted by ourselves: Bun's own 413 comes without a body, before any handler runs.
     maxRequestBodySize: Number.MAX_SAFE_INTEGER,
@@ -32,4 +42,27 @@ export function listen(address: Address, { routes, front, gate, websocket }: Lis
 /** Health is told while a backup is restored, too: who looks after the process must not end it then. */
 function guarded(path: string, route: RouteHandler | Response, gate: Gate): RouteHandler | Response {
   return path === "/health" || route instanceof Response ? route : gate.guard(route);
+}
+
+/** Resolves when no request is under way, or the grace is over. Idle connections count for nothing: Bun's own wait does. */
+export async function finished(servers: readonly BunServer[]): Promise<void> {
+  const busy = () => servers.some((server) => server.pendingRequests > 0);
+  for (const end = Date.now() + grace; busy() && Date.now() < end;) await Bun.sleep(10);
+}
+
+export function bindOf(server: BunServer | undefined): string {
+  return server ? showAddress({ host: server.hostname as string, port: server.port as number }) : "";
+}
+
+/**
+ * The address to tell a caller. Of a server on every interface only the caller knows one that leads here; its port may
+ * be another than ours, too, where a container's is mapped.
+ */
+export function apiFor(server: BunServer | undefined, host: string | undefined): string {
+  const anywhere = /^(0\.0\.0\.0|::)$/.test(server?.hostname ?? "");
+  return anywhere && host ? `http://${host}` : (urlOf(server) ?? "");
+}
+
+export function urlOf(server: BunServer | undefined): string | undefined {
+  return server && `http://${bindOf(server)}`;
 }

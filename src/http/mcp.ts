@@ -4,16 +4,17 @@ import type { Caller } from "../contract/operation.ts";
 import type { McpHandler } from "../mcp/handler.ts";
 import { readBody } from "./body.ts";
 import { type MountOptions, callerOf } from "./mount.ts";
+import { metered } from "./metered.ts";
 import { refuse } from "./refuse.ts";
 import type { RouteHandler } from "./route.ts";
 
 /** `/mcp` behind the same front as REST: the MCP library checks neither Host, Origin nor token. */
 export function mountMcp(
   mcp: McpHandler,
-  options: Pick<MountOptions, "front" | "identify" | "refusals">,
+  options: Pick<MountOptions, "front" | "identify" | "refusals" | "meters">,
 ): RouteHandler {
   const { front } = options;
-  return async (request) => {
+  const route: RouteHandler = async (request) => {
     try {
       front.admit(request);
       front.authorize(request);
@@ -35,6 +36,7 @@ export function mountMcp(
       return refuse(request, error);
     }
   };
+  return metered("mcp", route, options.meters);
 }
 
 /**

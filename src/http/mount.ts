@@ -16,10 +16,12 @@ import { oneAtATime } from "../core/one-at-a-time.ts";
 import type { Feed, Position } from "../feed/feed.ts";
 import type { AgentCounts } from "../metrics/agents.ts";
 import type { Ledger } from "../metrics/ledger.ts";
-import { prometheusText, prometheusType } from "../metrics/prometheus.ts";
+import type { Meters } from "../metrics/meters.ts";
+import { prometheusType } from "../metrics/prometheus.ts";
 import { readBody, readPieces } from "./body.ts";
 import type { EventStreams } from "./event-streams.ts";
 import type { Front } from "./front.ts";
+import { metered, noOperation } from "./metered.ts";
 import { openApiDocument } from "./openapi.ts";
 import {
   contentTypeOf,
@@ -49,6 +51,9 @@ export interface MountOptions {
   front: Front;
   ledger: Ledger;
   agents: AgentCounts;
+  meters: Meters;
+  /** What `GET /metrics` says. */
+  exposition: () => Promise<string>;
   sockets: Sockets;
   streams: EventStreams;
   /** The feed of each noun that has a log. */
@@ -74,22 +79,29 @@ export function mountApi(options: MountOptions): Record<string, RouteHandler> {
     for (const [verb, operation] of Object.entries(operations as Record<string, Operation>)) {
       const handlers = options.services[noun as keyof Services] as unknown as Record<string, Handler>;
       const methods = byPath.get(operation.path) ?? new Map<string, Form[]>();
+      const name = `${noun}.${verb}`;
       const feed = operation.positioned ? options.feeds[noun] : undefined;
       const form = {
         when: operation.when,
-        handler: mountOperation(`${noun}.${verb}`, operation, handlers[verb], feed, options),
+        handler: metered(
+          name,
+          mountOperation(name, operation, handlers[verb], feed, options),
+          options.meters,
+        ),
       };
       methods.set(operation.method, [...(methods.get(operation.method) ?? []), form]);
       byPath.set(operation.path, methods);
     }
   }
   const routes: Record<string, RouteHandler> = {
-    "/api/openapi.json": documentRoute(options.front, openApi()),
-    "/metrics": documentRoute(options.front, () => prometheus(options.services)),
+    "/api/openapi.json": documentRoute("openapi", options, openApi()),
+    "/metrics": documentRoute("prometheus", options, async () =>
+      sendText(await options.exposition(), prometheusType),
+    ),
   };
   for (const [path, methods] of byPath) {
     const handlers = new Map([...methods].map(([method, forms]) => [method, byQuery(forms)]));
-    for (const route of routePaths(path)) routes[route] = byMethod(handlers, options.front);
+    for (const route of routePaths(path)) routes[route] = byMethod(handlers, options);
   }
   return routes;
 }
@@ -125,19 +137,24 @@ function routePaths(path: string): string[] {
   return paths;
 }
 
-function byMethod(methods: ReadonlyMap<string, RouteHandler>, front: Front): RouteHandler {
+function byMethod(
+  methods: ReadonlyMap<string, RouteHandler>,
+  { front, meters }: Pick<MountOptions, "front" | "meters">,
+): RouteHandler {
   const allowed = [...methods.keys()]
     .flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : [method]))
     .join(", ");
-  return async (request, server) => {
-    const handler = methods.get(request.method === "HEAD" ? "GET" : request.method);
-    if (handler) return handler(request, server);
-    return refuseVisitor(request, front, () => {
+  const refused: RouteHandler = async (request) =>
+    refuseVisitor(request, front, () => {
       throw new KoorError("method_not_allowed", `${request.method} is not allowed here`, {
         allow: allowed,
         hint: `Allowed: ${allowed}`,
       });
     });
+  const otherwise = metered(noOperation, refused, meters);
+  return async (request, server) => {
+    const handler = methods.get(request.method === "HEAD" ? "GET" : request.method) ?? otherwise;
+    return handler(request, server);
   };
 }
 
@@ -291,7 +308,12 @@ function letWait(input: Input<Operation>, request: BunRequest, server: BunServer
 }
 
 /** A page that is no operation: `GET` of what the contract or the counters say. */
-function documentRoute(front: Front, produce: () => Promise<Response>): RouteHandler {
+function documentRoute(
+  name: string,
+  options: Pick<MountOptions, "front" | "meters">,
+  produce: () => Promise<Response>,
+): RouteHandler {
+  const { front, meters } = options;
   const show: RouteHandler = async (request) => {
     try {
       front.admit(request);
@@ -301,18 +323,13 @@ function documentRoute(front: Front, produce: () => Promise<Response>): RouteHan
       return refuse(request, error);
     }
   };
-  return byMethod(new Map([["GET", show]]), front);
+  return byMethod(new Map([["GET", metered(name, show, meters)]]), options);
 }
 
 /** The OpenAPI document, worked out when it is first asked for. */
 function openApi(): () => Promise<Response> {
   let document: object | undefined;
   return async () => sendJson((document ??= openApiDocument())).response;
-}
-
-async function prometheus({ metrics }: Services): Promise<Response> {
-  const nothing = { params: {}, query: {}, body: undefined, contentType: "", condition: {}, caller: nobody };
-  return sendText(prometheusText(await metrics.read(nothing)), prometheusType);
 }
 
 /** Who asks: the instance whose own token the request carries, else whoever visits here. @param doing the operation */

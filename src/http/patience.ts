@@ -20,6 +20,8 @@ export interface FollowersOptions {
   now: () => number;
   /** As `followers`. */
   most?: number | undefined;
+  /** One is sent away for taking nothing. */
+  onSlow?: () => void;
 }
 
 /** @throws KoorError `unavailable` when as many are open as may be */

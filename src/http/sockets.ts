@@ -44,12 +44,13 @@ export interface Sockets {
 type Socket = ServerWebSocket<SocketData>;
 
 /** Logs over WebSockets: each socket is a sink of a feed, which keeps its position. */
-export function createSockets({ now, most = followers }: FollowersOptions): Sockets {
+export function createSockets({ now, most = followers, onSlow }: FollowersOptions): Sockets {
   const open = new Set<Socket>();
 
   const stopWatching = watchReaders(open, (socket) => socket.data.subscription, sendAway, now);
 
   function sendAway(socket: Socket): void {
+    onSlow?.();
     open.delete(socket);
     const { subscription } = socket.data;
     subscription?.close();

@@ -1,33 +1,76 @@
-import type { z } from "zod";
-import type { metricsOperations } from "./contract.ts";
-
-type Metrics = z.input<(typeof metricsOperations)["read"]["response"]>;
+import type { Histogram } from "./meters.ts";
 
 /** The content type of Prometheus' text format, version 0.0.4. */
 export const prometheusType = "text/plain; version=0.0.4; charset=utf-8";
 
-/** The same numbers as `GET /api/metrics`, for a scraper. Counters begin anew with the server. */
-export function prometheusText(metrics: Metrics): string {
-  const rows: [name: string, type: "gauge" | "counter", help: string, value: number][] = [
-    ["koor_state_keys", "gauge", "Keys of the state store.", metrics.state_keys],
-    ["koor_instances", "gauge", "Registered instances.", metrics.instances],
-    ["koor_last_event_id", "counter", "Position of the newest event.", metrics.last_event_id],
-    ["koor_rest_calls_total", "counter", "Calls over REST and by the CLI.", metrics.token_tax.rest_calls],
-    ["koor_mcp_calls_total", "counter", "Tool lists and calls over MCP.", metrics.token_tax.mcp_calls],
-    [
-      "koor_rest_bytes_total",
-      "counter",
-      "Bytes that passed outside models' contexts.",
-      metrics.token_ledger.rest_bytes,
-    ],
-    [
-      "koor_mcp_bytes_total",
-      "counter",
-      "Bytes that passed through models' contexts.",
-      metrics.token_ledger.mcp_bytes,
-    ],
-  ];
-  return rows
-    .map(([name, type, help, value]) => `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${name} ${value}\n`)
+export type Labels = Readonly<Record<string, string>>;
+
+/** All samples of one name, as the format wants them together. */
+export type Family = { name: string; help: string } & (
+  | { type: "gauge" | "counter"; samples: readonly { labels?: Labels; value: number }[] }
+  | { type: "histogram"; samples: readonly { labels?: Labels; histogram: Histogram }[] }
+);
+
+export function gauge(name: string, help: string, value: number): Family {
+  return { name, help, type: "gauge", samples: [{ value }] };
+}
+
+export function counter(name: string, help: string, value: number): Family {
+  return { name, help, type: "counter", samples: [{ value }] };
+}
+
+export function histogram(name: string, help: string, one: Histogram): Family {
+  return { name, help, type: "histogram", samples: [{ histogram: one }] };
+}
+
+/** One sample for each member, under a label of the member's name. */
+export function perName(
+  type: "gauge" | "counter",
+  name: string,
+  help: string,
+  label: string,
+  values: Readonly<Record<string, number>>,
+): Family {
+  const samples = Object.entries(values).map(([key, value]) => ({ labels: { [label]: key }, value }));
+  return { name, help, type, samples };
+}
+
+/** As a scraper reads it. Families without samples are left out. */
+export function prometheusText(families: readonly Family[]): string {
+  return families
+    .filter(({ samples }) => samples.length > 0)
+    .map(
+      (family) =>
+        `# HELP ${family.name} ${family.help}\n# TYPE ${family.name} ${family.type}\n${lines(family)}`,
+    )
     .join("");
+}
+
+function lines(family: Family): string {
+  const { name } = family;
+  if (family.type !== "histogram")
+    return family.samples.map(({ labels, value }) => line(name, labels, value)).join("");
+  return family.samples
+    .map(({ labels = {}, histogram: { bounds, cumulative, count, sum } }) => {
+      const below = cumulative();
+      const buckets = bounds.map((bound, at) =>
+        line(`${name}_bucket`, { ...labels, le: String(bound) }, below[at] as number),
+      );
+      return [
+        ...buckets,
+        line(`${name}_bucket`, { ...labels, le: "+Inf" }, count),
+        line(`${name}_sum`, labels, sum),
+        line(`${name}_count`, labels, count),
+      ].join("");
+    })
+    .join("");
+}
+
+function line(name: string, labels: Labels | undefined, value: number): string {
+  const pairs = Object.entries(labels ?? {}).map(([label, text]) => `${label}="${escape(text)}"`);
+  return `${name}${pairs.length > 0 ? `{${pairs.join(",")}}` : ""} ${value}\n`;
+}
+
+function escape(text: string): string {
+  return text.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
 }

@@ -335,6 +335,10 @@ export function testStore(name: string, open: () => Promise<OpenStore>): void {
         unwatch();
       });
 
+      test("says what the database takes up", async () => {
+        expect(await store.size()).toBeGreaterThanOrEqual(0);
+      });
+
       test("an empty log begins at 1", async () => {
         expect(await store.heads()).toMatchObject({ events: 0, firstEvent: 1 });
       });

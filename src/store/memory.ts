@@ -59,6 +59,7 @@ export function openMemory(options: { now: () => number; epoch?: string }): Stor
     metrics: async (query) => tables.usage.findMetrics(query),
     metricTotals: async (period) => tables.usage.metricTotals(period),
     trimMetrics: async (before) => tables.usage.trimMetrics(before),
+    size: async () => 0,
     heads: async () => {
       const { heads, events, audit } = tables;
       return {

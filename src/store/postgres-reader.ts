@@ -74,6 +74,11 @@ export function postgresReader(pool: Pool) {
       );
     },
 
+    async size(): Promise<number> {
+      const row = await one("select pg_database_size(current_database()) as bytes", []);
+      return Number(row?.["bytes"] ?? 0);
+    },
+
     async heads(): Promise<StoreHeads> {
       const row = await one(
         `select epoch, heads, (select min(id) from koor.events) as first_event,

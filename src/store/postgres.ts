@@ -20,7 +20,7 @@ import {
   lockHeads,
   trimMetrics,
 } from "./postgres-writer.ts";
-import type { Store } from "./store.ts";
+import type { BatchFigures, Store } from "./store.ts";
 
 /** Connections for reading. A read is some hundred microseconds, and every server of a fleet has as many. */
 const readConnections = 8;
@@ -37,6 +37,8 @@ export interface PostgresOptions {
   now?: () => number;
   newEpoch?: () => string;
   onError: (error: unknown) => void;
+  /** Told of each transaction. */
+  onBatch?: (batch: BatchFigures) => void;
 }
 
 /**
@@ -51,6 +53,7 @@ export async function openPostgres({
   now,
   newEpoch = randomUUID,
   onError,
+  onBatch,
 }: PostgresOptions): Promise<Store> {
   // Writing and reading apart: a batch must not wait behind reads, nor they behind a batch that waits for its lock.
   const writing = connect(url, 2);
@@ -69,7 +72,9 @@ export async function openPostgres({
 
   const committer = groupCommit((batch: Commit[]) =>
     speaking(async () => {
+      const began = performance.now();
       const { outcomes, newest, at } = await transact(writing, batch, now);
+      onBatch?.({ commits: batch.length, ms: performance.now() - began });
       ahead = at - Date.now();
       // After the answers: whoever published hears of the commit before the subscribers do.
       queueMicrotask(() => hints.committed(newest));
@@ -108,6 +113,7 @@ export async function openPostgres({
     metrics: (query) => speaking(() => findMetrics(reading, query)),
     metricTotals: (period) => speaking(() => metricTotals(reading, period)),
     trimMetrics: (before) => inBites(() => speaking(() => trimMetrics(writing, before))),
+    size: () => speaking(() => reader.size()),
     heads: () => following(() => reader.heads()),
     touch: (collection, times) => speaking(() => touch(writing, collection, times)),
     dropExpired: (collection, at) => inBites(() => speaking(() => dropExpired(writing, collection, at))),

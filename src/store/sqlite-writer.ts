@@ -32,16 +32,19 @@ export class SqliteWriter {
     this.#trimmer = historyTrimmer(this.#db);
   }
 
-  /** One batch, one transaction, one fsync. Returns the outcomes and where the logs end. */
-  transact(batch: readonly Commit[], now: number): { outcomes: Outcome[]; newest: Newest } {
-    return this.#db
+  /** One batch, one transaction, one fsync. Returns the outcomes, where the logs end, and how long the end took. */
+  transact(batch: readonly Commit[], now: number): { outcomes: Outcome[]; newest: Newest; syncMs: number } {
+    let applied = 0;
+    const written = this.#db
       .transaction(() => {
         const decision = decide(batch, this.#load(batch), now);
         this.#apply(decision);
         const { events, audit } = decision.heads;
+        applied = performance.now();
         return { outcomes: decision.outcomes, newest: { events, audit } };
       })
       .immediate();
+    return { ...written, syncMs: performance.now() - applied };
   }
 
   touch(collection: Collection, times: ReadonlyMap<string, number>): void {

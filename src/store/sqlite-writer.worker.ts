@@ -5,7 +5,7 @@ import { groupCommit } from "./group-commit.ts";
 import { translateError } from "./sqlite-database.ts";
 import type { TrimBite } from "./sqlite-trim.ts";
 import { SqliteWriter } from "./sqlite-writer.ts";
-import type { Newest } from "./store.ts";
+import type { BatchFigures, Newest } from "./store.ts";
 import {
   type Answer,
   type PackedCommit,
@@ -53,6 +53,8 @@ let now = 0;
 /** Where the logs end since the answers that were not given yet. */
 let newest: Newest | undefined;
 let answers: Answer[] = [];
+/** Transactions that were not told yet. */
+let batches: BatchFigures[] = [];
 
 /** All messages that are here are handled before it: after it, all commits that came meanwhile are in the queue. */
 const turn = () => new Promise<void>((resolve) => void setImmediate(resolve));
@@ -61,7 +63,10 @@ async function transact(batch: Commit[]): Promise<Outcome[]> {
   // Nobody waits for a transaction that is not theirs.
   giveAnswers();
   try {
+    const began = performance.now();
     const written = opened().transact(batch, now);
+    const ms = performance.now() - began;
+    batches.push({ commits: batch.length, ms, syncMs: written.syncMs });
     newest = written.newest;
     return written.outcomes;
   } catch (error) {
@@ -82,8 +87,9 @@ function answer(content: Answer): void {
 
 function giveAnswers(): void {
   if (answers.length === 0) return;
-  reply({ answers, ...(newest && { newest }) });
+  reply({ answers, batches, ...(newest && { newest }) });
   answers = [];
+  batches = [];
   newest = undefined;
 }
 

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { inBites } from "./bites.ts";
 import { boundedCommit } from "./commit-room.ts";
@@ -11,7 +11,7 @@ import { SqliteReader } from "./sqlite-reader.ts";
 import { restoreSqlite } from "./sqlite-restore.ts";
 import { findMetrics, findUsage, metricTotals, usageTotals } from "./sqlite-usage.ts";
 import { type Writer, startWriter } from "./start-writer.ts";
-import type { Newest, Store } from "./store.ts";
+import type { BatchFigures, Newest, Store } from "./store.ts";
 
 export interface SqliteOptions {
   /** Made when missing. Holds `data.db` and the lock. */
@@ -24,6 +24,8 @@ export interface SqliteOptions {
   synchronous?: "FULL" | "NORMAL";
   /** Commits that share one transaction, at most; only benchmarks ask for fewer than as many as there are. */
   batchCommits?: number;
+  /** Told of each transaction. */
+  onBatch?: (batch: BatchFigures) => void;
   newEpoch?: () => string;
 }
 
@@ -48,6 +50,7 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
     const writer = startWriter({
       now,
       onReply: () => reader.endSnapshot(),
+      onBatch: options.onBatch,
       // After the answers: whoever published hears of the commit before the subscribers do.
       onWritten: (newest) =>
         queueMicrotask(() => {
@@ -96,6 +99,7 @@ function assemble({ file, reader, writer, listeners, now, newEpoch, unlock }: Pa
     metrics: async (query) => findMetrics(reader.db, query),
     metricTotals: (period) => metricTotals(reader.db, period),
     trimMetrics: (before) => inBites(() => writer.ask({ kind: "trimMetrics", before })),
+    size: async () => sizeOf(file) + sizeOf(`${file}-wal`),
     heads: async () => reader.heads(),
     touch: async (collection, times) => {
       await writer.ask({ kind: "touch", collection, times });
@@ -134,4 +138,9 @@ function assemble({ file, reader, writer, listeners, now, newEpoch, unlock }: Pa
       unlock();
     },
   };
+}
+
+/** In bytes; what is not there takes up nothing. */
+function sizeOf(file: string): number {
+  return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
 }

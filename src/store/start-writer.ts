@@ -1,7 +1,7 @@
 import type { Commit, Outcome } from "../core/commit.ts";
 import { type Settle, batchBytes, batchCommits, bytesOf } from "./group-commit.ts";
 import type { WriterRequest, WriterResults } from "./sqlite-writer.worker.ts";
-import type { Newest } from "./store.ts";
+import type { BatchFigures, Newest } from "./store.ts";
 import { type WriterReply, movedWith, packCommit, unpackError } from "./writer-messages.ts";
 
 /** The writer's worker, as the event loop sees it. */
@@ -21,6 +21,8 @@ export interface WriterOptions {
   onReply: () => void;
   /** Called after commits were written and answered, with where the logs end. */
   onWritten: (newest: Newest) => void;
+  /** Told of each transaction. */
+  onBatch?: ((batch: BatchFigures) => void) | undefined;
 }
 
 /**
@@ -31,7 +33,7 @@ export interface WriterOptions {
  *
  * Answers come in the order of the questions, so queues of promises are all the book-keeping.
  */
-export function startWriter({ now, onReply, onWritten }: WriterOptions): Writer {
+export function startWriter({ now, onReply, onWritten, onBatch }: WriterOptions): Writer {
   const worker = new Worker(new URL("./sqlite-writer.worker.ts", import.meta.url).href);
   const commits: WaitingCommit[] = [];
   /** How many of the first of them are with the worker, and the bytes of their values. */
@@ -69,6 +71,7 @@ export function startWriter({ now, onReply, onWritten }: WriterOptions): Writer 
       else waiting.reject(unpackError(answer.fault));
     }
     sent -= answered.length;
+    if (onBatch) for (const batch of reply.batches ?? []) onBatch(batch);
     if (reply.newest) onWritten(reply.newest);
     send();
   };

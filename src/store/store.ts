@@ -78,6 +78,9 @@ export interface Store {
   /** Removes what was counted in hours before this one, in bites that leave room for commits. Returns how many rows went. */
   trimMetrics(before: string): Promise<number>;
 
+  /** What the database takes up, in bytes; 0 in memory. */
+  size(): Promise<number>;
+
   /** Where the store stands now. */
   heads(): Promise<StoreHeads>;
 
@@ -222,3 +225,11 @@ export interface StoreHeads extends Heads {
 
 /** A page of events ends early at this much data, so that a thousand events of 1 MiB do not become one answer. */
 export const eventPageBytes = 16 * 1024 * 1024;
+
+/** What an engine tells of each transaction: how many commits shared it, and how long it took, in milliseconds. */
+export interface BatchFigures {
+  commits: number;
+  ms: number;
+  /** Its end alone, with the fsync; undefined where the engine cannot tell. */
+  syncMs?: number;
+}

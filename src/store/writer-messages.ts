@@ -1,6 +1,6 @@
 import { type ErrorDetails, KoorError, type Reason } from "../contract/errors.ts";
 import type { Commit, Op, Outcome } from "../core/commit.ts";
-import type { Newest } from "./store.ts";
+import type { BatchFigures, Newest } from "./store.ts";
 
 /**
  * What the event loop and the writer's worker say to each other: what is plain as one JSON text, the bytes moved
@@ -84,6 +84,10 @@ export type Answer = { outcome: Outcome } | { fault: Fault };
 
 /** What the worker says, as JSON text: to the oldest commits that wait, or to the oldest question. */
 export type WriterReply =
-  | { answers: Answer[]; /** Where the logs end, unless nothing was written. */ newest?: Newest }
+  | {
+      answers: Answer[];
+      /** Where the logs end, unless nothing was written. */ newest?: Newest;
+      batches?: BatchFigures[];
+    }
   | { result: unknown }
   | { fault: Fault };

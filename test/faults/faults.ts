@@ -21,20 +21,23 @@ export const faults: readonly Fault[] = [
     promise: "DUR-1",
     says: "the writer answers when a batch is written, and commits only every tenth",
     file: "src/store/sqlite-writer.ts",
-    find: `    return this.#db
+    find: `    let applied = 0;
+    const written = this.#db
       .transaction(() => {
         const decision = decide(batch, this.#load(batch), now);
         this.#apply(decision);
         const { events, audit } = decision.heads;
+        applied = performance.now();
         return { outcomes: decision.outcomes, newest: { events, audit } };
       })
-      .immediate();`,
+      .immediate();
+    return { ...written, syncMs: performance.now() - applied };`,
     put: `    if (!this.#db.inTransaction) this.#db.run("begin immediate");
     const decision = decide(batch, this.#load(batch), now);
     this.#apply(decision);
     if (decision.heads.revision % 10 === 0) this.#db.run("commit");
     const { events, audit } = decision.heads;
-    return { outcomes: decision.outcomes, newest: { events, audit } };`,
+    return { outcomes: decision.outcomes, newest: { events, audit }, syncMs: 0 };`,
     test: "test/durability.test.ts",
     compiled: true,
   },
