@@ -156,7 +156,7 @@ describe("whatever is written", () => {
       expect(await page.evaluate(() => "hacked" in window)).toBe(false);
     }
     await page.goto(`${desk.server.dashboardUrl}/`);
-    expect(await page.locator(`[data-instance="${eve.id}"] h3`).innerText()).toBe(evil);
+    expect(await page.locator(`[data-instance="${eve.id}"] h2`).innerText()).toBe(evil);
     await page.setViewportSize({ width: 1440, height: 2000 });
     await page.goto(`${desk.server.dashboardUrl}/state`);
     await page.locator('[data-branch="a/"]').waitFor();

@@ -233,7 +233,7 @@ describe("Events", () => {
     await page.goto(`${desk.server.dashboardUrl}/events?to=${to}`);
     await page.locator(`[data-event="${long.id}"]`).waitFor();
     expect(await page.locator(".event", { hasText: "by.hand" }).count()).toBe(0);
-    await page.getByRole("button", { name: "Back to live" }).click();
+    await page.getByRole("button", { name: "Back to now" }).click();
     await page.locator(".event", { hasText: "by.hand" }).waitFor();
   });
 });
@@ -300,5 +300,31 @@ describe("Tokens and Connect", () => {
     expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(
       `claude mcp add --transport http koor ${desk.server.url}/mcp`,
     );
+  });
+});
+
+describe("Audit", () => {
+  test("is filtered by actor, action, resource and time, live, and goes into a file", async () => {
+    const ada = await desk.agent("auditor");
+    await ada.client.call("state.put", { params: { key: "audited" }, body: "1" });
+    const { page } = await desk.open("/audit?actor=auditor&action=state.put");
+    await page.locator("[data-audit]", { hasText: "audited" }).waitFor();
+    await ada.client.call("state.put", { params: { key: "audited/=later" }, body: "1" });
+    await page.locator("[data-audit]", { hasText: "audited/=later" }).waitFor();
+    await desk.put("audited", "2");
+    expect(await page.locator(".audit-line .actor").allInnerTexts()).toEqual(["auditor", "auditor"]);
+    const saving = page.waitForEvent("download");
+    await page.getByRole("button", { name: "CSV" }).click();
+    const saved = await (await saving).path();
+    expect(await Bun.file(saved).text()).toMatch(
+      /^id,timestamp,actor,action,resource,outcome,detail\r\n\d+,[^,]+,auditor,state\.put,audited\/=later,ok,"\{""version"":1\}"\r\n.*\r\n$/,
+    );
+
+    await page.getByLabel("Actor, the whole name").fill("");
+    await page.keyboard.press("Enter");
+    await page.locator("[data-audit]", { hasText: "local" }).first().waitFor();
+    await page.locator("[data-audit]", { hasText: "audited/=later" }).click();
+    await page.locator("[data-audit]", { hasText: "local" }).first().waitFor({ state: "detached" });
+    expect(new URL(page.url()).searchParams.get("resource")).toBe("audited/=later");
   });
 });

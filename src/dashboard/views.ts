@@ -1,5 +1,15 @@
 /** The views of the page, in the order of the navigation, by the first part of their paths. Now is at `/`. */
-export const views = ["now", "state", "specs", "rules", "events", "leases", "tokens", "connect"] as const;
+export const views = [
+  "now",
+  "state",
+  "specs",
+  "rules",
+  "events",
+  "leases",
+  "tokens",
+  "audit",
+  "connect",
+] as const;
 
 export type View = (typeof views)[number];
 

@@ -1,6 +1,7 @@
 import type { ComponentType } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { type View, views } from "../views.ts";
+import { Audit } from "./audit/audit.tsx";
 import { Connect } from "./connect/connect.tsx";
 import { Events } from "./events/events.tsx";
 import { helpOpen, shortcuts } from "./keyboard.ts";
@@ -30,6 +31,7 @@ const titles: Record<View, string> = {
   events: "Events",
   leases: "Leases",
   tokens: "Tokens",
+  audit: "Audit",
   connect: "Connect",
 };
 
@@ -41,6 +43,7 @@ const contents: Record<View, ComponentType> = {
   events: Events,
   leases: Leases,
   tokens: Tokens,
+  audit: Audit,
   connect: Connect,
 };
 
@@ -90,6 +93,11 @@ function Nowhere() {
   );
 }
 
+/** In a narrow window the menu is wider than it. */
+function showLink(link: HTMLElement | null): void {
+  link?.scrollIntoView({ block: "nearest", inline: "nearest" });
+}
+
 function Side() {
   const current = place.value.view;
   return (
@@ -100,7 +108,12 @@ function Side() {
       </a>
       <nav aria-label="Views">
         {views.map((view) => (
-          <a key={view} href={pathOf(view)} aria-current={view === current ? "page" : undefined}>
+          <a
+            key={view}
+            href={pathOf(view)}
+            ref={view === current ? showLink : null}
+            aria-current={view === current ? "page" : undefined}
+          >
             <Icon name={view} />
             {titles[view]}
           </a>

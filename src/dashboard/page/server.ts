@@ -21,6 +21,8 @@ export type Rule = CallAnswer<"rules.find">[number];
 export type Version = CallAnswer<"state.history">["versions"][number];
 export type Change = CallAnswer<"changes.next">["events"][number];
 export type Violation = CallAnswer<"rules.validate">["violations"][number];
+export type AuditEntry = CallAnswer<"audit.list">[number];
+export type ComplianceRun = CallAnswer<"compliance.history">[number];
 export type ContractDiff = CallAnswer<"contracts.diff">;
 
 /** Where a stored value is, for an `<img>`. */

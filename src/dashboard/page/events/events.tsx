@@ -5,13 +5,15 @@ import type { Row } from "../live/recent-events.ts";
 import { Icon } from "../parts/icon.tsx";
 import { Age, Empty, Fault, Loading, ViewFrame, cli } from "../parts/panel.tsx";
 import { count, showNumber } from "../parts/show.ts";
+import { Range, rangeOf } from "../parts/range.tsx";
+import { useNarrow } from "../parts/use-narrow.ts";
 import { VirtualList } from "../parts/virtual-list.tsx";
 import { place, setQuery } from "../router.ts";
 import { ClientError, faultText } from "../server.ts";
 import { noticeLogout } from "../live/connection.ts";
 import { Payload } from "./payload.tsx";
 import { Publish } from "./publish.tsx";
-import { Range, rangeOf, useRange } from "./range.tsx";
+import { useRange } from "./use-range.ts";
 
 /** Height of a row, in CSS pixels: two lines where it is narrow. */
 const rowHeight = 32;
@@ -155,14 +157,7 @@ interface ListProps {
 }
 
 function List({ log, rows, chosen, onChoose }: ListProps) {
-  const [narrow, setNarrow] = useState(false);
-  useEffect(() => {
-    const media = matchMedia("(max-width: 1199px)");
-    const look = () => setNarrow(media.matches);
-    look();
-    media.addEventListener("change", look);
-    return () => media.removeEventListener("change", look);
-  }, []);
+  const narrow = useNarrow();
   const fresh = log?.liveAfter.value ?? Infinity;
   const older = () => {
     if (log && !paused.value) log.older(new AbortController().signal).catch(noticeLogout);

@@ -61,13 +61,13 @@ const waitingColumns: Column<Lease>[] = [
   what,
   {
     title: "Waits for",
-    kind: "wide",
+    kind: "wide told",
     cell: ({ id }) => (blockers.value.get(id) ?? []).map(({ holder }) => holder).join(", ") || "its turn",
   },
   why,
-  { title: "Gives up", kind: "soft tight", cell: ({ expires_at }) => <Age at={expires_at} /> },
+  { title: "Gives up", kind: "soft tight told", cell: ({ expires_at }) => <Age at={expires_at} /> },
   {
-    title: "End",
+    title: "By hand",
     kind: "end tight",
     cell: (lease) => <Release lease={lease} verb="Send away" />,
   },
@@ -78,7 +78,7 @@ const heldColumns: Column<Lease>[] = [
   what,
   {
     title: "Waited for by",
-    kind: "wide",
+    kind: "wide told",
     cell: ({ id }) => {
       const names = (leases.value.value ?? [])
         .filter((lease) => blockers.value.get(lease.id)?.some((one) => one.id === id))
@@ -87,8 +87,8 @@ const heldColumns: Column<Lease>[] = [
     },
   },
   why,
-  { title: "Ends", kind: "soft tight", cell: ({ expires_at }) => <Age at={expires_at} /> },
-  { title: "End", kind: "end tight", cell: (lease) => <Release lease={lease} verb="Release" /> },
+  { title: "Ends", kind: "soft tight told", cell: ({ expires_at }) => <Age at={expires_at} /> },
+  { title: "By hand", kind: "end tight", cell: (lease) => <Release lease={lease} verb="Release" /> },
 ];
 
 function Release({ lease, verb }: { lease: Lease; verb: string }) {

@@ -35,6 +35,14 @@ export const health = resource(
 
 const isSpec = of("specs");
 
+/** Checks of contracts that are looked at. */
+const complianceRuns = "200";
+
+export const compliance = resource(
+  (signal) => client.call("compliance.history", { query: { limit: complianceRuns }, signal }),
+  of("compliance"),
+);
+
 /** Projects with their specs. */
 export const specs = resource(
   async (signal) => {

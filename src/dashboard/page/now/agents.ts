@@ -1,11 +1,12 @@
 import type { Row } from "../live/recent-events.ts";
-import type { Change, Instance, Lease } from "../server.ts";
+import type { Change, ComplianceRun, Instance, Lease } from "../server.ts";
 
 /** What each agent does, and what is in its way: from the lists and the streams to the cards. Pure. */
 
 /** Why somebody should look at an agent. */
 export type Trouble =
   | { kind: "waiting"; lease: Lease; for: readonly Lease[] }
+  | { kind: "failing"; project: string; contract: string; count: number; message: string }
   | { kind: "silent"; since: number; holds: number };
 
 /** Something that an agent did. */
@@ -31,6 +32,8 @@ export interface Sources {
   leases: readonly Lease[];
   /** By the id of a lease that waits. */
   blockers: ReadonlyMap<string, readonly Lease[]>;
+  /** Checks of contracts, the newest first. */
+  compliance: readonly ComplianceRun[];
   /** Newest first. */
   events: readonly Row[];
   /** Oldest first. */
@@ -63,6 +66,7 @@ export function agentsOf(sources: Sources): Agent[] {
       lease,
       for: blockers.get(lease.id) ?? [],
     }));
+    troubles.push(...failuresOf(id, sources.compliance));
     const silence = now - seenAt;
     const worked = status !== "pending";
     if (worked && waiting.length === 0 && silence > silentAfter && (silence < goneAfter || held.length > 0))
@@ -78,12 +82,30 @@ export function isGone({ instance, troubles, seenAt }: Agent, now: number): bool
 
 function rank({ troubles, instance: { status } }: Agent): number {
   const [first] = troubles;
-  if (first) return first.kind === "waiting" ? 0 : 1;
-  return status === "active" ? 2 : status === "pending" ? 3 : 4;
+  if (first) return ["waiting", "failing", "silent"].indexOf(first.kind);
+  return status === "active" ? 3 : status === "pending" ? 4 : 5;
 }
 
 function compare(a: Instance, b: Instance): number {
   return a.name.localeCompare(b.name) || (a.id < b.id ? -1 : 1);
+}
+
+/** Of each contract only what the last check found. */
+function failuresOf(id: string, runs: readonly ComplianceRun[]): Trouble[] {
+  const latest = new Map<string, ComplianceRun>();
+  for (const run of runs) {
+    const name = `${run.project}/${run.contract}`;
+    if (run.instance_id === id && !latest.has(name)) latest.set(name, run);
+  }
+  return [...latest.values()]
+    .filter(({ pass }) => !pass)
+    .map(({ project, contract, violations }) => ({
+      kind: "failing",
+      project,
+      contract,
+      count: violations.length,
+      message: violations[0]?.message ?? "",
+    }));
 }
 
 /** By name, newest first. */

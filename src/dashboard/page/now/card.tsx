@@ -2,7 +2,7 @@ import { now } from "../live/clock.ts";
 import { Icon } from "../parts/icon.tsx";
 import { Age } from "../parts/panel.tsx";
 import { count, showAge, showWhen } from "../parts/show.ts";
-import type { Lease } from "../server.ts";
+import { type Lease, hrefOf } from "../server.ts";
 import { type Agent, type Trouble } from "./agents.ts";
 
 const tints = { active: "good", pending: "wait", stale: "warn" } as const;
@@ -14,7 +14,7 @@ const maxLeases = 4;
 export function Card({ agent }: { agent: Agent }) {
   const { instance, troubles, held, deeds, seenAt } = agent;
   const { id, name, workspace, stack, intent, status } = instance;
-  const about = [workspace, stack].filter((part) => part !== "").join(" · ");
+  const about = [workspace, stack].filter((part) => part !== "");
   return (
     <li
       class="card"
@@ -24,10 +24,7 @@ export function Card({ agent }: { agent: Agent }) {
       aria-label={name}
     >
       <header>
-        <h3 title={id}>{name}</h3>
-        <span class="tag" data-tint={tints[status]}>
-          {status}
-        </span>
+        <h2 title={id}>{name}</h2>
         <time
           dateTime={new Date(seenAt).toISOString()}
           title={`Last sign of life: ${new Date(seenAt).toLocaleString()}`}
@@ -35,7 +32,9 @@ export function Card({ agent }: { agent: Agent }) {
           {showWhen(seenAt, now.value)}
         </time>
       </header>
-      {about !== "" && <p class="about">{about}</p>}
+      <p class="about" data-tint={tints[status]}>
+        {[status, ...about].join(" · ")}
+      </p>
       {troubles.map((trouble, index) => (
         <p key={index} class="trouble">
           <Icon name="warning" />
@@ -55,7 +54,9 @@ export function Card({ agent }: { agent: Agent }) {
           {deeds.map(({ at, kind, text }) => (
             <li key={`${at} ${text}`} data-mark={kind}>
               <span title={text}>{text}</span>
-              <Age at={new Date(at).toISOString()} />
+              <time dateTime={new Date(at).toISOString()} title={new Date(at).toLocaleString()}>
+                {showAge(now.value - at)}
+              </time>
             </li>
           ))}
         </ul>
@@ -95,6 +96,19 @@ function Why({ trouble }: { trouble: Trouble }) {
       <>
         Silent for {showAge(now.value - trouble.since)}
         {trouble.holds > 0 && `, and holds ${count(trouble.holds, "lease")}`}
+      </>
+    );
+  }
+  if (trouble.kind === "failing") {
+    const { project, contract, count: found, message } = trouble;
+    return (
+      <>
+        Breaks{" "}
+        <a href={hrefOf("/specs/{project}/{name}", { project, name: contract }) ?? "/specs"}>
+          {project}/{contract}
+        </a>
+        : {message}
+        {found > 1 && ` and ${found - 1} more`}
       </>
     );
   }

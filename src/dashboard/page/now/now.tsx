@@ -2,11 +2,11 @@ import { blockers } from "../live/blockers.ts";
 import { changes } from "../live/changes.ts";
 import { now } from "../live/clock.ts";
 import { allEvents } from "../live/event-log.ts";
-import { instances, leases } from "../live/lists.ts";
+import { compliance, instances, leases } from "../live/lists.ts";
 import { silentAfter } from "../live/silence.ts";
 import { Empty, Loading, ViewFrame, cli } from "../parts/panel.tsx";
 import { count } from "../parts/show.ts";
-import { type Agent, agentsOf, isGone } from "./agents.ts";
+import { agentsOf, isGone } from "./agents.ts";
 import { Card } from "./card.tsx";
 import { Timeline } from "./timeline-view.tsx";
 
@@ -17,6 +17,7 @@ const maxCards = 200;
 export function Now() {
   const list = instances.use();
   const held = leases.use() ?? [];
+  const checks = compliance.use() ?? [];
   if (!list) return <ViewFrame title="Now">{<Loading />}</ViewFrame>;
   if (list.length === 0) {
     return (
@@ -34,6 +35,7 @@ export function Now() {
     instances: list,
     leases: held,
     blockers: blockers.value,
+    compliance: checks,
     events: allEvents.rows.value ?? [],
     changes: changes.value ?? [],
     now: now.value,
@@ -41,7 +43,6 @@ export function Now() {
   });
   const here = agents.filter((agent) => !isGone(agent, now.value));
   const stuck = here.filter(({ troubles }) => troubles.length > 0);
-  const others = here.filter(({ troubles }) => troubles.length === 0);
   const active = list.filter(({ status }) => status === "active").length;
   // In an order that does not change with who is in trouble.
   const names = [...new Set(here.map(({ instance }) => instance.name))].sort((a, b) => a.localeCompare(b));
@@ -61,11 +62,14 @@ export function Now() {
         </>
       }
     >
-      {stuck.length > 0 && <Cards title="Stuck" agents={stuck} />}
-      <Cards title={stuck.length > 0 ? "At work" : "Agents"} agents={others.slice(0, maxCards)} />
-      {others.length > maxCards && (
+      <ul class="cards" aria-label="Agents, those who are stuck first">
+        {here.slice(0, maxCards).map((agent) => (
+          <Card key={agent.instance.id} agent={agent} />
+        ))}
+      </ul>
+      {here.length > maxCards && (
         <p class="more">
-          The first {maxCards} of {others.length}; all: koor-cli instances list
+          The first {maxCards} of {here.length}; all: koor-cli instances list
         </p>
       )}
       {agents.length > here.length && (
@@ -75,19 +79,5 @@ export function Now() {
       )}
       <Timeline names={names} />
     </ViewFrame>
-  );
-}
-
-function Cards({ title, agents }: { title: string; agents: readonly Agent[] }) {
-  if (agents.length === 0) return null;
-  return (
-    <section aria-label={title}>
-      <h2 class="cards-title">{title}</h2>
-      <ul class="cards">
-        {agents.map((agent) => (
-          <Card key={agent.instance.id} agent={agent} />
-        ))}
-      </ul>
-    </section>
   );
 }

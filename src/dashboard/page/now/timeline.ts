@@ -67,8 +67,11 @@ export function linesOf({ names, events, changes, leases, since }: Sources): Lin
       });
   }
   const held = leases.filter(({ state }) => state === "held");
-  // Of one that is held since before what is kept of the changes nothing else tells.
-  for (const { id, holder } of held) if (!open.has(id)) open.set(id, { name: holder, from: since });
+  // Of one whose change is older than those that are kept, or on its way still, only its end tells when it was renewed.
+  for (const { id, holder, expires_at, ttl_ms } of held) {
+    const from = Math.max(since, Date.parse(expires_at) - ttl_ms);
+    if (!open.has(id)) open.set(id, { name: holder, from });
+  }
   const live = new Set(held.map(({ id }) => id));
   for (const id of open.keys()) if (live.has(id)) close(id, undefined);
   return [...lines].map(([name, line]) => ({ name, ...line }));

@@ -15,6 +15,7 @@ const paths = {
   search: "M7 2.5a4.5 4.5 0 1 1 0 9 4.5 4.5 0 0 1 0-9Zm3.5 8L14 14",
   closed: "m6 4 4 4-4 4",
   open: "m4 6 4 4 4-4",
+  save: "M8 2v8m-3-3 3 3 3-3M3 13.5h10",
   pause: "M5.5 3.5v9M10.5 3.5v9",
   play: "M5 3.5v9l7-4.5-7-4.5Z",
   plus: "M8 3v10M3 8h10",

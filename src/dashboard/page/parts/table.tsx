@@ -4,7 +4,7 @@ import type { ComponentChildren } from "preact";
 
 export interface Column<T> {
   title: string;
-  /** How it is shown, beside its name: `name` (bold, the row's heading), `mono`, `soft`, `number`, `wide`, `end`. */
+  /** How it is shown, beside its name: `name` (bold, the row's heading), `mono`, `soft`, `number`, `wide`, `end`, `told` (named by its title in a narrow place). */
   kind?: string;
   cell: (row: T) => ComponentChildren;
 }

@@ -1,9 +1,6 @@
-import { useEffect, useState } from "preact/hooks";
-import { readRows } from "../live/event-log.ts";
-import type { Row } from "../live/recent-events.ts";
-import { Dialog } from "../parts/dialog.tsx";
+import { useState } from "preact/hooks";
 import { setQuery } from "../router.ts";
-import { client, faultText } from "../server.ts";
+import { Dialog } from "./dialog.tsx";
 
 /** A time in the past that is looked at instead of the present. */
 export interface TimeRange {
@@ -12,37 +9,9 @@ export interface TimeRange {
   to: string;
 }
 
-/** Events of a range that are shown: as many as one answer has. */
-const limit = "1000";
-
 export function rangeOf(query: URLSearchParams): TimeRange | undefined {
   const [from, to] = [query.get("from") ?? "", query.get("to") ?? ""];
   return from === "" && to === "" ? undefined : { from, to };
-}
-
-export function useRange(pattern: string, range: TimeRange | undefined) {
-  const [rows, setRows] = useState<readonly Row[] | undefined>(undefined);
-  const [fault, setFault] = useState("");
-  useEffect(() => {
-    setFault("");
-    setRows(undefined);
-    if (!range) return undefined;
-    const aborter = new AbortController();
-    const { signal } = aborter;
-    const query = {
-      from: range.from || undefined,
-      to: range.to || undefined,
-      topic: pattern || undefined,
-      last: limit,
-    };
-    const read = async () => {
-      const response = await client.send("events.history", { query, signal });
-      setRows(readRows(await response.text()));
-    };
-    read().catch((error: unknown) => !signal.aborted && setFault(faultText(error)));
-    return () => aborter.abort();
-  }, [pattern, range?.from, range?.to]);
-  return { rows, fault };
 }
 
 /** Chooses a range, or the present. */
@@ -62,11 +31,11 @@ export function Range({ range }: { range: TimeRange | undefined }) {
       </button>
       {range && (
         <button type="button" class="quiet" onClick={() => setQuery({ from: "", to: "" })}>
-          Back to live
+          Back to now
         </button>
       )}
       {open && (
-        <Dialog title="Events of a time" onClose={() => setOpen(false)}>
+        <Dialog title="A time" onClose={() => setOpen(false)}>
           <form
             class="form"
             onSubmit={(event) => {
