@@ -26,11 +26,11 @@ export function maintenanceCommand([first = ""]: readonly string[]): Maintenance
   return commands.get(first);
 }
 
-/** `check [FILE]`: exit code 0 when all is as it should be, 1 when not. */
+/** `check [FILE]`, of a file or a data directory: exit code 0 when all is as it should be, 1 when not. */
 const check: Maintenance = (args, env) => {
   const named = args[0]?.startsWith("-") === false ? args[0] : undefined;
   const { dataDir } = readOptions(named === undefined ? args : args.slice(1), env, ["dataDir"]);
-  const file = resolve(named ?? join(dataDir, databaseName));
+  const file = databaseAt(named ?? dataDir);
   const report = checkSqlite(file);
   return { text: showReport(file, report), exit: report.sound ? 0 : 1 };
 };
@@ -40,7 +40,7 @@ const backup: Maintenance = (args, env) => {
   const { output, rest } = takeOutput(args);
   const { dataDir } = readOptions(rest, env, ["dataDir"]);
   const to = resolve(isDirectory(output) ? join(output, databaseName) : output);
-  copySqlite(join(dataDir, databaseName), to);
+  copySqlite(databaseAt(dataDir), to);
   return { text: `${to}: ${statSync(to).size} bytes\n`, exit: 0 };
 };
 
@@ -55,15 +55,14 @@ const audit: Maintenance = async ([verb, ...args], env) => {
   const named = rest[0]?.startsWith("-") === false ? rest[0] : undefined;
   const flags = named === undefined ? rest : rest.slice(1);
   const { dataDir, database } = readOptions(flags, env, ["dataDir", "database"]);
-  const place = resolve(named ?? dataDir);
-  const file = isDirectory(place) ? join(place, databaseName) : place;
   const isRemote = database !== "" && named === undefined;
+  const file = isRemote ? "the database" : databaseAt(named ?? dataDir);
   const { report, newest } = isRemote
     ? await verifyPostgresAudit(database, anchor)
     : verifySqliteAudit(file, anchor);
   const last = newest.id === 0 ? [] : [`newest  ${newest.id}:${newest.hash}`];
   return {
-    text: showReport(isRemote ? "the database" : file, report, last),
+    text: showReport(file, report, last),
     exit: report.sound ? 0 : 1,
   };
 };
@@ -111,6 +110,13 @@ function takeFlag(args: readonly string[], name: string): { value: string | unde
   const inline = args[at]!.includes("=");
   const value = inline ? args[at]!.slice(`--${name}=`.length) : (args[at + 1] ?? "");
   return { value, rest: args.toSpliced(at, inline ? 1 : 2) };
+}
+
+/** The file that a command is about: one that is named, or that of a directory. @throws ConfigError when it is not there */
+function databaseAt(place: string): string {
+  const file = resolve(isDirectory(place) ? join(place, databaseName) : place);
+  if (existsSync(file)) return file;
+  throw new ConfigError(`there is no ${file}: name a database, or its directory with --data-dir DIRECTORY`);
 }
 
 function isDirectory(path: string): boolean {

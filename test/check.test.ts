@@ -151,20 +151,29 @@ describe("koor-server check", () => {
     expect(stdout + stderr).toMatch(/malformed|damaged|DAMAGED/);
   });
 
-  test("what is no database, or not there, is said in a line", async () => {
+  test("what is no database of Koor's, or not there, is said in a line that names it", async () => {
     const at = folder();
-    expect(await check(at)).toMatchObject({
-      code: 1,
-      stdout: "",
-      stderr: expect.stringMatching(/^koor-server: [^\n]+\n$/),
-    });
+    const fault = async (...args: string[]) => {
+      const { code, stdout, stderr } = await check(at, ...args);
+      expect([code, stdout]).toEqual([1, ""]);
+      return stderr.replaceAll(at, "AT");
+    };
+    const missing = (file: string) =>
+      `koor-server: there is no ${file}: name a database, or its directory with --data-dir DIRECTORY\n`;
+    expect(await fault()).toBe(missing("AT/data.db"));
+    expect(await fault("other.db")).toBe(missing("AT/other.db"));
     writeFileSync(join(at, "data.db"), "hello ".repeat(1000));
-    expect(await check(at)).toMatchObject({
-      code: 1,
-      stdout: "",
-      stderr: expect.stringMatching(/^koor-server: [^\n]+\n$/),
-    });
-    expect((await check(at, "--nonsense")).stderr).toContain("unknown option --nonsense");
+    expect(await fault()).toBe("koor-server: AT/data.db is no database\n");
+    const foreign = new Database(join(at, "foreign.db"));
+    foreign.run("create table mine (id integer)");
+    foreign.close();
+    expect(await fault("foreign.db")).toBe("koor-server: AT/foreign.db is no database of Koor's\n");
+    expect(await fault("--nonsense")).toContain("unknown option --nonsense");
+  });
+
+  test("takes a data directory as well as a file", async () => {
+    const at = await filledFolder();
+    expect((await check(folder(), at)).stdout).toContain(join(at, "data.db"));
   });
 });
 

@@ -19,8 +19,10 @@ afterAll(async () => {
   await server.dispose();
 });
 
+/** Asked, since its command is another process group, which it asks in its turn. */
 function end({ pid, exitCode, signalCode }: ChildProcess): void {
-  if (pid !== undefined && exitCode === null && signalCode === null) process.kill(-pid, "SIGKILL");
+  if (pid === undefined || exitCode !== null || signalCode !== null) return;
+  for (const signal of ["SIGTERM", "SIGCONT"] as const) process.kill(-pid, signal);
 }
 
 async function register(name: string) {
@@ -39,7 +41,11 @@ async function lease(who: { token: string }, body: object) {
 
 /** A run of koor-cli in a process group of its own. */
 function run(who: { token: string }, args: readonly string[], url = server.url) {
-  const child = spawn(process.execPath, [main, ...args], {
+  return start(who, [process.execPath, main, ...args], url);
+}
+
+function start(who: { token: string }, [program = "", ...args]: readonly string[], url = server.url) {
+  const child = spawn(program, args, {
     detached: true,
     env: { PATH: process.env.PATH, KOOR_SERVER: url, KOOR_INSTANCE_TOKEN: who.token },
   });
@@ -155,7 +161,8 @@ describe("koor-cli lease run", () => {
       const { pid, output, exited } = run(ada, ["lease", "run", "five", "--", "sh", "-c", script]);
       await until(() => output.stdout === "up\n");
       process.kill(pid, signal);
-      expect(await exited).toMatchObject({ exit, stderr: "" });
+      // Shells tell of the sleep that the signal ended, too.
+      expect(await exited).toMatchObject({ exit, stdout: "up\n" });
     }
     const killed = run(ada, ["lease", "run", "five", "--", "sh", "-c", "kill -9 $$"]);
     expect(await killed.exited).toMatchObject({ exit: 137 });
@@ -176,6 +183,19 @@ describe("koor-cli lease run", () => {
         "koor-cli: stopping the command: the lease is lost: it has ended or was released",
       );
     }
+  });
+
+  test("what the command has started ends with it, and nothing else does", async () => {
+    const ada = await register("ada");
+    // Each holds our pipe open for as long as it lives.
+    const stubborn = `(trap "" TERM; while :; do sleep 0.05; done) &`;
+    const script = `sleep 1000 & ${stubborn} echo up; wait`;
+    const around = `sleep 1000 & ${cli} lease run seven --ttl 3s -- sh -c '${script}'; echo "exit $?"; kill $! && echo "the other lives"`;
+    const { output, exited } = start(ada, ["sh", "-c", around]);
+    await until(() => output.stdout === "up\n");
+    const [{ id }] = await held("seven");
+    await server.ask(`/api/leases/${id}`, { method: "DELETE" });
+    expect((await exited).stdout).toBe("up\nexit 4\nthe other lives\n");
   });
 
   test("where no renewal gets through the lease counts as lost when it ends", async () => {
@@ -199,11 +219,13 @@ describe("koor-cli lease run", () => {
 
   test("a holder that is paused past its TTL cannot write when it goes on, while another holds the lease (LEASE-1)", async () => {
     const [ada, bob] = [await register("ada"), await register("bob")];
-    const script = `while ${cli} state set doc --data from-ada --type text/plain; do :; done; echo refused`;
+    const script = `echo $$; while ${cli} state set doc --data from-ada --type text/plain; do :; done; echo refused`;
     const paused = run(ada, ["lease", "run", "src/**", "--ttl", "2s", "--", "sh", "-c", script]);
     await until(async () => (await server.ask("/api/state/doc")).status === 200);
     const [before] = await held("src/**");
-    process.kill(-paused.pid, "SIGSTOP");
+    // The command is a process group of its own.
+    const groups = [paused.pid, Number.parseInt(paused.output.stdout)];
+    for (const group of groups) process.kill(-group, "SIGSTOP");
 
     const { status, body } = await lease(bob, { paths: ["src/doc.ts"], wait: "60s" });
     expect(status).toBe(200);
@@ -215,7 +237,7 @@ describe("koor-cli lease run", () => {
     });
     expect(written.status).toBe(200);
 
-    process.kill(-paused.pid, "SIGCONT");
+    for (const group of groups) process.kill(-group, "SIGCONT");
     const { exit, stderr } = await paused.exited;
     expect(exit).toBe(4);
     expect(stderr).toContain("lease is lost");

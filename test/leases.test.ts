@@ -441,7 +441,19 @@ describe("a write with Koor-Fence", () => {
     const { body: other } = await acquire(ada, { paths: ["h"] });
     const mixed = { "Koor-Fence": `${lease.id}:${other.fence}` };
     expect((await send("PUT", "/api/state/x", ada, "1", mixed)).status).toBe(412);
+
+    const behind = acquire(bob, { paths: ["g"], wait: "60s" });
+    await untilWaiting("g");
+    const [place] = (await list("?path=g")).filter(({ state }) => state === "waiting");
+    expect(place.fence).toBe(0);
+    expect((await send("PUT", "/api/state/x", bob, "1", fenceOf(place))).status).toBe(412);
+    const { body: refused } = await acquire(ada, { paths: ["g"] });
+    expect(refused.blocked_by.map(({ fence }: any) => fence)).toEqual([lease.fence, 0]);
     await release(lease.id);
+    const { body: held } = await behind;
+    expect(held).toMatchObject({ id: place.id });
+    expect((await send("PUT", "/api/state/x", bob, "1", fenceOf(held))).status).toBe(200);
+    await release(held.id);
     await release(other.id);
   });
 });

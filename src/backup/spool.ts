@@ -1,4 +1,5 @@
-import { type FileHandle, open, rm } from "node:fs/promises";
+import { type FileHandle, mkdir, open, rm } from "node:fs/promises";
+import { dirname } from "node:path";
 import { KoorError } from "../contract/errors.ts";
 
 /** Bytes read from the file in one go. */
@@ -12,40 +13,38 @@ export interface Spool {
 }
 
 /**
- * Writes a body to a file that only this user reads; one that is there, left by a server that was killed, is replaced.
+ * Writes a body to a file that only this user reads. It loses its name as soon as it is open: so however the server
+ * ends, nothing is left, and another server on the same directory has a file of its own.
  *
+ * @param path a name for the moment, in a directory that is made when it is missing
  * @throws KoorError `out_of_space`; whatever `chunks` throws. Then nothing is left
  */
 export async function spool(chunks: AsyncIterable<Uint8Array>, path: string): Promise<Spool> {
-  const remove = () => rm(path, { force: true });
-  await remove();
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  await rm(path, { force: true });
   let file: FileHandle | undefined;
   try {
-    file = await open(path, "w", 0o600);
+    file = await open(path, "wx+", 0o600);
+    await rm(path);
     for await (const chunk of chunks) await writeAll(file, chunk);
-    await file.close();
   } catch (error) {
     await file?.close();
-    await remove();
     throw isFull(error) ? full() : error;
   }
-  return { read: () => readFile(path), remove };
+  const spooled = file;
+  return { read: () => readAll(spooled), remove: () => spooled.close() };
 }
 
 async function writeAll(file: FileHandle, chunk: Uint8Array): Promise<void> {
   for (let at = 0; at < chunk.length;) at += (await file.write(chunk, at)).bytesWritten;
 }
 
-async function* readFile(path: string): AsyncGenerator<Uint8Array> {
-  const file = await open(path, "r");
-  try {
-    for (;;) {
-      const { bytesRead, buffer } = await file.read(new Uint8Array(readBytes), 0, readBytes);
-      if (bytesRead === 0) return;
-      yield buffer.subarray(0, bytesRead);
-    }
-  } finally {
-    await file.close();
+async function* readAll(file: FileHandle): AsyncGenerator<Uint8Array> {
+  for (let at = 0; ;) {
+    const { bytesRead, buffer } = await file.read(new Uint8Array(readBytes), 0, readBytes, at);
+    if (bytesRead === 0) return;
+    at += bytesRead;
+    yield buffer.subarray(0, bytesRead);
   }
 }
 

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { constants } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
 import { isatty } from "node:tty";
 import { type Client, createClient } from "../client/client.ts";
 import { ClientError, exitCodeOf } from "../client/client-error.ts";
@@ -17,6 +18,8 @@ const standardWait = "60s";
 const killAfterMs = 5_000;
 /** How soon a renewal is tried again that did not get through, in milliseconds. */
 const tryAgainMs = 1_000;
+/** How often a command that is to stop is looked at, in milliseconds. */
+const lookAgainMs = 50;
 
 const lostExit = exitCodeOf("lease_lost");
 
@@ -67,17 +70,21 @@ async function runHolding(
   env: Env,
   io: Io,
 ): Promise<number | Error | "lost"> {
-  let child: ChildProcess | undefined;
+  const detached = ![0, 1, 2].some(isatty);
+  let running: Running | undefined;
+  let stopping: Promise<void> | undefined;
   // Before there is a command: from its first moment on a signal must not end us alone.
-  const stopPassing = passSignals(() => child);
+  const stopPassing = passSignals(detached, (signal) => running?.tell(signal));
   const keeping = keepRenewing(client, lease, (why) => {
     void io.err(`koor-cli: stopping the command: ${why}. Others may hold its paths by now`);
-    if (child) stop(child);
+    stopping = running && stop(running);
   });
   try {
     const environment = { ...env, KOOR_FENCE: `${lease.id}:${lease.fence}` };
-    child = spawn(program, args, { stdio: "inherit", cwd: io.cwd, env: environment });
+    const child = spawn(program, args, { stdio: "inherit", cwd: io.cwd, env: environment, detached });
+    running = runningAs(child, detached);
     const exit = await ended(child);
+    await stopping;
     return keeping.isLost() ? "lost" : exit;
   } catch (error) {
     // An argument list that is too long, or empty names.
@@ -131,21 +138,50 @@ function mayBeThere(error: unknown): boolean {
   return !(error instanceof ClientError) || unknownFate.includes(error.reason);
 }
 
-/** Asks it to stop, and then no more. */
-function stop(child: ChildProcess): void {
-  child.kill("SIGTERM");
-  const timer = setTimeout(() => child.kill("SIGKILL"), killAfterMs);
-  child.once("exit", () => clearTimeout(timer));
+/** A command under way, with all that it has started. */
+interface Running {
+  /** @returns whether anything of it is left to hear it; signal 0 only asks */
+  tell(signal: NodeJS.Signals | 0): boolean;
 }
 
 /**
- * What we are told to do the command is told. A terminal sends Ctrl-C to both of us, and many programs take a second one
- * for "at once": then it is enough that we outlive it.
+ * Away from terminals a command is a process group of its own, so that what it has started ends with it: shells and npm
+ * do not hand signals on. At a terminal it stays in ours, or it could not read from there, and only itself is told.
  */
-function passSignals(child: () => ChildProcess | undefined): () => void {
-  const fromTerminal = isatty(0) ? ["SIGINT", "SIGQUIT"] : [];
+function runningAs(child: ChildProcess, isGroup: boolean): Running {
+  const { pid } = child;
+  return {
+    tell(signal) {
+      if (pid === undefined) return false;
+      if (!isGroup) return child.exitCode === null && child.signalCode === null && child.kill(signal);
+      try {
+        return process.kill(-pid, signal);
+      } catch {
+        return false;
+      }
+    },
+  };
+}
+
+/**
+ * Asks it to stop, and then no more. It is asked again and again whether anything is left: from then on its number may be
+ * another's.
+ */
+async function stop(running: Running): Promise<void> {
+  let isLeft = running.tell("SIGTERM");
+  for (const end = Date.now() + killAfterMs; isLeft && Date.now() < end; isLeft = running.tell(0))
+    await sleep(lookAgainMs);
+  if (isLeft) running.tell("SIGKILL");
+}
+
+/**
+ * What we are told to do the command is told. A terminal sends Ctrl-C to both of us where the command is not on its own,
+ * and many programs take a second one for "at once": then it is enough that we outlive it.
+ */
+function passSignals(isGroup: boolean, tell: (signal: NodeJS.Signals) => void): () => void {
+  const fromTerminal: readonly string[] = isGroup ? [] : ["SIGINT", "SIGQUIT"];
   const handlers = (["SIGINT", "SIGQUIT", "SIGTERM", "SIGHUP"] as const).map((signal) => {
-    const handler = () => void (fromTerminal.includes(signal) || child()?.kill(signal));
+    const handler = () => void (fromTerminal.includes(signal) || tell(signal));
     process.on(signal, handler);
     return () => process.off(signal, handler);
   });

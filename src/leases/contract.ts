@@ -25,7 +25,7 @@ const lease = z.object({
   note: z.string(),
   fence: z.int().meta({
     description:
-      "Rises from lease to lease, in order of arrival; stays over renewals. `Koor-Fence: ID:FENCE`.",
+      "Rises from lease to lease, in order of arrival; stays over renewals. `Koor-Fence: ID:FENCE`. Of one that waits 0.",
   }),
   ttl_ms: z.int().meta({ description: "How long it lasts from its last renewal, in milliseconds." }),
   expires_at: timestamp.meta({ description: "When it ends by itself; of one that waits: when it gives up." }),

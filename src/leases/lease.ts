@@ -74,6 +74,12 @@ export function showLease(
   };
 }
 
+/** One of many: also what it does. The fence of one that waits is not told: nobody may write under it yet. */
+export function listLease(lease: Lease) {
+  const { id, state, fence } = lease;
+  return { ...showLease(lease, id, { ...lease, fence: state === "held" ? fence : 0 }), state };
+}
+
 type Put = Extract<Op, { kind: "put" }>;
 type Delete = Extract<Op, { kind: "delete" }>;
 

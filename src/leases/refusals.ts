@@ -1,6 +1,6 @@
 import { KoorError } from "../contract/errors.ts";
 import { showTime } from "../contract/fields.ts";
-import { type Claim, type Lease, nameOf, showLease } from "./lease.ts";
+import { type Claim, type Lease, listLease, nameOf } from "./lease.ts";
 
 /** Leases in the way that a refusal names: enough to see who, however many there are. */
 const shownInTheWay = 10;
@@ -30,9 +30,7 @@ function inTheWayOf(inTheWay: readonly Lease[], claim: Claim, before: string): K
       : `${what} is what ${who} waits for, in front of you${why}`;
   return new KoorError("conflict", `${before}${sentence}${more}`, {
     hint: "Wait in line for it: koor-cli lease acquire PATHS --wait 60s. Who holds what, and who waits: koor-cli lease list",
-    blockedBy: inTheWay
-      .slice(0, shownInTheWay)
-      .map((lease) => ({ ...showLease(lease, lease.id, lease), state: lease.state })),
+    blockedBy: inTheWay.slice(0, shownInTheWay).map(listLease),
   });
 }
 

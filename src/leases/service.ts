@@ -12,6 +12,7 @@ import {
   type Claim,
   type Lease,
   claimOf,
+  listLease,
   putRenewed,
   readLease,
   remove,
@@ -99,8 +100,7 @@ export function leaseService({ store, now, newId, timer }: LeaseOptions): LeaseS
       return near
         .filter((lease) => !holder || lease.holder === holder || lease.holder_id === holder)
         .map((lease) => ({
-          ...showLease(lease, lease.id, lease),
-          state: lease.state,
+          ...listLease(lease),
           ...(lease.state === "waiting" && { position: ++position }),
         }));
     },

@@ -63,6 +63,9 @@ function inSnapshot(file: string, work: (db: Database, heads: Heads, look: Look)
   try {
     db.run("begin");
     work(db, headsOf(db), look);
+  } catch (error) {
+    if ((error as { code?: string }).code === "SQLITE_NOTADB") throw new Error(`${file} is no database`);
+    throw error;
   } finally {
     db.close();
   }
@@ -76,6 +79,8 @@ function headsOf(db: Database): Heads {
       `the database has schema ${schema}, this Koor knows up to ${migrations.length}: check it with the newer Koor that wrote it`,
     );
   }
+  // Of another program: a server must not be started on it.
+  if (schema === 0) throw new Error(`${db.filename} is no database of Koor's`);
   if (schema < migrations.length) {
     throw new Error(
       `the database has schema ${schema} of an older Koor: start a server on it once, then check it`,
