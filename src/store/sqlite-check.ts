@@ -64,8 +64,8 @@ function inSnapshot(file: string, work: (db: Database, heads: Heads, look: Look)
     db.run("begin");
     work(db, headsOf(db), look);
   } catch (error) {
-    if ((error as { code?: string }).code === "SQLITE_NOTADB") throw new Error(`${file} is no database`);
-    throw error;
+    if ((error as { code?: string }).code !== "SQLITE_NOTADB") throw error;
+    throw new Error(`${file} is no database`, { cause: error });
   } finally {
     db.close();
   }
