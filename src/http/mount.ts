@@ -37,7 +37,7 @@ import {
 } from "./request.ts";
 import { type Seen, noteRefusal, refuse, refuseVisitor } from "./refuse.ts";
 import { tallyAnswer, tallyRefusal } from "./tally.ts";
-import { type Sent, sendFile, sendJson, sendStored, sendText } from "./response.ts";
+import { type Sent, sendFile, sendJson, sendStored, sendText, withoutBody } from "./response.ts";
 import type { BunServer, RouteHandler } from "./route.ts";
 import type { Sockets } from "./sockets.ts";
 
@@ -341,11 +341,4 @@ export async function callerOf(
   const token = request.headers.get("koor-instance-token");
   if (token !== null) return identify(token, doing);
   return visitor?.(request) ?? nobody;
-}
-
-function withoutBody(response: Response, bytes: number | undefined): Response {
-  void response.body?.cancel();
-  const headers = new Headers(response.headers);
-  if (response.status === 200 && bytes !== undefined) headers.set("Content-Length", String(bytes));
-  return new Response(null, { status: response.status, headers });
 }

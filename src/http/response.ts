@@ -98,3 +98,11 @@ export function sendError(error: unknown): Sent {
   };
   return { response: new Response(text, { status: known.status, headers }), bytes: Buffer.byteLength(text) };
 }
+
+/** The answer to `HEAD`. @param bytes of the body that `GET` has, where they are known */
+export function withoutBody(response: Response, bytes: number | undefined): Response {
+  void response.body?.cancel();
+  const headers = new Headers(response.headers);
+  if (response.status === 200 && bytes !== undefined) headers.set("Content-Length", String(bytes));
+  return new Response(null, { status: response.status, headers });
+}
