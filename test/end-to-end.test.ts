@@ -86,7 +86,7 @@ describe("two agents share a contract through the compiled server", () => {
     const shown = await story.openDashboard(told, chromium);
     expect(shown.backend).toContain("publish the API's contract");
     expect(shown.frontend).toContain("build the page against the contract");
-    expect(shown.key).toContain("application/json");
+    expect(shown.key).toContain(story.documentKey);
     expect(shown.event).toContain("backend");
   }, 60_000);
 
