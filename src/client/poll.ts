@@ -60,7 +60,7 @@ export async function nextFrames(client: Client, position: Position, options: Ne
 /**
  * The same by the history of events, for servers without long polls. Everything that matches after the position, and
  * nothing twice; the position moves along. Asks once when there is
- * nothing new, and otherwise four times or so: for the newest id, for the oldest one that is left, for what matches.
+ * nothing new, and otherwise three times or so: for the newest id, for what matches, for the oldest one that is left.
  *
  * @throws ClientError `gone` when the log is another one than the position's
  */
@@ -77,19 +77,21 @@ export async function* pollOnce(
   if (newest < position.after) throw otherLog(position.after, newest);
   if (newest === position.after) return;
 
-  const oldest = (await ask({ after: position.after, limit: 1 }))[0]?.event.id ?? newest + 1;
-  if (oldest > position.after + 1) {
-    const frame = gap(position.after + 1, oldest - 1);
-    position.after = frame.to;
-    yield frame;
-  }
   for (;;) {
     const page = await ask({ after: position.after, limit: pageRows, topic: pattern });
-    if (page.length === 0) break;
+    // Asked for after the page: what is still there now was there then. Before it, retention could come between the two.
+    const oldest = (await ask({ after: position.after, limit: 1 }))[0]?.event.id ?? newest + 1;
+    if (oldest > position.after + 1) {
+      const frame = gap(position.after + 1, oldest - 1);
+      position.after = frame.to;
+      yield frame;
+    }
     for (const frame of page) {
+      if (frame.event.id <= position.after) continue;
       position.after = frame.event.id;
       yield frame;
     }
+    if (page.length === 0 || position.after >= newest) break;
   }
   // What is not of the pattern need not be looked at again, nor be told as a gap when retention has taken it.
   position.after = Math.max(position.after, newest);

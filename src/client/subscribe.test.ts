@@ -304,6 +304,24 @@ describe("where WebSockets do not pass", () => {
     expect(ids()).toEqual([6, "7-9", 10, 11]);
   });
 
+  test("what retention takes between two pages of one look is told, too", async () => {
+    const { ids, states } = follow({ pattern: "api.*" });
+    await until(() => states.includes("polling"));
+    for (let n = 0; n < 600; n++) server.publish("api.a");
+    await until(() => ids().length > 0);
+    await server.stop();
+    for (let n = 0; n < 5; n++) server.publish("api.b");
+    server.trim(603);
+    server.start();
+    await until(() => ids().at(-1) === 605);
+    // Each id is there, or within a gap.
+    const told = ids().flatMap((one) => {
+      const [from = 0, to = from] = String(one).split("-").map(Number);
+      return Array.from({ length: to - from + 1 }, (_, at) => from + at);
+    });
+    expect(told).toEqual(Array.from({ length: 605 }, (_, at) => at + 1));
+  });
+
   test("another log is told as gone where the server names it, or where it is shorter", async () => {
     server.namesEpoch = true;
     const first = follow();
