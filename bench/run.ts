@@ -16,6 +16,7 @@ import { measureStreams } from "./streams.ts";
 import { measureRules } from "./rules.ts";
 import { measureTokens } from "./tokens.ts";
 import { measureUsage } from "./usage.ts";
+import { measureWebhooks } from "./webhooks.ts";
 
 /** Named as their files. */
 const benches: Record<string, () => Promise<Section>> = {
@@ -27,6 +28,7 @@ const benches: Record<string, () => Promise<Section>> = {
   growth: measureGrowth,
   "cli-time": measureCliTime,
   rules: measureRules,
+  webhooks: measureWebhooks,
   contracts: measureContracts,
   audit: measureAudit,
   usage: measureUsage,
