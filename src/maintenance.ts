@@ -28,8 +28,8 @@ export function maintenanceCommand([first = ""]: readonly string[]): Maintenance
 
 /** `check [FILE]`, of a file or a data directory: exit code 0 when all is as it should be, 1 when not. */
 const check: Maintenance = (args, env) => {
-  const named = args[0]?.startsWith("-") === false ? args[0] : undefined;
-  const { dataDir } = readOptions(named === undefined ? args : args.slice(1), env, ["dataDir"]);
+  const { named, flags } = takeNamed(args);
+  const { dataDir } = readOptions(flags, env, ["dataDir"]);
   const file = databaseAt(named ?? dataDir);
   const report = checkSqlite(file);
   return { text: showReport(file, report), exit: report.sound ? 0 : 1 };
@@ -39,7 +39,7 @@ const check: Maintenance = (args, env) => {
 const backup: Maintenance = (args, env) => {
   const { output, rest } = takeOutput(args);
   const { dataDir } = readOptions(rest, env, ["dataDir"]);
-  const to = resolve(isDirectory(output) ? join(output, databaseName) : output);
+  const to = fileAt(output);
   copySqlite(databaseAt(dataDir), to);
   return { text: `${to}: ${statSync(to).size} bytes\n`, exit: 0 };
 };
@@ -52,8 +52,7 @@ const audit: Maintenance = async ([verb, ...args], env) => {
   if (verb !== "verify") throw new ConfigError("the command is: koor-server audit verify [FILE]");
   const { value: expected, rest } = takeFlag(args, "expect");
   const anchor = expected === undefined ? undefined : readAnchor(expected);
-  const named = rest[0]?.startsWith("-") === false ? rest[0] : undefined;
-  const flags = named === undefined ? rest : rest.slice(1);
+  const { named, flags } = takeNamed(rest);
   const { dataDir, database } = readOptions(flags, env, ["dataDir", "database"]);
   const isRemote = database !== "" && named === undefined;
   const file = isRemote ? "the database" : databaseAt(named ?? dataDir);
@@ -74,7 +73,7 @@ const migrateFromSqlite: Maintenance = async ([named = "", ...rest], env) => {
   const { database } = readOptions(rest, env, ["database"]);
   if (database === "")
     throw new ConfigError("migrate-from-sqlite needs KOOR_DATABASE (or --database URL): an empty database");
-  const file = resolve(isDirectory(named) ? join(named, databaseName) : named);
+  const file = fileAt(named);
   if (!existsSync(file)) throw new ConfigError(`there is no ${file}`);
   const onProgress = progressOn(process.stderr);
   const { version, record, event, audit } = await moveToPostgres({ file, database, onProgress });
@@ -112,9 +111,22 @@ function takeFlag(args: readonly string[], name: string): { value: string | unde
   return { value, rest: args.toSpliced(at, inline ? 1 : 2) };
 }
 
+/** What a command is about, if it is named before the flags. */
+function takeNamed(args: readonly string[]): { named: string | undefined; flags: readonly string[] } {
+  const [first] = args;
+  return first === undefined || first.startsWith("-")
+    ? { named: undefined, flags: args }
+    : { named: first, flags: args.slice(1) };
+}
+
+/** The database that a path means: a file, or the one in a directory. */
+function fileAt(place: string): string {
+  return resolve(isDirectory(place) ? join(place, databaseName) : place);
+}
+
 /** The file that a command is about: one that is named, or that of a directory. @throws ConfigError when it is not there */
 function databaseAt(place: string): string {
-  const file = resolve(isDirectory(place) ? join(place, databaseName) : place);
+  const file = fileAt(place);
   if (existsSync(file)) return file;
   throw new ConfigError(`there is no ${file}: name a database, or its directory with --data-dir DIRECTORY`);
 }

@@ -52,7 +52,7 @@ import { specService } from "./specs/service.ts";
 import { stateService } from "./state/service.ts";
 import type { Store } from "./store/store.ts";
 import { templateService } from "./templates/service.ts";
-import { webhookLog } from "./webhooks/log.ts";
+import { afterAnswers, payloadOf } from "./webhooks/log.ts";
 import { openWebhooks } from "./webhooks/open.ts";
 import { txnService } from "./txn/service.ts";
 import { openDocuments } from "./values/documents.ts";
@@ -195,7 +195,7 @@ function furnish(
   const feeds = { events: feedOf(eventLog(store)), changes: feedOf(changeLog(store)) };
   const room = openWaitingRoom();
   const waitForVersion = versionWaits({ store, feed: feeds.changes, room });
-  const webhookFeed = feedOf(webhookLog(store));
+  const webhookFeed = feedOf(afterAnswers(eventLog(store, payloadOf)));
   const webhooks = webhooksOver(store, webhookFeed, config, options);
   const values = { store, documents, waitForVersion, strictWrites: config.strictWrites };
   const specs = specGate(store, contractEngine);

@@ -3,7 +3,7 @@ import { subscribe } from "../client/subscribe.ts";
 import type { Arguments } from "./arguments.ts";
 import { UsageError } from "./command.ts";
 import type { Env, Io } from "./io.ts";
-import { prettyJson } from "./pretty.ts";
+import { jsonLine } from "./pretty.ts";
 import { connection } from "./settings.ts";
 
 /** What a shell says of a program that Ctrl-C ended. */
@@ -45,8 +45,7 @@ export async function followLog(
       told = state;
     },
   });
-  for await (const frame of frames)
-    await io.out(args.pretty ? await prettyJson(frame.raw) : `${frame.raw}\n`);
+  for await (const frame of frames) await io.out(await jsonLine(frame.raw, args.pretty));
   return interruptedExit;
 }
 

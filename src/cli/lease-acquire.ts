@@ -1,7 +1,7 @@
 import { type CallAnswer, type Client, createClient } from "../client/client.ts";
 import type { Arguments } from "./arguments.ts";
 import type { Env, Io } from "./io.ts";
-import { prettyJson } from "./pretty.ts";
+import { jsonLine } from "./pretty.ts";
 import { connection } from "./settings.ts";
 
 export type Lease = CallAnswer<"leases.acquire">;
@@ -21,6 +21,6 @@ export async function acquireLease(
   io: Io,
 ): Promise<number> {
   const text = JSON.stringify(await ask(createClient(connection(env, io.cwd)), paths, flags));
-  await io.out(pretty ? await prettyJson(text) : `${text}\n`);
+  await io.out(await jsonLine(text, pretty));
   return 0;
 }

@@ -2,7 +2,7 @@ import { createClient } from "../client/client.ts";
 import type { Arguments } from "./arguments.ts";
 import { UsageError } from "./command.ts";
 import type { Env, Io } from "./io.ts";
-import { prettyJson } from "./pretty.ts";
+import { jsonLine } from "./pretty.ts";
 import { connection } from "./settings.ts";
 
 /** `metrics agents`: sums of all instances, or the hours of one. @throws ClientError */
@@ -23,6 +23,6 @@ export async function showAgents(
       ? await client.call("metrics.agents", { query })
       : await client.call("metrics.agent", { params: { id }, query });
   const text = JSON.stringify(answer);
-  await io.out(pretty ? await prettyJson(text) : `${text}\n`);
+  await io.out(await jsonLine(text, pretty));
   return 0;
 }

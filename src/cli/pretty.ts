@@ -23,3 +23,8 @@ export async function prettyJson(text: string): Promise<string> {
   }
   return `${parts.join("")}${text.slice(at)}\n`;
 }
+
+/** A line of JSON as a command prints it: indented for a person when `--pretty` asks for it. */
+export async function jsonLine(text: string, pretty: boolean): Promise<string> {
+  return pretty ? prettyJson(text) : `${text}\n`;
+}

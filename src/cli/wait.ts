@@ -8,7 +8,7 @@ import { type Command, UsageError } from "./command.ts";
 import { commands } from "./commands.generated.ts";
 import { interruptedExit, positionOf } from "./follow.ts";
 import type { Env, Io } from "./io.ts";
-import { prettyJson } from "./pretty.ts";
+import { jsonLine } from "./pretty.ts";
 import { toRequest } from "./request.ts";
 import { connection } from "./settings.ts";
 
@@ -46,7 +46,7 @@ export async function waitForEvent(
         return "again";
       }
       if (!frame) return first ? "again" : "not yet";
-      await io.out(args.pretty ? await prettyJson(frame.raw) : `${frame.raw}\n`);
+      await io.out(await jsonLine(frame.raw, args.pretty));
       return "done";
     },
   );

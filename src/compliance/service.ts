@@ -5,6 +5,7 @@ import type { Handlers, Terms } from "../contract/operation.ts";
 import type { Op } from "../core/commit.ts";
 import { joinKey, splitKey } from "../core/composite-key.ts";
 import type { ContractJudge, Fault } from "../core/contract-judge.ts";
+import { decodeJson, encodeJson } from "../core/json-bytes.ts";
 import { oneAtATime } from "../core/one-at-a-time.ts";
 import type { Store } from "../store/store.ts";
 import { perform } from "../store/write.ts";
@@ -70,7 +71,7 @@ export function complianceService(options: ComplianceOptions): ComplianceService
     const plan = async () => {
       found ??= await lookAround(options);
       const head = await store.get("compliance", headKey);
-      const failed = new Set(head ? (JSON.parse(new TextDecoder().decode(head.value)) as string[]) : []);
+      const failed = new Set(head ? decodeJson<string[]>(head.value) : []);
       const number = (head?.version ?? 0) + 1;
       const runs = runsOf(found, number);
       const note = { runs, truncated: found.truncated || runs.length < sizeOf(found) };
@@ -79,7 +80,7 @@ export function complianceService(options: ComplianceOptions): ComplianceService
         kind: "put",
         collection: "compliance",
         key: headKey,
-        value: encode(failing(failed, found)),
+        value: encodeJson(failing(failed, found)),
         contentType: "application/json",
         guard: { version: head?.version ?? 0 },
         audit: audit && {
@@ -131,7 +132,7 @@ export function complianceService(options: ComplianceOptions): ComplianceService
         const page = records
           .filter(({ key }) => key <= checkKey(newest))
           .reverse()
-          .flatMap(({ value }) => JSON.parse(new TextDecoder().decode(value)) as Run[]);
+          .flatMap(({ value }) => decodeJson<Run[]>(value));
         if (page.length === 0) break;
         runs.push(...page.filter((run) => !instance_id || run.instance_id === instance_id));
       }
@@ -218,7 +219,13 @@ function tell(before: ReadonlySet<string>, { verdicts, instances }: Found, runs:
 function keepRuns(number: number, runs: readonly Run[]): Op[] {
   const collection = "compliance_checks" as const;
   return [
-    { kind: "put", collection, key: checkKey(number), value: encode(runs), contentType: "application/json" },
+    {
+      kind: "put",
+      collection,
+      key: checkKey(number),
+      value: encodeJson(runs),
+      contentType: "application/json",
+    },
     ...(number > keptChecks
       ? [{ kind: "delete" as const, collection, key: checkKey(number - keptChecks) }]
       : []),
@@ -232,8 +239,4 @@ function nameOf({ project, contract }: Pick<Run, "project" | "contract">): strin
 /** Keys are in the order of the numbers. */
 function checkKey(number: number): string {
   return String(number).padStart(12, "0");
-}
-
-function encode(value: unknown): Uint8Array {
-  return new TextEncoder().encode(JSON.stringify(value));
 }

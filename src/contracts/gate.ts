@@ -7,6 +7,7 @@ import type { Breaks } from "./compare.ts";
 import type { Mode } from "./contract.ts";
 import { mayBeContract } from "./document.ts";
 import type { ContractEngine } from "./engine.ts";
+import { decodeJson } from "../core/json-bytes.ts";
 
 /** Keeps specs to the compatibility that was promised of them. */
 
@@ -24,7 +25,7 @@ export function forbidden(mode: Mode): readonly Breaks[] {
 export async function modeOf(store: Store, key: string): Promise<{ mode: Mode; version: number }> {
   const record = await store.get("contracts", key);
   if (!record) return { mode: "none", version: (await store.head("contracts", key))?.version ?? 0 };
-  const { mode } = JSON.parse(new TextDecoder().decode(record.value)) as { mode: Mode };
+  const { mode } = decodeJson<{ mode: Mode }>(record.value);
   return { mode, version: record.version };
 }
 

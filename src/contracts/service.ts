@@ -15,6 +15,7 @@ import { type Direction, type Violation, directions } from "./field-check.ts";
 import { forbidden, modeOf } from "./gate.ts";
 import type { Json } from "./json.ts";
 import { type Loaded, type Name, openContracts } from "./loaded.ts";
+import { encodeJson } from "../core/json-bytes.ts";
 
 export interface ContractOptions {
   store: Store;
@@ -185,7 +186,7 @@ export function contractService({
               kind: "put" as const,
               collection: "contracts" as const,
               key,
-              value: new TextEncoder().encode(JSON.stringify({ mode })),
+              value: encodeJson({ mode }),
               contentType: "application/json",
               guard: { version },
               audit: { action: "contract.compatibility", resource: label, detail: { mode } },

@@ -22,6 +22,7 @@ import {
   onceTtlMs,
   recordId,
 } from "./commit.ts";
+import { encodeJson } from "./json-bytes.ts";
 
 /** Everything `decide` may know: the heads, and each record that the batch names (`recordsOf`). */
 export interface Before {
@@ -223,7 +224,7 @@ function keep(
   now: number,
 ): void {
   const kept: KeptOnce = { fingerprint: once.fingerprint, note: once.note, results };
-  const value = new TextEncoder().encode(JSON.stringify(kept));
+  const value = encodeJson(kept);
   const { key } = once;
   const contentType = "application/json";
   write(

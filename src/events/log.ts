@@ -1,11 +1,19 @@
 import { stringify } from "../contract/raw-json.ts";
+import type { EventRow } from "../core/commit.ts";
 import { lazy } from "../core/lazy.ts";
 import type { Log } from "../feed/log.ts";
 import type { Store } from "../store/store.ts";
 import { showEvent } from "./service.ts";
 
-/** The event log as the feed follows it: each event's frame is the JSON that every subscriber gets. */
-export function eventLog(store: Store): Log {
+/**
+ * The event log as the feed follows it.
+ *
+ * @param textOf an event's frame; unless said, the JSON that every subscriber gets
+ */
+export function eventLog(
+  store: Store,
+  textOf: (row: EventRow) => string = (row) => stringify(showEvent(row)),
+): Log {
   return {
     async read(after, limit, topic) {
       const rows = await store.events({ order: "oldest", after, limit, topic });
@@ -13,7 +21,7 @@ export function eventLog(store: Store): Log {
         id: row.id,
         topic: row.topic,
         size: row.topic.length + row.data.length,
-        frame: lazy(() => stringify(showEvent(row))),
+        frame: lazy(() => textOf(row)),
       }));
     },
     async heads() {

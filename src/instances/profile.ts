@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { showTime } from "../contract/fields.ts";
 import type { AuditLabel, Op, StoredRecord } from "../core/commit.ts";
+import { decodeJson, encodeJson } from "../core/json-bytes.ts";
 
 /** What is stored of an instance. `status` is worked out of two facts, since a stale one may or may not have been active. */
 export interface Profile {
@@ -24,12 +25,11 @@ export type Edit = (profile: Profile) => Profile | null;
 export const monitor = "liveness-monitor";
 
 export function putInstance(id: string, profile: Profile, audit: AuditLabel): Extract<Op, { kind: "put" }> {
-  const value = new TextEncoder().encode(JSON.stringify(profile));
   return {
     kind: "put",
     collection: "instances",
     key: id,
-    value,
+    value: encodeJson(profile),
     contentType: "application/json",
     touch: true,
     audit,
@@ -37,7 +37,7 @@ export function putInstance(id: string, profile: Profile, audit: AuditLabel): Ex
 }
 
 export function decode(record: StoredRecord): Profile {
-  return JSON.parse(new TextDecoder().decode(record.value)) as Profile;
+  return decodeJson<Profile>(record.value);
 }
 
 export function statusOf(profile: Profile): "pending" | "active" | "stale" {

@@ -235,7 +235,8 @@ export function instanceService({
     },
 
     async active() {
-      return (await showAll(await all())).filter(({ status }) => status === "active");
+      const profiles = (await all()).map((record) => ({ id: record.key, ...decode(record) }));
+      return profiles.filter((profile) => statusOf(profile) === "active");
     },
 
     async stale() {

@@ -1,6 +1,7 @@
 import { showTime } from "../contract/fields.ts";
 import type { Op, RecordHead, StoredRecord } from "../core/commit.ts";
 import { type PathGlob, literalPath, parsePathGlob } from "../core/path-glob.ts";
+import { decodeJson, encodeJson } from "../core/json-bytes.ts";
 
 /** What is leased, by whom and why. It never changes; how long it lasts may. */
 export interface Claim {
@@ -34,7 +35,7 @@ export function globsOf({ resource, paths }: Pick<Claim, "resource" | "paths">):
 }
 
 export function readLease(record: StoredRecord): Lease {
-  const stored = JSON.parse(new TextDecoder().decode(record.value)) as StoredLease;
+  const stored = decodeJson<StoredLease>(record.value);
   return { ...stored, id: record.key, ...standing(record), globs: globsOf(stored) };
 }
 
@@ -93,7 +94,7 @@ function label(action: "lease.acquire" | "lease.release" | "lease.expire", id: s
 }
 
 function put(id: string, lease: StoredLease, ttlMs: number): Put {
-  const value = new TextEncoder().encode(JSON.stringify(lease));
+  const value = encodeJson(lease);
   return { kind: "put", collection: "leases", key: id, value, contentType: "application/json", ttlMs };
 }
 

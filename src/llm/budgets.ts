@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { decodeJson } from "../core/json-bytes.ts";
 import { dayMs } from "../core/usage.ts";
 import type { Store } from "../store/store.ts";
 
@@ -49,7 +50,7 @@ export async function budgetOf(store: Store, project: string): Promise<Budget | 
 }
 
 export function decodeBudget(value: Uint8Array): Budget {
-  return JSON.parse(new TextDecoder().decode(value)) as Budget;
+  return decodeJson<Budget>(value);
 }
 
 /** Micro-dollars as dollars. */

@@ -4,6 +4,7 @@ import { showTime } from "../contract/fields.ts";
 import { limits } from "../contract/limits.ts";
 import type { Caller, Handlers } from "../contract/operation.ts";
 import type { Op, OpResult } from "../core/commit.ts";
+import { encodeJson } from "../core/json-bytes.ts";
 import {
   type UsageRecord,
   type UsageRow,
@@ -11,10 +12,11 @@ import {
   addTotals,
   dayMs,
   noUsage,
+  totalsOf,
 } from "../core/usage.ts";
 import type { Store } from "../store/store.ts";
 import { perform } from "../store/write.ts";
-import { type Budget, budgetOf, dollars, lookAtBudget, speaker, spentOf } from "./budgets.ts";
+import { type Budget, budgetOf, decodeBudget, dollars, lookAtBudget, speaker, spentOf } from "./budgets.ts";
 import type { llmOperations } from "./contract.ts";
 import { type Prices, costOf } from "./prices.ts";
 
@@ -54,16 +56,17 @@ export function llmService({ store, prices, onError }: LlmOptions): Handlers<typ
       throw new KoorError("bad_request", `${at}timestamp must not be in the future`, {
         path: `${at}timestamp`,
       });
-    const { model, tokens_out: tokensOut, cost_usd: given } = call;
+    const { model, tokens_out: tokensOut } = call;
+    const given = call.cost_usd ?? undefined;
     const used = { model, tokensIn, tokensOut, cacheRead, cacheWrite };
-    const cost = given === undefined || given === null ? costOf(prices, used) : Math.round(given * 1_000_000);
+    const cost = given === undefined ? costOf(prices, used) : Math.round(given * 1_000_000);
     const known = cost === undefined ? "none" : "prices";
     return {
       at: when,
       provider: call.provider,
       ...used,
       cost: cost ?? 0,
-      costSource: given === undefined || given === null ? known : "given",
+      costSource: given === undefined ? known : "given",
       instanceId: call.instance_id || (caller.instanceId ?? ""),
       project: call.project,
       sessionTag: call.session_tag,
@@ -121,7 +124,7 @@ export function llmService({ store, prices, onError }: LlmOptions): Handlers<typ
         const note = { recorded: fresh.length, known: body.records.length - fresh.length, unpriced };
         if (fresh.length > 0) {
           const { tokensIn, tokensOut, cost } = records.reduce(
-            (sum, record) => addTotals(sum, { requests: 1, ...record }),
+            (sum, record) => addTotals(sum, totalsOf(record)),
             noUsage,
           );
           const said = {
@@ -171,14 +174,8 @@ export function llmService({ store, prices, onError }: LlmOptions): Handlers<typ
     },
 
     async budgets() {
-      const records = await store.list("budgets");
-      const budgets = await Promise.all(
-        records.map(async ({ key }) => {
-          const budget = await budgetOf(store, key);
-          return budget && showBudget(key, budget);
-        }),
-      );
-      return budgets.filter((budget) => budget !== undefined);
+      const records = await store.listValues("budgets");
+      return Promise.all(records.map(({ key, value }) => showBudget(key, decodeBudget(value))));
     },
 
     async budget({ params: { project } }) {
@@ -199,7 +196,7 @@ export function llmService({ store, prices, onError }: LlmOptions): Handlers<typ
           kind: "put",
           collection: "budgets",
           key: project,
-          value: new TextEncoder().encode(JSON.stringify(budget)),
+          value: encodeJson(budget),
           contentType: "application/json",
           audit: { action: "budget.put", resource: project, detail: { usd, per } },
         };

@@ -1,3 +1,5 @@
+import type { BatchFigures } from "../store/store.ts";
+
 /**
  * What is counted of what the server does, for Prometheus. In memory; it begins anew with the server. Labels are of
  * closed lists (operations of the contract, statuses of the contract's errors), so that no caller makes new series.
@@ -45,19 +47,10 @@ export function createHistogram(bounds: readonly number[]): Histogram {
   };
 }
 
-/** A transaction of the store. */
-export interface Batch {
-  commits: number;
-  /** All of it, in milliseconds. */
-  ms: number;
-  /** Its end alone: what is written goes to the disk. Undefined where the engine does not tell. */
-  syncMs?: number | undefined;
-}
-
 export interface Meters {
   /** @param operation one of the contract's, `mcp`, or `none` */
   request(operation: string, status: number, ms: number): void;
-  batch(batch: Batch): void;
+  batch(batch: BatchFigures): void;
   /** A reader was sent away because it took nothing. */
   slowReader(): void;
   readonly requests: ReadonlyMap<string, RequestMeter>;

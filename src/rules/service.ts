@@ -3,6 +3,7 @@ import { showTime } from "../contract/fields.ts";
 import { type Condition, type Handlers, type Terms, ofRecord } from "../contract/operation.ts";
 import type { AuditLabel, Guard, Op, OpResult, StoredRecord } from "../core/commit.ts";
 import { expectCondition, isConditional } from "../core/guard.ts";
+import { decodeJson, encodeJson } from "../core/json-bytes.ts";
 import { oneAtATime } from "../core/one-at-a-time.ts";
 import type { Store } from "../store/store.ts";
 import { perform } from "../store/write.ts";
@@ -272,7 +273,7 @@ function edited(
     guard: { ...guard, version: record?.version ?? 0 },
   } as const;
   if (rules === before) return { ...op, kind: "guard" };
-  const value = new TextEncoder().encode(JSON.stringify(rules));
+  const value = encodeJson(rules);
   const audit: AuditLabel = { resource: project, ...label };
   return { ...op, kind: "put", value, contentType: "application/json", audit };
 }
@@ -289,7 +290,7 @@ function withVersion<Answer extends object>(results: readonly OpResult[], answer
 }
 
 function decode(record: StoredRecord | undefined): RuleSet {
-  return record ? (JSON.parse(new TextDecoder().decode(record.value)) as Rule[]) : [];
+  return record ? decodeJson<Rule[]>(record.value) : [];
 }
 
 /** The engine's own refusals in Koor's words. */

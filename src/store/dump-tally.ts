@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { checkChain } from "../core/audit-chain.ts";
 import type { AuditRow, Heads } from "../core/commit.ts";
-import type { DumpRow } from "../core/dump.ts";
+import { type DumpRow, dumpOrder } from "../core/dump.ts";
 
 type Kind = Exclude<DumpRow["kind"], "heads">;
 
@@ -14,7 +14,11 @@ export interface Tally {
   last: AuditRow | undefined;
 }
 
-const kinds = ["version", "record", "event", "usage", "metric", "audit"] as const satisfies readonly Kind[];
+const kinds = dumpOrder.filter((kind): kind is Kind => kind !== "heads");
+
+function ofEach<T>(make: (kind: Kind) => T): Record<Kind, T> {
+  return Object.fromEntries(kinds.map((kind) => [kind, make(kind)])) as Record<Kind, T>;
+}
 
 /**
  * Counts rows and works out what they come to, and looks on the way whether each version's bytes have the hash that is
@@ -24,15 +28,8 @@ const kinds = ["version", "record", "event", "usage", "metric", "audit"] as cons
  * @throws Error naming the row that is not as it says
  */
 export function tallier(leaveOut: 0 | 1 = 0) {
-  const counts = { version: 0, record: 0, event: 0, usage: 0, metric: 0, audit: 0 };
-  const hashes = {
-    version: sha256(),
-    record: sha256(),
-    event: sha256(),
-    usage: sha256(),
-    metric: sha256(),
-    audit: sha256(),
-  };
+  const counts = ofEach(() => 0);
+  const hashes = ofEach(sha256);
   const chain = checkChain((text) => {
     throw new Error(`audit: ${text}`);
   });
@@ -60,17 +57,13 @@ export function tallier(leaveOut: 0 | 1 = 0) {
           return;
         }
         case "record":
-          count("record", row.record);
-          return;
+          return count("record", row.record);
         case "event":
-          count("event", row.event);
-          return;
+          return count("event", row.event);
         case "usage":
-          count("usage", row.usage);
-          return;
+          return count("usage", row.usage);
         case "metric":
-          count("metric", row.metric);
-          return;
+          return count("metric", row.metric);
         case "audit": {
           chain.see(row.audit);
           if (last && leaveOut === 1) count("audit", last);
@@ -83,8 +76,7 @@ export function tallier(leaveOut: 0 | 1 = 0) {
     tally(): Tally {
       if (!heads) throw new Error("it does not say where it stands");
       chain.end(heads);
-      const digests = Object.fromEntries(kinds.map((kind) => [kind, hashes[kind].digest("hex")]));
-      return { counts, digests: digests as Tally["digests"], last };
+      return { counts, digests: ofEach((kind) => hashes[kind].digest("hex")), last };
     },
   };
 }

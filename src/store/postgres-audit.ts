@@ -3,10 +3,8 @@ import type { AuditRow } from "../core/commit.ts";
 import { readHeads } from "./heads.ts";
 import { type Report, newPart, newReport } from "./check-report.ts";
 import { type Pool, ask, connect, inTransaction } from "./postgres-database.ts";
-import { readAudit } from "./postgres-rows.ts";
+import { auditColumns, readAudit } from "./postgres-rows.ts";
 import type { AuditSummary, AuditTrailQuery, TimeSpan } from "./store.ts";
-
-const columns = "id, at, actor, action, resource, detail, outcome, hash";
 
 /** Rows read in one go while the chain is looked at. */
 const pageRows = 1000;
@@ -19,7 +17,7 @@ export async function auditTrail(pool: Pool, query: AuditTrailQuery): Promise<Au
   const { where, values } = conditions(rest, span.values);
   const { rows } = await ask(
     pool,
-    `select ${columns} from koor.audit where ${span.where} and ${where} order by ${span.order}
+    `select ${auditColumns} from koor.audit where ${span.where} and ${where} order by ${span.order}
        limit $${values.push(limit)}`,
     values,
   );
@@ -115,7 +113,7 @@ export async function verifyPostgresAudit(
         for (let last = 0; ;) {
           const page = await ask(
             tx,
-            `select ${columns} from koor.audit where id > $1 order by id limit ${pageRows}`,
+            `select ${auditColumns} from koor.audit where id > $1 order by id limit ${pageRows}`,
             [last],
           );
           for (const row of page.rows.map(readAudit)) {

@@ -2,7 +2,14 @@ import { type DumpRow, dumpedHeads, isDumped } from "../core/dump.ts";
 import { readHeads } from "./heads.ts";
 import { type Connection, type Pool, type Row, ask, epochOf, identitySql } from "./postgres-database.ts";
 import { metricColumns, readMetric, readUsage, usageColumns } from "./postgres-usage.ts";
-import { readAudit, readEvent, readHead, recordColumns, versionColumns } from "./postgres-rows.ts";
+import {
+  auditColumns,
+  readAudit,
+  readEvent,
+  readHead,
+  recordColumns,
+  versionColumns,
+} from "./postgres-rows.ts";
 
 /** Rows read in one go, without values and data. */
 const dumpRows = 256;
@@ -32,8 +39,7 @@ export async function* dumpPostgres(pool: Pool): AsyncGenerator<DumpRow> {
     for await (const row of byId(connection, "usage", usageColumns))
       yield { kind: "usage", usage: readUsage(row) };
     yield* metrics(connection);
-    const audit = "id, at, actor, action, resource, detail, outcome, hash, 0 as size";
-    for await (const { size: _, ...row } of byId(connection, "audit", audit))
+    for await (const { size: _, ...row } of byId(connection, "audit", `${auditColumns}, 0 as size`))
       yield { kind: "audit", audit: readAudit(row) };
   } finally {
     await ask(connection, "rollback").catch(() => {});

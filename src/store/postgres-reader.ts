@@ -4,6 +4,7 @@ import { readHeads } from "./heads.ts";
 import { bounds, prefixEnd } from "./key-range.ts";
 import { type Pool, type Row, ask, epochOf, identitySql } from "./postgres-database.ts";
 import {
+  auditColumns,
   readAudit,
   readEvent,
   readHead,
@@ -119,8 +120,7 @@ export function postgresReader(pool: Pool) {
     async audit(query: AuditQuery): Promise<AuditRow[]> {
       const found: AuditRow[] = [];
       const scan = query.topic !== undefined;
-      const columns = "id, at, actor, action, resource, detail, outcome, hash";
-      const pages = logPages(all, "audit", columns, { ...query, terms: [], values: [], scan });
+      const pages = logPages(all, "audit", auditColumns, { ...query, terms: [], values: [], scan });
       for await (const rows of pages(() => found.length)) {
         for (const row of rows.map(readAudit)) {
           if (query.topic && !query.topic.test(changeTopic(row))) continue;

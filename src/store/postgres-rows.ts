@@ -16,6 +16,9 @@ const versionFields = [
   "updated_by",
 ];
 
+/** Named as the fields of an `AuditRow`. */
+export const auditColumns = "id, at, actor, action, resource, detail, outcome, hash";
+
 /** @param table its alias in the query */
 export function recordColumns(table: string): string {
   return [...versionFields, "touched_at", "create_revision", "expires_at"]

@@ -1,10 +1,8 @@
 import {
   type MetricRow,
-  type UsageGrouping,
   type UsageRow,
   type UsageTotals,
   addTo,
-  dayMs,
   nameOfDay,
   splitDays,
   sumDays,
@@ -12,9 +10,7 @@ import {
 import { byName } from "./postgres-audit.ts";
 import { type Connection, type Pool, type Row, ask } from "./postgres-database.ts";
 import type { MetricQuery, UsageQuery, UsageTotalsQuery } from "./store.ts";
-
-/** The greatest time that a query names; the database's own numbers go further. */
-const end = Number.MAX_SAFE_INTEGER;
+import { columnOf, end, filtersOf } from "./usage-sql.ts";
 
 export const usageColumns = `id, at, provider, model, tokens_in as "tokensIn", tokens_out as "tokensOut",
   cache_read as "cacheRead", cache_write as "cacheWrite", cost, cost_source as "costSource",
@@ -73,9 +69,8 @@ export async function addMetrics(connection: Connection, rows: readonly MetricRo
 }
 
 export async function findUsage(pool: Pool, query: UsageQuery): Promise<UsageRow[]> {
-  const { limit, from = 0, to = end, sessionTag, project, instanceId } = query;
-  const filters = Object.entries({ session_tag: sessionTag, instance_id: instanceId, project });
-  const [indexed, ...others] = filters.filter(([, value]) => value !== undefined);
+  const { limit, from = 0, to = end } = query;
+  const [indexed, ...others] = filtersOf(query);
   const span = byName(indexed ? { [indexed[0]]: indexed[1] } : {}, query);
   const { values } = span;
   const terms = [span.where, `at >= $${values.push(from)}`, `at <= $${values.push(to)}`];
@@ -88,14 +83,6 @@ export async function findUsage(pool: Pool, query: UsageQuery): Promise<UsageRow
   );
   return rows.map(readUsage);
 }
-
-const columnOf: Readonly<Record<UsageGrouping, string>> = {
-  instance: "instance_id",
-  project: "project",
-  model: "model",
-  session_tag: "session_tag",
-  day: `at / ${dayMs}`,
-};
 
 /** Whole days out of the sums that are kept, the rest of the span out of its rows. */
 export async function usageTotals(

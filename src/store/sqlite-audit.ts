@@ -2,6 +2,7 @@ import type { Database, SQLQueryBindings } from "bun:sqlite";
 import type { AuditRow } from "../core/commit.ts";
 import { auditColumns } from "./sqlite-rows.ts";
 import type { AuditSummary, AuditTrailQuery, TimeSpan } from "./store.ts";
+import { turn } from "./turn.ts";
 
 /**
  * Rows looked at in one go while a filter without an index is applied, and names while they are counted; after each the
@@ -119,8 +120,4 @@ async function countNames(
     last = slice.name;
     await turn();
   }
-}
-
-function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }

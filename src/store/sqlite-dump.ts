@@ -13,8 +13,8 @@ import {
   recordColumns,
   versionColumns,
 } from "./sqlite-rows.ts";
-
 import { metricColumns, usageColumns } from "./sqlite-usage.ts";
+import { turn } from "./turn.ts";
 
 /** Rows read in one go, without values and data; after each page the event loop gets its turn. */
 const dumpRows = 256;
@@ -102,17 +102,7 @@ async function* events(db: Database): AsyncGenerator<DumpRow> {
 }
 
 async function* usage(db: Database): AsyncGenerator<DumpRow> {
-  const page = db.query(`select ${usageColumns} from usage where id > ? order by id limit ?`);
-  let last = 0;
-  for (;;) {
-    const rows = page.all(last, dumpRows) as UsageRow[];
-    for (const row of rows) {
-      yield { kind: "usage", usage: row };
-      last = row.id;
-    }
-    if (rows.length < dumpRows) return;
-    await turn();
-  }
+  for await (const row of byId<UsageRow>(db, "usage", usageColumns)) yield { kind: "usage", usage: row };
 }
 
 async function* metrics(db: Database): AsyncGenerator<DumpRow> {
@@ -133,19 +123,23 @@ async function* metrics(db: Database): AsyncGenerator<DumpRow> {
 }
 
 async function* audit(db: Database): AsyncGenerator<DumpRow> {
-  const page = db.query(`select ${auditColumns} from audit where id > ? order by id limit ?`);
-  let last = 0;
-  for (;;) {
-    const rows = page.all(last, dumpRows) as AuditRow[];
+  for await (const row of byId<AuditRow>(db, "audit", auditColumns)) yield { kind: "audit", audit: row };
+}
+
+/** All rows of a log whose rows are small. */
+async function* byId<T extends { id: number }>(
+  db: Database,
+  table: string,
+  columns: string,
+): AsyncGenerator<T> {
+  const page = db.query(`select ${columns} from ${table} where id > ? order by id limit ?`);
+  for (let last = 0; ;) {
+    const rows = page.all(last, dumpRows) as T[];
     for (const row of rows) {
-      yield { kind: "audit", audit: row };
+      yield row;
       last = row.id;
     }
     if (rows.length < dumpRows) return;
     await turn();
   }
-}
-
-function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }

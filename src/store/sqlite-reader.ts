@@ -14,6 +14,7 @@ import {
   versionColumns,
 } from "./sqlite-rows.ts";
 import { type AuditQuery, type EventQuery, type KeyRange, type StoreHeads, eventPageBytes } from "./store.ts";
+import { turn } from "./turn.ts";
 
 type ValueRow = RecordRow & { value: Uint8Array };
 
@@ -128,7 +129,7 @@ export class SqliteReader {
       const last = rows.at(-1);
       if (!last || rows.length < pageRows) return found;
       cursor = last.id;
-      await new Promise((resolve) => setImmediate(resolve));
+      await turn();
     }
   }
 
@@ -151,7 +152,7 @@ export class SqliteReader {
       const last = rows.at(-1);
       if (!last || rows.length < pageRows) return found;
       cursor = last.id;
-      await new Promise((resolve) => setImmediate(resolve));
+      await turn();
     }
   }
 

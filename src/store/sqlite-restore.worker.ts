@@ -35,6 +35,11 @@ function perform(request: RestoreRequest): void {
       return begin(request.file);
     case "rows":
       for (const row of request.rows) insert(row);
+      // Together: each day's sums are written once for all of them.
+      insertUsage(
+        sql,
+        request.rows.flatMap((row) => (row.kind === "usage" ? [row.usage] : [])),
+      );
       return;
     case "commit":
       return commit(request);
@@ -104,7 +109,6 @@ function insert(row: DumpRow): void {
       return;
     }
     case "usage":
-      insertUsage(sql, [row.usage]);
       return;
     case "metric":
       addMetrics(sql, [row.metric]);

@@ -70,7 +70,7 @@ export async function moveToPostgres({ file, database, onProgress }: Move): Prom
 function rowsIn(file: string): number {
   const db = openDatabase(file, "read");
   try {
-    const tables = ["versions", "records", "events", "audit"];
+    const tables = ["versions", "records", "events", "usage", "metrics", "audit"];
     const counts = tables.map((table) => `(select count(*) from ${table})`).join(" + ");
     return (db.query(`select ${counts} as count`).get() as { count: number }).count;
   } finally {

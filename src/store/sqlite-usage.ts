@@ -1,22 +1,19 @@
 import type { Database, SQLQueryBindings } from "bun:sqlite";
 import {
   type MetricRow,
-  type UsageGrouping,
   type UsageRow,
   type UsageTotals,
   addTo,
-  dayMs,
   nameOfDay,
   splitDays,
   sumDays,
 } from "../core/usage.ts";
 import type { MetricQuery, UsageQuery, UsageTotalsQuery } from "./store.ts";
+import { turn } from "./turn.ts";
+import { columnOf, end, filtersOf } from "./usage-sql.ts";
 
 /** Rows summed in one go; after each the event loop gets its turn. Some milliseconds. */
 const summedRows = 5000;
-
-/** Later than any row, and an id above any. */
-const end = Number.MAX_SAFE_INTEGER;
 
 /** Named as the fields of a `UsageRow`. */
 export const usageColumns = `id, at, provider, model, tokens_in as tokensIn, tokens_out as tokensOut,
@@ -62,9 +59,8 @@ export function addMetrics(sql: Statements, rows: readonly MetricRow[]): void {
 
 /** The newest rows that pass, by the index of the filter that leaves the fewest. */
 export function findUsage(db: Database, query: UsageQuery): UsageRow[] {
-  const { limit, from = 0, to = end, sessionTag, project, instanceId } = query;
-  const filters = Object.entries({ session_tag: sessionTag, instance_id: instanceId, project });
-  const given = filters.filter(([, value]) => value !== undefined) as [string, string][];
+  const { limit, from = 0, to = end } = query;
+  const given = filtersOf(query);
   // The plus keeps other indexes out.
   const terms = given.map(([name], nth) => `${nth === 0 ? "" : "+"}${name} = ?`);
   const sql = db.query(
@@ -73,14 +69,6 @@ export function findUsage(db: Database, query: UsageQuery): UsageRow[] {
   );
   return sql.all(...given.map(([, value]) => value), from, to, limit) as UsageRow[];
 }
-
-const columnOf: Readonly<Record<UsageGrouping, string>> = {
-  instance: "instance_id",
-  project: "project",
-  model: "model",
-  session_tag: "session_tag",
-  day: `at / ${dayMs}`,
-};
 
 type TotalsRow = UsageTotals & { name: string | number };
 
@@ -149,8 +137,4 @@ export async function metricTotals(db: Database, period: string): Promise<Omit<M
     last = id;
     await turn();
   }
-}
-
-function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }

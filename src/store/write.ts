@@ -3,6 +3,7 @@ import type { Once, Terms } from "../contract/operation.ts";
 import type { Commit, EventRow, KeptOnce, Op, OpResult, RecordHead } from "../core/commit.ts";
 import { type RefusalWords, expectCommitted } from "../core/guard.ts";
 import type { Store } from "./store.ts";
+import { decodeJson } from "../core/json-bytes.ts";
 
 /** How often a change is worked out anew when another came between its reads and its commit. */
 const attempts = 10;
@@ -79,7 +80,7 @@ interface Made {
 async function recall(store: Store, once: Once): Promise<Made | undefined> {
   const record = await store.get("idempotency", once.key);
   if (!record) return undefined;
-  const kept = JSON.parse(new TextDecoder().decode(record.value)) as KeptOnce;
+  const kept = decodeJson<KeptOnce>(record.value);
   if (kept.fingerprint !== once.fingerprint) {
     throw new KoorError("key_reused", "this Idempotency-Key was used for another request", {
       path: "Idempotency-Key",

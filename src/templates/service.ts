@@ -5,6 +5,7 @@ import { type Handlers, ofRecord } from "../contract/operation.ts";
 import { RawJson } from "../contract/raw-json.ts";
 import type { AuditLabel, Op, RecordHead, StoredRecord } from "../core/commit.ts";
 import { expectCondition, isConditional } from "../core/guard.ts";
+import { decodeJson, encodeJson } from "../core/json-bytes.ts";
 import { oneAtATime } from "../core/one-at-a-time.ts";
 import type { SpecGate } from "../core/spec-gate.ts";
 import type { Store } from "../store/store.ts";
@@ -67,7 +68,7 @@ export function templateService(options: TemplateOptions): Handlers<typeof templ
             kind: "put",
             collection: "templates",
             key: id,
-            value: encode(JSON.stringify(described)),
+            value: encodeJson(described),
             contentType: "application/json",
             guard: { version: old?.version ?? 0 },
             audit,
@@ -76,7 +77,7 @@ export function templateService(options: TemplateOptions): Handlers<typeof templ
             kind: "put",
             collection: "template_data",
             key: id,
-            value: encode(text),
+            value: new TextEncoder().encode(text),
             contentType: "application/json",
           },
         ];
@@ -155,11 +156,7 @@ function show(record: RecordHead, described: Described): Summary {
 }
 
 function decode({ value }: StoredRecord): Described {
-  return JSON.parse(new TextDecoder().decode(value)) as Described;
-}
-
-function encode(text: string): Uint8Array {
-  return new TextEncoder().encode(text);
+  return decodeJson<Described>(value);
 }
 
 function absent(id: string, version?: number): KoorError {

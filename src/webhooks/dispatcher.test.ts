@@ -6,7 +6,8 @@ import { openMemory } from "../store/memory.ts";
 import type { Store } from "../store/store.ts";
 import type { Attempt } from "./attempt.ts";
 import { type Dispatcher, openDispatcher } from "./dispatcher.ts";
-import { webhookLog } from "./log.ts";
+import { eventLog } from "../events/log.ts";
+import { afterAnswers, payloadOf } from "./log.ts";
 import { webhookService } from "./service.ts";
 import { readPlace } from "./webhook.ts";
 
@@ -51,7 +52,7 @@ function open(clock = { now: 1_000_000 }) {
       return readPlace(record!);
     },
     server(send: (event: number) => Promise<Attempt>, { alone = false, on = store } = {}) {
-      const feed = createFeed({ log: webhookLog(on), now, onError: () => {} });
+      const feed = createFeed({ log: afterAnswers(eventLog(on, payloadOf)), now, onError: () => {} });
       const dispatcher = openDispatcher({
         store: on,
         feed,

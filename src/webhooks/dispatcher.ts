@@ -21,7 +21,7 @@ const log = getLogger(["koor", "webhooks"]);
 
 export interface DispatcherOptions {
   store: Store;
-  /** Over `webhookLog`. */
+  /** Over the events, as `payloadOf` and `afterAnswers` have them. */
   feed: Feed;
   send: Send;
   now: () => number;

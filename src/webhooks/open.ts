@@ -10,7 +10,7 @@ import { webhookService } from "./service.ts";
 
 export interface OpenOptions {
   store: Store;
-  /** Over `webhookLog`. */
+  /** Over the events, as `payloadOf` and `afterAnswers` have them. */
   feed: Feed;
   /** What webhooks may call. */
   policy: TargetPolicy;

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { showTime } from "../contract/fields.ts";
 import { type Op, type StoredRecord, isLive } from "../core/commit.ts";
+import { decodeJson, encodeJson } from "../core/json-bytes.ts";
 import type { Store } from "../store/store.ts";
 
 /** What is stored of webhooks, and where. */
@@ -65,19 +66,11 @@ const shownTopic = 128;
 export const keepFailedMs = 3 * 24 * 60 * 60 * 1000;
 
 export function readWebhook(record: StoredRecord): Webhook {
-  return decode(record) as Webhook;
+  return decodeJson<Webhook>(record.value);
 }
 
 export function readPlace(record: StoredRecord): Place {
-  return decode(record) as Place;
-}
-
-function decode({ value }: StoredRecord): unknown {
-  return JSON.parse(new TextDecoder().decode(value));
-}
-
-function encode(value: unknown): Uint8Array {
-  return new TextEncoder().encode(JSON.stringify(value));
+  return decodeJson<Place>(record.value);
 }
 
 /** In the order of the events. */
@@ -96,7 +89,7 @@ export function putWebhook(
     kind: "put",
     collection: "webhooks",
     key: id,
-    value: encode(webhook),
+    value: encodeJson(webhook),
     contentType: "application/json",
     audit: { action, resource: id, ...(detail && { detail }) },
   };
@@ -104,39 +97,29 @@ export function putWebhook(
 
 export function putPlace(uid: string, place: Place): Extract<Op, { kind: "put" }> {
   const contentType = "application/json";
-  return { kind: "put", collection: "webhook_positions", key: uid, value: encode(place), contentType };
+  return { kind: "put", collection: "webhook_positions", key: uid, value: encodeJson(place), contentType };
 }
 
 export function putRetry(uid: string, retry: Retry, now: number): Op {
-  return {
-    kind: "put",
-    collection: "webhook_retries",
-    key: retryKey(uid, retry.event),
-    value: encode(retry),
-    contentType: "application/json",
-    ttlMs: keptFor(retry, now),
-  };
+  return { ...keptWith(uid, retry, now), collection: "webhook_retries", value: encodeJson(retry) };
 }
 
 export function putPayload(uid: string, retry: Retry, body: Uint8Array, now: number): Op {
-  return {
-    kind: "put",
-    collection: "webhook_payloads",
-    key: retryKey(uid, retry.event),
-    value: body,
-    contentType: "application/json",
-    ttlMs: keptFor(retry, now),
-  };
+  return { ...keptWith(uid, retry, now), collection: "webhook_payloads", value: body };
 }
 
-function keptFor({ since }: Retry, now: number): number {
-  return Math.max(1, since + keepFailedMs - now);
+/** What is stored of a retry ends at one time. */
+function keptWith(uid: string, { event, since }: Retry, now: number) {
+  const ttlMs = Math.max(1, since + keepFailedMs - now);
+  return { kind: "put", key: retryKey(uid, event), contentType: "application/json", ttlMs } as const;
 }
 
 /** What is kept of a webhook for another attempt, in the order of the events. */
 export async function readRetries(store: Store, uid: string): Promise<Retry[]> {
   const records = await store.listValues("webhook_retries", { prefix: `${uid}/` });
-  return records.filter((record) => isLive(record, store.now())).map((record) => decode(record) as Retry);
+  return records
+    .filter((record) => isLive(record, store.now()))
+    .map((record) => decodeJson<Retry>(record.value));
 }
 
 export function forgetRetry(key: string): Op[] {

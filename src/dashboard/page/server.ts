@@ -25,11 +25,6 @@ export type AuditEntry = CallAnswer<"audit.list">[number];
 export type ComplianceRun = CallAnswer<"compliance.history">[number];
 export type ContractDiff = CallAnswer<"contracts.diff">;
 
-/** Where a stored value is, for an `<img>`. */
-export function valueUrl(key: string, version: number): string {
-  return client.url("state.get", { params: { key }, query: { version } });
-}
-
 /** A path of the page with names in it; undefined for the few names that no URL carries (`.` and `..`). */
 export function hrefOf(template: string, params: Readonly<Record<string, string>>): string | undefined {
   try {

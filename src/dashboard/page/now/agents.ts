@@ -14,7 +14,6 @@ export interface Deed {
   at: number;
   kind: "event" | "write";
   text: string;
-  href: string | undefined;
 }
 
 export interface Agent {
@@ -118,12 +117,11 @@ function deedsBy({ events, changes }: Sources): Map<string, Deed[]> {
   };
   for (const row of events.slice(0, eventsLookedAt)) {
     if (row.kind === "gap" || row.source === "") continue;
-    add(row.source, { at: Date.parse(row.createdAt), kind: "event", text: row.topic, href: undefined });
+    add(row.source, { at: Date.parse(row.createdAt), kind: "event", text: row.topic });
   }
   for (const change of changes) {
     const text = wordsOf(change);
-    if (text !== undefined)
-      add(change.actor, { at: Date.parse(change.created_at), kind: "write", text, href: undefined });
+    if (text !== undefined) add(change.actor, { at: Date.parse(change.created_at), kind: "write", text });
   }
   for (const list of deeds.values()) list.sort((a, b) => b.at - a.at);
   return deeds;

@@ -2,7 +2,7 @@ import { useState } from "preact/hooks";
 import { Fault, Loading } from "../parts/panel.tsx";
 import { VersionPick } from "../parts/version-pick.tsx";
 import { type ContractDiff, client } from "../server.ts";
-import { useAnswer } from "./use-answer.ts";
+import { useAnswer } from "../live/use-answer.ts";
 
 /** Versions that can be chosen. */
 const limit = "200";

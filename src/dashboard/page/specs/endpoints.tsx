@@ -1,7 +1,7 @@
 import { Fault, Loading } from "../parts/panel.tsx";
 import { count } from "../parts/show.ts";
 import { client } from "../server.ts";
-import { useAnswer } from "./use-answer.ts";
+import { useAnswer } from "../live/use-answer.ts";
 
 const kinds = {
   contract: "a contract in Koor’s own words",

@@ -1,5 +1,5 @@
 import { useEffect, useState } from "preact/hooks";
-import { onChanges } from "../live/changes.ts";
+import { onChanges } from "./changes.ts";
 import { type Change, faultText } from "../server.ts";
 
 /** What the server answers to a question, asked anew when a change concerns it. */
