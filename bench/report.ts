@@ -2,12 +2,11 @@ import { execFileSync } from "node:child_process";
 import { cpus, loadavg, release, totalmem, type as systemName } from "node:os";
 import { existsSync, readFileSync } from "node:fs";
 
-/** What else the machine did: a run on a busy one says less. */
-const loadBefore = loadavg()[0] ?? 0;
-
 /** What one bench found: tables and sentences, as they are printed and published. */
 export interface Section {
   title: string;
+  /** When, and what else the machine did: a run on a busy one says less. Said by `run.ts`. */
+  when?: string;
   /** What was measured against what, and how. */
   how: string;
   tables: Table[];
@@ -58,7 +57,7 @@ export function ratioOf(a: readonly number[], b: readonly number[]): { ratio: nu
 }
 
 export function sectionText(section: Section): string {
-  const parts = [`## ${section.title}`, section.how];
+  const parts = [`## ${section.title}`, section.how, ...(section.when ? [section.when] : [])];
   for (const table of section.tables) {
     if (table.title) parts.push(`**${table.title}**`);
     parts.push(tableText(table));
@@ -83,25 +82,41 @@ function tableText({ columns, rows }: Table): string {
   return [line(columns), rule, ...cells.map(line)].join("\n");
 }
 
-/** Markdown for docs/benchmarks.md. */
-export function documentText(sections: readonly Section[], program: string): string {
-  return `${[
+/** A section's `when`, before it is measured. */
+export function whenNow(): string {
+  const [load = 0] = loadavg();
+  return `Measured ${new Date().toISOString().slice(0, 10)}; load average before: ${show(load)}.`;
+}
+
+/**
+ * Markdown for docs/benchmarks.md: sections that were there and are not measured anew stay, unless they are of another machine.
+ *
+ * @param before what the file holds; "" when there is none
+ */
+export function documentText(before: string, fresh: readonly Section[], program: string): string {
+  const head = `${[
     "# Benchmarks",
     "Made by `npm run bench`; not edited by hand. Each ratio compares two programs that ran on this machine in the same " +
       "run, turn by turn (A B A B ...), and is the ratio of the medians; in brackets the least and the greatest ratio of " +
       "a single round. Only ratios carry over to other machines.",
     machine(program),
-    ...sections.map(sectionText),
-  ].join("\n\n")}\n`;
+  ].join("\n\n")}\n\n`;
+  const [headBefore, ...parts] = before.split(/^(?=## )/m);
+  const sections = new Map(headBefore === head ? parts.map((part) => [titleOf(part), part.trimEnd()]) : []);
+  for (const section of fresh) sections.set(`## ${section.title}`, sectionText(section));
+  return `${head}${[...sections.values()].join("\n\n")}\n`;
+}
+
+function titleOf(part: string): string {
+  return part.split("\n", 1)[0] as string;
 }
 
 function machine(program: string): string {
   const [cpu] = cpus();
   return [
-    `- Machine: ${cpus().length} cores (${cpu?.model.trim() || "model not told"}), ${show(totalmem() / 2 ** 30)} GiB of memory; server and load generator share the cores; load average before the run ${show(loadBefore)}`,
+    `- Machine: ${cpus().length} cores (${cpu?.model.trim() || "model not told"}), ${show(totalmem() / 2 ** 30)} GiB of memory; server and load generator share the cores`,
     `- System: ${distribution()}, ${systemName()} ${release()}, ${process.arch}`,
     `- Bun ${Bun.version}; server: ${program}; load: ${toolVersion("wrk", ["-v"]) ?? "bench/load-generator.ts (wrk is not installed)"}; processes: ${toolVersion("hyperfine", ["--version"]) ?? "own loop (hyperfine is not installed)"}`,
-    `- Date: ${new Date().toISOString().slice(0, 10)}`,
   ].join("\n");
 }
 

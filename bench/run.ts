@@ -1,5 +1,6 @@
-// npm run bench -- [name]: all benches, or one. All of them together write docs/benchmarks.md; one alone only prints.
-import { mkdirSync, writeFileSync } from "node:fs";
+// npm run bench -- [NAME ...] [--print]: all benches, or those that are named. Each writes its section of docs/benchmarks.md
+// anew, unless --print is said.
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { measureAudit } from "./audit.ts";
 import { measureCliTime } from "./cli-time.ts";
@@ -11,7 +12,7 @@ import { measureLargeWrites } from "./large-writes.ts";
 import { measurePostgres } from "./postgres.ts";
 import { program, root, stopAll } from "./processes.ts";
 import { measurePutRate } from "./put-rate.ts";
-import { type Section, documentText, sectionText } from "./report.ts";
+import { type Section, documentText, sectionText, whenNow } from "./report.ts";
 import { measureStreams } from "./streams.ts";
 import { measureRules } from "./rules.ts";
 import { measureTokens } from "./tokens.ts";
@@ -36,26 +37,30 @@ const benches: Record<string, () => Promise<Section>> = {
   tokens: measureTokens,
 };
 
-async function main(wanted: string | undefined): Promise<void> {
-  if (wanted !== undefined && !benches[wanted]) {
-    throw new Error(`no bench ${wanted}; there are ${Object.keys(benches).join(", ")}`);
-  }
+async function main(args: readonly string[]): Promise<void> {
+  const named = args.filter((arg) => arg !== "--print");
+  const unknown = named.find((name) => !Object.hasOwn(benches, name));
+  if (unknown !== undefined)
+    throw new Error(`no bench ${unknown}; there are ${Object.keys(benches).join(", ")}`);
   for (const tool of ["wrk", "hyperfine"]) {
     if (!Bun.which(tool))
       console.error(`bench: ${tool} is not installed (apt install ${tool}); using a loop of our own`);
   }
   const sections: Section[] = [];
-  for (const name of wanted === undefined ? Object.keys(benches) : [wanted]) {
+  for (const name of named.length > 0 ? named : Object.keys(benches)) {
     console.error(`bench: ${name} ...`);
-    const section = await benches[name]!();
+    const when = whenNow();
+    const section = { ...(await benches[name]!()), when };
     console.log(`${sectionText(section)}\n`);
     sections.push(section);
   }
   const missed = sections.flatMap((section) => section.goals.filter((goal) => !goal.met));
   for (const { text, measured } of missed) console.error(`bench: missed: ${text}: ${measured}`);
-  if (wanted !== undefined) return;
+  if (args.includes("--print")) return;
+  const file = join(root, "docs/benchmarks.md");
+  const before = named.length > 0 && existsSync(file) ? readFileSync(file, "utf8") : "";
   mkdirSync(join(root, "docs"), { recursive: true });
-  writeFileSync(join(root, "docs/benchmarks.md"), documentText(sections, program("koor-server").name));
+  writeFileSync(file, documentText(before, sections, program("koor-server").name));
   console.error("bench: wrote docs/benchmarks.md");
 }
 
@@ -64,7 +69,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
 }
 
 try {
-  await main(process.argv[2]);
+  await main(process.argv.slice(2));
 } catch (error) {
   console.error(`bench: ${(error as Error).stack}`);
   process.exitCode = 1;
