@@ -9,6 +9,8 @@ export interface Role {
   /** What it leases. */
   paths: string[];
   model: string;
+  /** What its calls of models are put down to. */
+  project: string;
 }
 
 export const roles: readonly Role[] = [
@@ -19,6 +21,7 @@ export const roles: readonly Role[] = [
     intents: ["Page GET /orders by cursor", "Return 409 when an order is changed twice", "Log slow queries"],
     paths: ["src/orders/**"],
     model: "claude-sonnet-5",
+    project: "shop-api",
   },
   {
     name: "api-payments",
@@ -27,6 +30,7 @@ export const roles: readonly Role[] = [
     intents: ["Add refunds to the payments table", "Retry webhooks of the card provider"],
     paths: ["src/payments/**", "db/migrations/**"],
     model: "claude-opus-5",
+    project: "shop-api",
   },
   {
     name: "web-checkout",
@@ -35,6 +39,7 @@ export const roles: readonly Role[] = [
     intents: ["Show the shipping cost before the address is complete", "Keep the cart over a reload"],
     paths: ["web/checkout/**"],
     model: "gpt-6-codex",
+    project: "shop-web",
   },
   {
     name: "web-catalog",
@@ -43,6 +48,7 @@ export const roles: readonly Role[] = [
     intents: ["Filter the catalog by size and colour", "Load images when they come into view"],
     paths: ["web/catalog/**", "web/components/Button.tsx"],
     model: "gpt-6-codex",
+    project: "shop-web",
   },
   {
     name: "ios-app",
@@ -51,6 +57,7 @@ export const roles: readonly Role[] = [
     intents: ["Follow orders/openapi 14: cursor instead of page", "Sign in with a passkey"],
     paths: ["ios/Sources/**"],
     model: "gemini-3-pro",
+    project: "shop-ios",
   },
   {
     name: "db-migrations",
@@ -59,6 +66,7 @@ export const roles: readonly Role[] = [
     intents: ["Split customers.address into a table of its own, in three steps without downtime"],
     paths: ["db/migrations/**"],
     model: "claude-opus-5",
+    project: "shop-api",
   },
   {
     name: "search-index",
@@ -67,6 +75,7 @@ export const roles: readonly Role[] = [
     intents: ["Rank by what sells, not by name", "Reindex without a pause"],
     paths: ["search/src/**"],
     model: "gemini-3-pro",
+    project: "shop-api",
   },
   {
     name: "qa-e2e",
@@ -75,6 +84,7 @@ export const roles: readonly Role[] = [
     intents: ["Prove the checkout with an expired card"],
     paths: ["e2e/**"],
     model: "claude-sonnet-5",
+    project: "shop-web",
   },
   {
     name: "docs-writer",
@@ -83,6 +93,7 @@ export const roles: readonly Role[] = [
     intents: ["Write the page about refunds", "Bring the API reference to version 14"],
     paths: ["docs/**"],
     model: "claude-haiku-5",
+    project: "shop-docs",
   },
   {
     name: "release",
@@ -91,8 +102,25 @@ export const roles: readonly Role[] = [
     intents: ["Canary for the orders service at 10 %", "Cut the build from 9 to 4 minutes"],
     paths: ["deploy/**", ".github/workflows/**"],
     model: "claude-haiku-5",
+    project: "shop-infra",
   },
 ];
+
+/** What models cost here, in US dollars for a million tokens in and out: made up. */
+export const prices: Readonly<Record<string, { provider: string; into: number; out: number }>> = {
+  "claude-opus-5": { provider: "anthropic", into: 5, out: 25 },
+  "claude-sonnet-5": { provider: "anthropic", into: 3, out: 15 },
+  "claude-haiku-5": { provider: "anthropic", into: 1, out: 5 },
+  "gpt-6-codex": { provider: "openai", into: 1.75, out: 14 },
+  "gemini-3-pro": { provider: "google", into: 2, out: 12 },
+};
+
+/** What projects may spend; the first of them is nearly there. */
+export const budgets = [
+  { project: "shop-web", usd: 5, per: "day" },
+  { project: "shop-api", usd: 90, per: "month" },
+  { project: "shop-docs", usd: 30, per: "month" },
+] as const;
 
 /** The API that all of them speak of, as it was at a version: fields come, and one day one goes. */
 export function ordersApi(version: number): object {

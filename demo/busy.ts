@@ -1,7 +1,9 @@
 import { ClientError } from "../src/client/client-error.ts";
 import { type Client, createClient } from "../src/client/client.ts";
+import { importPast, record } from "./busy-usage.ts";
 import {
   type Role,
+  budgets,
   checkedFile,
   decision,
   diagram,
@@ -24,7 +26,7 @@ export interface Busy {
   random: () => number;
 }
 
-interface Worker extends Role, Busy {
+export interface Worker extends Role, Busy {
   client: Client;
   id: string;
   turn: number;
@@ -38,6 +40,9 @@ export async function work(busy: Busy): Promise<void> {
   const anyone = createClient({ server: busy.url });
   await prepare(anyone);
   const workers = await Promise.all(roles.map((role) => join(role, busy, anyone)));
+  await importPast(anyone, workers);
+  for (const { project, usd, per } of budgets)
+    await anyone.call("llm.setBudget", { params: { project }, body: { usd, per } });
   await Promise.all(workers.map((worker) => untilTold(worker)));
 }
 
@@ -80,7 +85,7 @@ async function untilTold(worker: Worker): Promise<void> {
     await pause(thinkMs * (0.4 + 1.4 * random()));
     const next = rounds[worker.turn < rounds.length ? worker.turn : Math.floor(random() * rounds.length)];
     worker.turn += 1;
-    await next?.(worker).catch((error: unknown) => {
+    await Promise.all([next?.(worker), random() < 0.3 && record(worker)]).catch((error: unknown) => {
       // A conflict is everyday life; so is a server that is just being restarted.
       const expected = error instanceof ClientError && (error.status === 409 || error.status === 0);
       if (!expected && !signal.aborted) throw error;

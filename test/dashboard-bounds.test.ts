@@ -36,6 +36,10 @@ describe("whoever looks", () => {
     await desk.client.call("rules.propose", { body: { project: "shop", rule_id: "r", pattern: "x" } });
     await desk.client.call("rules.import", { body: [{ project: "shop", rule_id: "s", pattern: "y" }] });
     await ada.client.call("events.publish", { body: { topic: "a.topic", data: [1, 2, 3] } });
+    await ada.client.call("llm.record", {
+      body: { provider: "p", model: "m", tokens_in: 9_000, tokens_out: 100, cost_usd: 0.9, project: "shop" },
+    });
+    await desk.client.call("llm.setBudget", { params: { project: "shop" }, body: { usd: 1, per: "day" } });
 
     const found: string[] = [];
     const { page } = await desk.open("/", { reducedMotion: "reduce" });
@@ -125,6 +129,12 @@ describe("whatever is written", () => {
     const { id } = await eve.client.call("events.publish", {
       body: { topic: evil, data: { [evil]: evil, __proto__: 1 } },
     });
+    for (const name of [evil, "__proto__", "p".repeat(512)]) {
+      await eve.client.call("llm.record", {
+        body: { provider: evil, model: name, project: name, tokens_in: 1, tokens_out: 1, cost_usd: 5 },
+      });
+      await desk.client.call("llm.setBudget", { params: { project: name }, body: { usd: 1, per: "day" } });
+    }
     await desk.publish("t".repeat(4096), "x".repeat(500_000));
 
     const { page, faults, asked } = await desk.open("/", { viewport: { width: 380, height: 800 } });
@@ -140,6 +150,8 @@ describe("whatever is written", () => {
         "a%2F..%2Fb",
       ].map((key) => `/state/${key}`),
       `/specs/${encodeURIComponent(evil)}/${encodeURIComponent(evil)}`,
+      "/tokens?by=model",
+      "/tokens?by=project&of=tokens&span=__proto__",
     ];
     await live(page);
     for (const path of places) {

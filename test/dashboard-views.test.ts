@@ -29,6 +29,8 @@ describe("an empty server", () => {
       ["/rules", `${at} koor-cli rules import`],
       ["/events", `${at} koor-cli events publish`],
       ["/leases", `${at} koor-cli lease run`],
+      ["/tokens", `${at} koor-cli llm import ~/.claude/projects ~/.codex/sessions`],
+      ["/tokens", `${at} koor-cli llm budget-set shop --usd 20 --per day`],
       ["/tokens", `claude mcp add --transport http koor ${desk.server.url}/mcp`],
     ] as const) {
       await page.goto(desk.server.dashboardUrl + path);
@@ -274,6 +276,110 @@ describe("Specs and rules", () => {
     await page.getByText("1 violation").waitFor();
     expect(await text(page, "[data-broken]")).toMatch(/sleep\(5\)\s+no-sleep Wait for what you need\./);
     expect(await page.locator("[data-broken]").getAttribute("data-line")).toBe("2");
+  });
+});
+
+describe("Tokens and costs", () => {
+  const call = { provider: "anthropic", model: "opus", tokens_in: 1000, tokens_out: 200 };
+
+  test("what models cost is drawn by agent, project and model over time, and kept true", async () => {
+    const ada = await desk.agent("ada the dear");
+    const bob = await desk.agent("bob the cheap");
+    const record = (agent: typeof ada, more: object) =>
+      agent.client.call("llm.record", { body: { ...call, project: "shop", ...more } });
+    await record(ada, { cost_usd: 1.5 });
+    await record(bob, { cost_usd: 0.25, model: "haiku", project: "docs" });
+    const { page, faults } = await desk.open("/tokens");
+    const costOf = (name: string) => page.locator(`[data-usage="${name}"] [data-title="Cost"]`);
+    await costOf(ada.id).getByText("$1.50").waitFor();
+    expect(await page.locator("[data-usage] th").allInnerTexts()).toEqual([
+      expect.stringContaining("ada the dear"),
+      expect.stringContaining("bob the cheap"),
+    ]);
+    await record(ada, { cost_usd: 1 });
+    await costOf(ada.id).getByText("$2.50").waitFor();
+    expect(await page.locator("#costs .count").innerText()).toContain(
+      "$2.75, 3K tokens in, 600 out, in 3 calls",
+    );
+
+    // The bar of today has both of them, one on the other.
+    const colours = await page.evaluate(() => {
+      const canvas = document.querySelector("canvas") as HTMLCanvasElement;
+      const { data } = (canvas.getContext("2d") as CanvasRenderingContext2D).getImageData(
+        0,
+        0,
+        canvas.width,
+        canvas.height,
+      );
+      const seen = new Map<string, number>();
+      for (let at = 0; at < data.length; at += 4) {
+        const pixel = `rgb(${data[at]}, ${data[at + 1]}, ${data[at + 2]})`;
+        if (data[at + 3] === 255) seen.set(pixel, (seen.get(pixel) ?? 0) + 1);
+      }
+      const chips = [...document.querySelectorAll("[data-usage] .chip")];
+      return chips.map((chip) => seen.get(getComputedStyle(chip).backgroundColor) ?? 0);
+    });
+    expect(colours[0]! / colours[1]!).toBeWithin(7, 14);
+
+    await page.getByRole("img", { name: /Cost by agent/ }).focus();
+    await page.keyboard.press("ArrowLeft");
+    await page.locator(".bar-chart li", { hasText: "ada the dear $2.50" }).waitFor();
+
+    await page.getByRole("button", { name: "Model" }).click();
+    await costOf("haiku").getByText("$0.25").waitFor();
+    await page.getByRole("button", { name: "30 days" }).click();
+    const timestamp = new Date(Date.now() - 12 * 86_400_000).toISOString();
+    const past = { ...call, model: "of-long-ago", cost_usd: 9, timestamp, ref: "a-log 1" };
+    await desk.client.call("llm.import", { body: { records: [past] } });
+    await costOf("of-long-ago").getByText("$9.00").waitFor();
+    await page.getByRole("button", { name: "Project" }).click();
+    await costOf("docs").waitFor();
+    await page.locator('[data-usage=""]', { hasText: "no project named" }).waitFor();
+    await page.getByRole("button", { name: "Tokens", exact: true }).click();
+    expect(new URL(page.url()).search).toBe("?by=project&span=month&of=tokens");
+    await page.reload();
+    await costOf("docs").getByText("$0.25").waitFor();
+
+    await page.getByRole("link", { name: "Now", exact: true }).click();
+    await page.locator(`[data-instance="${ada.id}"]`, { hasText: "2.4K tokens, $2.50 today" }).waitFor();
+    expect(faults).toEqual([]);
+  });
+
+  test("a person sets a budget, sees it being used up, and takes it away", async () => {
+    const { page } = await desk.open("/tokens");
+    await page.getByRole("button", { name: "Set a budget" }).click();
+    const dialog = page.getByRole("dialog");
+    await dialog.getByLabel("Project").fill("spender");
+    await dialog.getByLabel("US dollars").fill("10");
+    await dialog.getByLabel("Each").selectOption("month");
+    await dialog.getByRole("button", { name: "Set" }).click();
+    const row = page.locator('[data-budget="spender"]');
+    await row.getByText("$10.00 a month").waitFor();
+    for (const [cost_usd, said, level] of [
+      [2, "$2.00, 20 %", "good"],
+      [6.5, "$8.50, 85 %", "warn"],
+      [4, "$12.50, 125 %", "bad"],
+    ] as const) {
+      await desk.client.call("llm.record", { body: { ...call, project: "spender", cost_usd } });
+      await row.getByText(said).waitFor();
+      expect(await row.getAttribute("data-level")).toBe(level);
+    }
+    await row.getByText("$2.50 too much").waitFor();
+    await page.getByRole("link", { name: "Now", exact: true }).click();
+    await page.getByRole("link", { name: "1 budget used up, or nearly" }).click();
+    await page.getByRole("button", { name: "Change the budget of spender" }).click();
+    await dialog.getByLabel("US dollars").fill("50");
+    await dialog.getByRole("button", { name: "Set" }).click();
+    await row.getByText("25 %").waitFor();
+    await page.getByRole("button", { name: "Remove the budget of spender" }).click();
+    await dialog.getByRole("button", { name: "Remove" }).click();
+    await row.waitFor({ state: "detached" });
+    const done = await desk.client.call("audit.list", { query: { resource: "spender" } });
+    expect(done.map(({ action, actor }) => [action, actor])).toEqual([
+      ["budget.delete", "dashboard"],
+      ["budget.put", "dashboard"],
+      ["budget.put", "dashboard"],
+    ]);
   });
 });
 

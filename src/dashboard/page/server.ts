@@ -23,6 +23,9 @@ export type Change = CallAnswer<"changes.next">["events"][number];
 export type Violation = CallAnswer<"rules.validate">["violations"][number];
 export type AuditEntry = CallAnswer<"audit.list">[number];
 export type ComplianceRun = CallAnswer<"compliance.history">[number];
+export type Budget = CallAnswer<"llm.budgets">[number];
+export type UsageSums = CallAnswer<"llm.summary">;
+export type UsageTotals = UsageSums["total"];
 export type ContractDiff = CallAnswer<"contracts.diff">;
 
 /** A path of the page with names in it; undefined for the few names that no URL carries (`.` and `..`). */

@@ -1,88 +1,60 @@
 import { type Signal, signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import { type Change, faultText } from "../server.ts";
-import { onChanges } from "./changes.ts";
-import { connection, noticeLogout, onForget, runningSignal } from "./connection.ts";
+import type { Change } from "../server.ts";
+import { onForget } from "./connection.ts";
+import { type Kept, keepTrue } from "./keep-true.ts";
 
-/** How soon after a change a list is asked for anew, in milliseconds: many that come together are one reason. */
-const refreshAfter = 250;
-
-/** Something of the server's that the page keeps true while it is shown. */
+/** Something of the server's that the page keeps true while it is shown, wherever it is. */
 export interface Resource<T> {
   /** undefined until it is there. */
   value: Signal<T | undefined>;
   /** Why it could not be had; "" when it could. */
   fault: Signal<string>;
+  /** Asks anew, if it is shown. */
   refresh(): void;
   /** A hook: from now on, and as long as the component is there, kept true. */
   use(): T | undefined;
 }
 
-/**
- * @param read asks the server; one request at a time
- * @param concerns whether a change can make it another one
- */
+/** @param concerns whether a change can make it another one */
 export function resource<T>(
-  read: (signal: AbortSignal) => Promise<T>,
+  ask: (signal: AbortSignal) => Promise<T>,
   concerns: (change: Change) => boolean,
 ): Resource<T> {
   const value = signal<T | undefined>(undefined);
   const fault = signal("");
   let users = 0;
-  let stale = true;
-  let busy = false;
-  let timer: ReturnType<typeof setTimeout> | undefined;
+  let kept: Kept | undefined;
 
-  function refresh(): void {
-    stale = true;
-    if (busy || users === 0) return;
-    busy = true;
-    stale = false;
-    void readNow(runningSignal());
-  }
-
-  async function readNow(signal: AbortSignal): Promise<void> {
-    try {
-      const answer = await read(signal);
-      if (signal.aborted) return;
-      value.value = answer;
-      fault.value = "";
-    } catch (error) {
-      // While nobody answers the page says so already, and asks anew when somebody does.
-      const told = signal.aborted || noticeLogout(error) || connection.value === "waiting";
-      if (!told) fault.value = faultText(error);
-    } finally {
-      busy = false;
-      if (stale) soon();
-    }
-  }
-
-  function soon(): void {
-    stale = true;
-    if (users === 0) return;
-    timer ??= setTimeout(() => {
-      timer = undefined;
-      refresh();
-    }, refreshAfter);
-  }
-
-  onChanges((batch) => {
-    if (batch === null || batch.some(concerns)) soon();
-  });
   onForget(() => {
     value.value = undefined;
   });
 
+  const begin = () =>
+    keepTrue({
+      ask,
+      concerns,
+      onAnswer: (answer: T) => {
+        value.value = answer;
+      },
+      onFault: (text) => {
+        fault.value = text;
+      },
+    });
+
   return {
     value,
     fault,
-    refresh,
+    refresh: () => kept?.refresh(),
     use() {
       useEffect(() => {
         users += 1;
-        if (stale) refresh();
+        kept ??= begin();
         return () => {
           users -= 1;
+          if (users > 0) return;
+          kept?.stop();
+          kept = undefined;
         };
       }, []);
       return value.value;

@@ -1,39 +1,26 @@
 import { useEffect, useState } from "preact/hooks";
-import { onChanges } from "./changes.ts";
-import { type Change, faultText } from "../server.ts";
+import type { Change } from "../server.ts";
+import { keepTrue } from "./keep-true.ts";
 
-/** What the server answers to a question, asked anew when a change concerns it. */
+/**
+ * What the server answers to a component's own question, kept true while it is shown.
+ *
+ * @param inputs what the question is made of: another one is another question
+ * @param every as in `Question`
+ */
 export function useAnswer<T>(
   ask: (signal: AbortSignal) => Promise<T>,
   concerns: (change: Change) => boolean,
   inputs: readonly unknown[],
+  every?: number,
 ): { answer: T | undefined; fault: string } {
   const [answer, setAnswer] = useState<T | undefined>(undefined);
   const [fault, setFault] = useState("");
   useEffect(() => {
-    const aborter = new AbortController();
-    const { signal } = aborter;
-    const load = () => void answerNow();
-    const answerNow = async () => {
-      try {
-        const given = await ask(signal);
-        if (signal.aborted) return;
-        setAnswer(given);
-        setFault("");
-      } catch (error) {
-        if (!signal.aborted) setFault(faultText(error));
-      }
-    };
     setAnswer(undefined);
     setFault("");
-    load();
-    const stop = onChanges((batch) => {
-      if (batch === null || batch.some(concerns)) load();
-    });
-    return () => {
-      stop();
-      aborter.abort();
-    };
+    const onAnswer = (given: T) => setAnswer(() => given);
+    return keepTrue({ ask, concerns, onAnswer, onFault: setFault, every }).stop;
   }, inputs);
   return { answer, fault };
 }

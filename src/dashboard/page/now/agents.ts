@@ -127,10 +127,10 @@ function deedsBy({ events, changes }: Sources): Map<string, Deed[]> {
   return deeds;
 }
 
-/** A change in a person's words; of leases and instances the card says more than they do. */
+/** A change in a person's words; of leases, instances and usage the card says more than they do. */
 function wordsOf({ action, resource, version }: Change): string | undefined {
   const [noun = "", verb = ""] = action.split(".");
-  if (noun === "lease" || noun === "instance") return undefined;
+  if (noun === "lease" || noun === "instance" || noun === "llm") return undefined;
   if (verb === "put") return `${resource} v${version}`;
   return `${action} ${resource}`;
 }

@@ -1,8 +1,8 @@
 import { now } from "../live/clock.ts";
 import { Icon } from "../parts/icon.tsx";
 import { Age } from "../parts/panel.tsx";
-import { count, showAge, showWhen } from "../parts/show.ts";
-import { type Lease, hrefOf } from "../server.ts";
+import { count, showAge, showNumber, showShort, showUsd, showWhen } from "../parts/show.ts";
+import { type Lease, type UsageTotals, hrefOf } from "../server.ts";
 import { type Agent, type Trouble } from "./agents.ts";
 
 const tints = { active: "good", pending: "wait", stale: "warn" } as const;
@@ -11,7 +11,7 @@ const tints = { active: "good", pending: "wait", stale: "warn" } as const;
 const maxLeases = 4;
 
 /** One agent: who it is, what is in its way, what it has, what it did last. */
-export function Card({ agent }: { agent: Agent }) {
+export function Card({ agent, used }: { agent: Agent; used: UsageTotals | undefined }) {
   const { instance, troubles, held, deeds, seenAt } = agent;
   const { id, name, workspace, stack, intent, status } = instance;
   const about = [workspace, stack].filter((part) => part !== "");
@@ -49,6 +49,7 @@ export function Card({ agent }: { agent: Agent }) {
         </p>
       )}
       {held.length > 0 && <Held leases={held} />}
+      {used && <Used {...used} />}
       {deeds.length > 0 && (
         <ul class="deeds">
           {deeds.map(({ at, kind, text }) => (
@@ -62,6 +63,21 @@ export function Card({ agent }: { agent: Agent }) {
         </ul>
       )}
     </li>
+  );
+}
+
+/** What its calls of models took since midnight. */
+function Used({
+  total_tokens_in: into,
+  total_tokens_out: out,
+  total_cost_usd: cost,
+  request_count: calls,
+}: UsageTotals) {
+  const exact = `${showNumber(into)} tokens in, ${showNumber(out)} out, ${showUsd(cost)}, in ${count(calls, "call")} of models since midnight`;
+  return (
+    <p class="used" title={exact}>
+      <Icon name="tokens" /> {showShort(into + out)} tokens, {showUsd(cost)} today
+    </p>
   );
 }
 

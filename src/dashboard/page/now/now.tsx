@@ -4,8 +4,10 @@ import { now } from "../live/clock.ts";
 import { allEvents } from "../live/event-log.ts";
 import { compliance, instances, leases } from "../live/lists.ts";
 import { silentAfter } from "../live/silence.ts";
+import { budgets, useToday, warnsAt } from "../live/spent.ts";
 import { Empty, Loading, ViewFrame, cli } from "../parts/panel.tsx";
-import { count } from "../parts/show.ts";
+import { count, showUsd } from "../parts/show.ts";
+import type { UsageTotals } from "../server.ts";
 import { agentsOf, isGone } from "./agents.ts";
 import { Card } from "./card.tsx";
 import { Timeline } from "./timeline-view.tsx";
@@ -18,6 +20,7 @@ export function Now() {
   const list = instances.use();
   const held = leases.use() ?? [];
   const checks = compliance.use() ?? [];
+  const today = useToday();
   if (!list) return <ViewFrame title="Now">{<Loading />}</ViewFrame>;
   if (list.length === 0) {
     return (
@@ -50,21 +53,17 @@ export function Now() {
     <ViewFrame
       title="Now"
       summary={
-        <>
-          <strong>{count(active, "agent")}</strong> at work
-          {stuck.length > 0 && (
-            <>
-              {", "}
-              <strong class="bad">{stuck.length} stuck</strong>
-            </>
-          )}
-          , {count(held.filter(({ state }) => state === "held").length, "lease")} held
-        </>
+        <Summary
+          active={active}
+          stuck={stuck.length}
+          held={held.filter(({ state }) => state === "held").length}
+          today={today?.total}
+        />
       }
     >
       <ul class="cards" aria-label="Agents, those who are stuck first">
         {here.slice(0, maxCards).map((agent) => (
-          <Card key={agent.instance.id} agent={agent} />
+          <Card key={agent.instance.id} agent={agent} used={today?.groups[agent.instance.id]} />
         ))}
       </ul>
       {here.length > maxCards && (
@@ -79,5 +78,42 @@ export function Now() {
       )}
       <Timeline names={names} />
     </ViewFrame>
+  );
+}
+
+interface SummaryProps {
+  active: number;
+  stuck: number;
+  held: number;
+  /** What models cost since midnight. */
+  today: UsageTotals | undefined;
+}
+
+function Summary({ active, stuck, held, today }: SummaryProps) {
+  const spent = budgets.use()?.filter(({ share }) => share >= warnsAt) ?? [];
+  return (
+    <>
+      <strong>{count(active, "agent")}</strong> at work
+      {stuck > 0 && (
+        <>
+          {", "}
+          <strong class="bad">{stuck} stuck</strong>
+        </>
+      )}
+      , {count(held, "lease")} held
+      {today && today.request_count > 0 && (
+        <>
+          , <a href="/tokens">{showUsd(today.total_cost_usd)} today</a>
+        </>
+      )}
+      {spent.length > 0 && (
+        <>
+          {", "}
+          <a href="/tokens" class="bad" title={spent.map(({ project }) => project).join(", ")}>
+            {count(spent.length, "budget")} used up, or nearly
+          </a>
+        </>
+      )}
+    </>
   );
 }

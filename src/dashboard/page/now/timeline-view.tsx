@@ -143,7 +143,7 @@ function Pointed({ lines, x, y }: { lines: readonly Line[]; x: number; y: number
   if (near.length + spans.length === 0) return null;
   const side = x < 0.5 ? { left: `${x * 100}%` } : { right: `${(1 - x) * 100}%` };
   return (
-    <div class="timeline-tip" style={{ top: `${y + 14}px`, ...side }}>
+    <div class="tip" style={{ top: `${y + 14}px`, ...side }}>
       <strong>{line.name}</strong> <small>{showWhen(at, time)}</small>
       <ul>
         {spans.slice(0, maxNamed).map(({ from, text }) => (

@@ -59,7 +59,7 @@ export function linesOf({ names, events, changes, leases, since }: Sources): Lin
     const at = Date.parse(created_at);
     if (action === "lease.acquire") open.set(resource, { name: actor, from: at });
     else if (action === "lease.release" || action === "lease.expire") close(resource, at);
-    else if (!action.startsWith("instance."))
+    else if (!/^(?:instance|llm)\./.test(action))
       mark(actor, {
         at,
         kind: "write",

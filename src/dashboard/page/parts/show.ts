@@ -43,6 +43,26 @@ export function showShort(value: number): string {
   return short.format(value);
 }
 
+const cents = new Intl.NumberFormat("en", { style: "currency", currency: "USD" });
+const wholeDollars = new Intl.NumberFormat("en", {
+  style: "currency",
+  currency: "USD",
+  maximumFractionDigits: 0,
+});
+/** Down to the micro-dollars that costs are kept in. */
+const fractions = new Intl.NumberFormat("en", {
+  style: "currency",
+  currency: "USD",
+  maximumSignificantDigits: 2,
+  maximumFractionDigits: 6,
+});
+
+/** `$1,234`, `$12.30`, `$0.0042` */
+export function showUsd(value: number): string {
+  if (value >= 1000) return wholeDollars.format(value);
+  return value > 0 && value < 0.01 ? fractions.format(value) : cents.format(value);
+}
+
 /** `1 key`, `2 keys` */
 export function count(value: number, one: string, many = `${one}s`): string {
   return `${showNumber(value)} ${value === 1 ? one : many}`;

@@ -1,15 +1,19 @@
 import { metrics, instances } from "../live/lists.ts";
 import { session } from "../live/connection.ts";
+import { Budgets } from "./budgets.tsx";
+import { Costs } from "./costs.tsx";
 import { Command, Fault, Loading, Panel, ViewFrame } from "../parts/panel.tsx";
 import { apiAddress, showNumber, showShort } from "../parts/show.ts";
 import type { Metrics } from "../server.ts";
 
-/** What went through models' contexts, where each token costs, and what did not have to. */
+/** What models cost, and what went through their contexts, where each token costs, and what did not have to. */
 export function Tokens() {
   const read = metrics.use();
   instances.use();
   return (
-    <ViewFrame title="Tokens">
+    <ViewFrame title="Tokens and costs">
+      <Costs />
+      <Budgets />
       <Fault text={metrics.fault.value} />
       {!read && <Loading />}
       {read && (

@@ -1,7 +1,5 @@
-import { useEffect, useState } from "preact/hooks";
-import { onChanges } from "../live/changes.ts";
-import { noticeLogout } from "../live/connection.ts";
-import { ClientError, type StoredValue, type Version, faultText } from "../server.ts";
+import { useAnswer } from "../live/use-answer.ts";
+import { ClientError, type StoredValue, type Version } from "../server.ts";
 import { type Content, contentOf } from "./content.ts";
 import type { Source } from "./source.ts";
 
@@ -15,35 +13,9 @@ export interface Document {
 }
 
 export function useDocument(source: Source): { document: Document | undefined; fault: string } {
-  const [document, setDocument] = useState<Document | undefined>(undefined);
-  const [fault, setFault] = useState("");
-  useEffect(() => {
-    let aborter = new AbortController();
-    const load = () => {
-      aborter.abort();
-      aborter = new AbortController();
-      void loadInto(aborter.signal);
-    };
-    const loadInto = async (signal: AbortSignal) => {
-      try {
-        const loaded = await read(source, signal);
-        if (signal.aborted) return;
-        setDocument(loaded);
-        setFault("");
-      } catch (error) {
-        if (!signal.aborted && !noticeLogout(error)) setFault(faultText(error));
-      }
-    };
-    setDocument(undefined);
-    load();
-    const stop = onChanges((batch) => {
-      if (batch === null || batch.some(source.concerns)) load();
-    });
-    return () => {
-      stop();
-      aborter.abort();
-    };
-  }, [source.id]);
+  const { answer: document, fault } = useAnswer((signal) => read(source, signal), source.concerns, [
+    source.id,
+  ]);
   return { document, fault };
 }
 

@@ -1,0 +1,184 @@
+import { useState } from "preact/hooks";
+import { budgets, warnsAt } from "../live/spent.ts";
+import { Dialog, confirm } from "../parts/dialog.tsx";
+import { Empty, Fault, Loading, Panel, cli } from "../parts/panel.tsx";
+import { showUsd } from "../parts/show.ts";
+import { type Column, Table } from "../parts/table.tsx";
+import { type Budget, client, faultText } from "../server.ts";
+
+/** Where a bar ends, as a share of the budget: beyond all of it there is something to see. */
+const barEnd = 1.25;
+
+/** What projects may spend, and what they have spent of it. */
+export function Budgets() {
+  const all = budgets.use();
+  const [asked, setAsked] = useState<Partial<Budget> | undefined>(undefined);
+  const columns: Column<Budget>[] = [
+    { title: "Project", kind: "name", cell: ({ project }) => project },
+    {
+      title: "Budget",
+      kind: "tight told",
+      cell: ({ usd, per, period }) => <span title={`${period}, UTC`}>{`${showUsd(usd)} a ${per}`}</span>,
+    },
+    { title: "Spent", kind: "wide", cell: (budget) => <Bar budget={budget} /> },
+    {
+      title: "By hand",
+      kind: "end tight",
+      cell: (budget) => (
+        <>
+          <button
+            type="button"
+            class="quiet"
+            aria-label={`Change the budget of ${budget.project}`}
+            onClick={() => setAsked(budget)}
+          >
+            Change
+          </button>{" "}
+          <button
+            type="button"
+            class="quiet"
+            aria-label={`Remove the budget of ${budget.project}`}
+            onClick={() => remove(budget)}
+          >
+            Remove
+          </button>
+        </>
+      ),
+    },
+  ];
+  return (
+    <Panel
+      id="budgets"
+      title="Budgets"
+      count={
+        <button type="button" class="quiet" onClick={() => setAsked({})}>
+          Set a budget
+        </button>
+      }
+    >
+      <Fault text={budgets.fault.value} />
+      {!all && budgets.fault.value === "" && <Loading />}
+      {all?.length === 0 && (
+        <Empty command={cli("llm budget-set shop --usd 20 --per day")}>
+          No project has a budget. With one there are events at 80% and above all of it:
+        </Empty>
+      )}
+      {all && all.length > 0 && (
+        <Table
+          label="Budgets, and what is spent of them"
+          columns={columns}
+          rows={[...all].sort((a, b) => b.share - a.share)}
+          keyOf={({ project }) => project}
+          marks={({ project, share }) => ({ "data-budget": project, "data-level": levelOf(share) })}
+        />
+      )}
+      {asked && <Ask budget={asked} onClose={() => setAsked(undefined)} />}
+    </Panel>
+  );
+}
+
+function levelOf(share: number): "good" | "warn" | "bad" {
+  return share > 1 ? "bad" : share >= warnsAt ? "warn" : "good";
+}
+
+function Bar({ budget: { project, usd, share, spent_usd: spent } }: { budget: Budget }) {
+  const said = `${showUsd(spent)}, ${Math.round(share * 100)} %`;
+  const rest = share > 1 ? `${showUsd(spent - usd)} too much` : `${showUsd(usd - spent)} left`;
+  return (
+    <div class="budget" data-tint={levelOf(share)}>
+      <div
+        class="budget-bar"
+        role="meter"
+        aria-label={`Spent of the budget of ${project}`}
+        aria-valuemin={0}
+        aria-valuemax={Math.max(usd, spent)}
+        aria-valuenow={spent}
+        aria-valuetext={said}
+      >
+        <div style={{ inlineSize: `${(Math.min(share, barEnd) / barEnd) * 100}%` }} />
+        {[warnsAt, 1].map((at) => (
+          <span key={at} style={{ insetInlineStart: `${(at / barEnd) * 100}%` }} />
+        ))}
+      </div>
+      <span>
+        <b>{said}</b> <small>{rest}</small>
+      </span>
+    </div>
+  );
+}
+
+function remove({ project }: Budget): void {
+  confirm({
+    title: `Remove the budget of ${project}`,
+    text: "What was used stays recorded; nobody is told any more when it becomes too much.",
+    verb: "Remove",
+    act: async () => {
+      await client.call("llm.deleteBudget", { params: { project } });
+      budgets.refresh();
+    },
+  });
+}
+
+function Ask({ budget, onClose }: { budget: Partial<Budget>; onClose: () => void }) {
+  const [project, setProject] = useState(budget.project ?? "");
+  const [usd, setUsd] = useState(String(budget.usd ?? ""));
+  const [per, setPer] = useState<Budget["per"]>(budget.per ?? "day");
+  const [fault, setFault] = useState("");
+  const [busy, setBusy] = useState(false);
+  const save = async () => {
+    setBusy(true);
+    try {
+      await client.call("llm.setBudget", { params: { project }, body: { usd: Number(usd), per } });
+      budgets.refresh();
+      onClose();
+    } catch (error) {
+      setFault(faultText(error));
+      setBusy(false);
+    }
+  };
+  return (
+    <Dialog title={budget.project === undefined ? "Set a budget" : "Change a budget"} onClose={onClose}>
+      <form
+        class="form"
+        onSubmit={(event) => {
+          event.preventDefault();
+          void save();
+        }}
+      >
+        <label>
+          Project
+          <input
+            required
+            value={project}
+            readOnly={budget.project !== undefined}
+            onInput={(event) => setProject(event.currentTarget.value)}
+          />
+        </label>
+        <label>
+          US dollars
+          <input
+            required
+            type="number"
+            min="0.01"
+            step="0.01"
+            value={usd}
+            onInput={(event) => setUsd(event.currentTarget.value)}
+          />
+        </label>
+        <label>
+          Each
+          <select value={per} onChange={(event) => setPer(event.currentTarget.value as Budget["per"])}>
+            <option value="day">day (UTC)</option>
+            <option value="month">month (UTC)</option>
+          </select>
+        </label>
+        <Fault text={fault} />
+        <footer>
+          <button type="submit" disabled={busy}>
+            Set
+          </button>
+        </footer>
+      </form>
+    </Dialog>
+  );
+}

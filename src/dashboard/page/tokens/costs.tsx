@@ -1,0 +1,211 @@
+import { now } from "../live/clock.ts";
+import { instances } from "../live/lists.ts";
+import { isUsage } from "../live/spent.ts";
+import { useAnswer } from "../live/use-answer.ts";
+import { BarChart, colourOf } from "../parts/bar-chart.tsx";
+import { Choice } from "../parts/choice.tsx";
+import { Empty, Fault, Loading, Panel, cli } from "../parts/panel.tsx";
+import { count, showNumber, showShort, showUsd } from "../parts/show.ts";
+import { type Column, Table } from "../parts/table.tsx";
+import { place, setQuery } from "../router.ts";
+import { type UsageTotals, client } from "../server.ts";
+import { type Span, nameOf, spanTitles, spans, stepsOf } from "./spans.ts";
+import {
+  type Grouping,
+  type Measure,
+  type Summary,
+  type Usage,
+  groupings,
+  maxSeries,
+  measured,
+  measures,
+  namesOf,
+  ownOf,
+  seriesOf,
+  stacked,
+} from "./usage.ts";
+
+/** Rows of the table. */
+const maxRows = 100;
+/** How often at most the sums are asked for, in milliseconds: a question for each step. */
+const askEvery = 2000;
+
+const groupTitles: Readonly<Record<Grouping, string>> = {
+  instance: "Agent",
+  project: "Project",
+  model: "Model",
+};
+const measureTitles: Readonly<Record<Measure, string>> = { cost: "Cost", tokens: "Tokens" };
+
+const chosen = <T extends string>(all: readonly T[], name: string, unless: T): T =>
+  all.find((one) => one === place.value.query.get(name)) ?? unless;
+
+/** What models cost, by whom, when. */
+export function Costs() {
+  const by = chosen(groupings, "by", "instance");
+  const measure = chosen(measures, "of", "cost");
+  const span = chosen(spans, "span", "week");
+  // Time goes on also while nobody uses anything.
+  const { from: current } = stepsOf(span, now.value).at(-1) as { from: number };
+  const { answer, fault } = useAnswer(
+    (signal) => ask(by, span, signal),
+    isUsage,
+    [by, span, current],
+    askEvery,
+  );
+  return (
+    <Panel
+      id="costs"
+      title="Costs"
+      count={answer && answer.whole.total.request_count > 0 && <Sum {...answer.whole.total} />}
+    >
+      <div class="costs">
+        <p class="choices">
+          <Choice
+            name="of"
+            label="What is counted"
+            titles={measureTitles}
+            value={measure}
+            onChoose={setQuery}
+          />
+          <Choice name="by" label="By" titles={groupTitles} value={by} onChoose={setQuery} />
+          <Choice name="span" label="Time" titles={spanTitles} value={span} onChoose={setQuery} />
+        </p>
+        <Fault text={fault} />
+        {!answer && fault === "" && <Loading />}
+        {answer?.whole.total.request_count === 0 && (
+          <Empty command={cli("llm import ~/.claude/projects ~/.codex/sessions")}>
+            No calls of models were recorded in these {spanTitles[span]}. Agents record their own by{" "}
+            <code>koor-cli llm record</code>; what Claude Code and Codex have used is in their logs:
+          </Empty>
+        )}
+        {answer && answer.whole.total.request_count > 0 && <Drawn usage={answer} by={by} measure={measure} />}
+      </div>
+    </Panel>
+  );
+}
+
+/** One question a step, and one for the whole span, whose names the steps then have. */
+async function ask(by: Grouping, span: Span, signal: AbortSignal): Promise<Usage> {
+  const steps = stepsOf(span, Date.now());
+  const sum = ({ from, to }: { from: number; to: number }): Promise<Summary> => {
+    const query = { group_by: by, from: new Date(from).toISOString(), to: new Date(to - 1).toISOString() };
+    return client.call("llm.summary", { query, signal });
+  };
+  const all = { from: (steps[0] as { from: number }).from, to: (steps.at(-1) as { to: number }).to };
+  const [whole, ...sums] = await Promise.all([sum(all), ...steps.map(sum)]);
+  return { span, steps, sums, whole };
+}
+
+function Sum({
+  total_cost_usd: cost,
+  request_count: calls,
+  total_tokens_in: into,
+  total_tokens_out: out,
+}: UsageTotals) {
+  return (
+    <>
+      <strong>{showUsd(cost)}</strong>, {showShort(into)} tokens in, {showShort(out)} out, in{" "}
+      {count(calls, "call")}
+    </>
+  );
+}
+
+interface DrawnProps {
+  usage: Usage;
+  by: Grouping;
+  measure: Measure;
+}
+
+function Drawn({ usage, by, measure }: DrawnProps) {
+  const called = useNames(by);
+  const { span, steps, whole } = usage;
+  const series = seriesOf(usage, measure);
+  const heights = stacked(series);
+  const show = measure === "cost" ? showUsd : showShort;
+  const tip = (bar: number) => (
+    <ul>
+      {series
+        .map(({ name, values }, at) => ({ name, value: values[bar] ?? 0, at }))
+        .filter(({ value }) => value > 0)
+        .map(({ name, value, at }) => (
+          <li key={at}>
+            <Chip at={at} /> {called(name)} <b>{show(value)}</b>
+          </li>
+        ))}
+    </ul>
+  );
+  const columns: Column<string>[] = [
+    {
+      title: groupTitles[by],
+      kind: "name wide",
+      cell: (name) => {
+        const at = series.findIndex((one) => one.name === name);
+        return (
+          <>
+            <Chip at={at === -1 ? maxSeries : at} /> {called(name)}
+          </>
+        );
+      },
+    },
+    {
+      title: "Cost",
+      kind: "number told",
+      cell: (name) => showUsd(measured("cost", ownOf(whole.groups, name))),
+    },
+    {
+      title: "Tokens in",
+      kind: "number told",
+      cell: (name) => showNumber(ownOf(whole.groups, name)?.total_tokens_in ?? 0),
+    },
+    {
+      title: "Tokens out",
+      kind: "number told",
+      cell: (name) => showNumber(ownOf(whole.groups, name)?.total_tokens_out ?? 0),
+    },
+    {
+      title: "Calls",
+      kind: "number told",
+      cell: (name) => showNumber(ownOf(whole.groups, name)?.request_count ?? 0),
+    },
+  ];
+  const names = namesOf(whole, measure);
+  return (
+    <>
+      <BarChart
+        label={`${measureTitles[measure]} by ${groupTitles[by].toLowerCase()}, ${spanTitles[span]}`}
+        names={steps.map((step) => nameOf(span, step))}
+        heights={heights}
+        colours={series.map((_, at) => colourOf(at)).reverse()}
+        show={show}
+        tip={tip}
+      />
+      <Table
+        label={`Sums by ${groupTitles[by].toLowerCase()}`}
+        columns={columns}
+        rows={names.slice(0, maxRows)}
+        keyOf={(name) => name}
+        marks={(name) => ({ "data-usage": name })}
+      />
+      {names.length > maxRows && (
+        <p class="more">
+          The first {maxRows}; all: {cli(`llm summary --by ${by}`)}
+        </p>
+      )}
+    </>
+  );
+}
+
+function Chip({ at }: { at: number }) {
+  return <span class="chip" style={{ background: colourOf(at) }} aria-hidden="true" />;
+}
+
+/** Instances are known by their ids, and called by their names. */
+function useNames(by: Grouping): (name: string | undefined) => string {
+  const list = instances.use() ?? [];
+  return (name) => {
+    if (name === undefined) return "all others";
+    if (name === "") return `no ${groupTitles[by].toLowerCase()} named`;
+    return (by === "instance" && list.find(({ id }) => id === name)?.name) || name;
+  };
+}

@@ -1,0 +1,33 @@
+import { expect, test } from "bun:test";
+import { nameOf, spans, stepsOf } from "./spans.ts";
+
+const now = new Date(2026, 2, 31, 14, 25).getTime();
+
+test("a span's steps have no gap between them, and now is in the last one", () => {
+  for (const span of spans) {
+    const steps = stepsOf(span, now);
+    for (const [at, step] of steps.entries()) {
+      expect(step.from).toBeLessThan(step.to);
+      if (at > 0) expect(step.from).toBe(steps[at - 1]!.to);
+    }
+    const last = steps.at(-1)!;
+    expect(last.from <= now && now < last.to).toBe(true);
+  }
+});
+
+test("a year is twelve months of the calendar, also seen from the last day of a long one", () => {
+  expect(stepsOf("year", now).map((step) => nameOf("year", step))).toEqual([
+    ...["Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"].map((month) => `${month} 2025`),
+    ...["Jan", "Feb", "Mar"].map((month) => `${month} 2026`),
+  ]);
+});
+
+test("days begin at midnight where the reader is, and a day with a changed clock is one day", () => {
+  const steps = stepsOf("month", now);
+  expect(steps).toHaveLength(30);
+  for (const { from } of steps) expect(new Date(from).getHours()).toBe(0);
+});
+
+test("hours are named as on a clock", () => {
+  expect(nameOf("day", stepsOf("day", now).at(-1)!)).toBe("14:00");
+});

@@ -1,0 +1,61 @@
+/** Spans of time that usage is looked at in, cut into equal steps of the reader's own calendar. Pure. */
+
+export const spans = ["day", "week", "month", "year"] as const;
+export type Span = (typeof spans)[number];
+
+export const spanTitles: Readonly<Record<Span, string>> = {
+  day: "24 hours",
+  week: "7 days",
+  month: "30 days",
+  year: "12 months",
+};
+
+/** A step; its end is exclusive. Milliseconds since 1970. */
+export interface Step {
+  from: number;
+  to: number;
+}
+
+/** How many steps a span has, and where the step begins that is so many before the one of a date. */
+const cuts: Readonly<Record<Span, { count: number; begin: (date: Date, before: number) => Date }>> = {
+  day: {
+    count: 24,
+    // An hour is an hour, also on the day that has one of them twice.
+    begin: (date, before) => new Date(beginOfHour(date).getTime() - before * 3_600_000),
+  },
+  week: { count: 7, begin: beginOfDay },
+  month: { count: 30, begin: beginOfDay },
+  year: { count: 12, begin: (date, before) => new Date(date.getFullYear(), date.getMonth() - before, 1) },
+};
+
+function beginOfDay(date: Date, before = 0): Date {
+  return new Date(date.getFullYear(), date.getMonth(), date.getDate() - before);
+}
+
+/** By minutes, since there are zones that are off by half an hour. */
+function beginOfHour(date: Date): Date {
+  const begin = new Date(date);
+  begin.setMinutes(0, 0, 0);
+  return begin;
+}
+
+/** The steps of the span that ends with the one that `now` is in, oldest first. */
+export function stepsOf(span: Span, now: number): Step[] {
+  const { count, begin } = cuts[span];
+  const at = (before: number) => begin(new Date(now), before).getTime();
+  return Array.from({ length: count }, (_, index) => {
+    const before = count - 1 - index;
+    return { from: at(before), to: at(before - 1) };
+  });
+}
+
+const dayAndMonth = new Intl.DateTimeFormat("en", { month: "short", day: "numeric" });
+const weekday = new Intl.DateTimeFormat("en", { weekday: "short", month: "short", day: "numeric" });
+const monthName = new Intl.DateTimeFormat("en", { month: "short", year: "numeric" });
+const hour = new Intl.DateTimeFormat("en", { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+
+/** A step as the chart's axis names it. */
+export function nameOf(span: Span, { from }: Step): string {
+  const format = { day: hour, week: weekday, month: dayAndMonth, year: monthName }[span];
+  return format.format(from);
+}
