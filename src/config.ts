@@ -168,7 +168,7 @@ const table: Table = {
     value: "A,B",
     default: "",
     allowed: "origins with commas between, such as https://koor.example.com",
-    summary: "Further web origins whose pages may use the API",
+    summary: "Further web origins whose pages may use the API and read its answers (CORS)",
     parse: (text) => list(text).map(originHost),
   },
   contractTargets: {

@@ -22,6 +22,7 @@ import type { Log } from "./feed/log.ts";
 import { pollOf } from "./feed/poll.ts";
 import { versionWaits } from "./feed/version-waits.ts";
 import { openWaitingRoom } from "./feed/waiting-room.ts";
+import { createCors } from "./http/cors.ts";
 import { createEventStreams } from "./http/event-streams.ts";
 import { createFront } from "./http/front.ts";
 import { createGate } from "./http/gate.ts";
@@ -121,7 +122,8 @@ export async function openServer(config: Config, options: ServerOptions = {}): P
   const websocket = sockets.handler;
   try {
     const routes = { ...mountApi(mounting), "/mcp": mountMcp(mcp, mounting) };
-    doors.api = listen(config.bind, { routes, front, gate, meters, websocket });
+    const cors = createCors({ ...config, front, meters });
+    doors.api = listen(config.bind, { routes, front, gate, meters, websocket, cors });
     if (config.dashboardBind) {
       const pages = { ...mountApi(onDashboard), ...dashboardRoutes({ front, sessions }) };
       doors.dashboard = listen(config.dashboardBind, { routes: pages, front, gate, meters, websocket });

@@ -1,6 +1,7 @@
-import type { WebSocketHandler } from "bun";
+import type { BunRequest, WebSocketHandler } from "bun";
 import { type Address, showAddress } from "../config.ts";
 import type { Meters } from "../metrics/meters.ts";
+import type { Cors } from "./cors.ts";
 import type { Front } from "./front.ts";
 import type { Gate } from "./gate.ts";
 import { noOperation } from "./metered.ts";
@@ -11,25 +12,31 @@ import type { BunServer, RouteHandler, SocketData } from "./route.ts";
 const grace = 5_000;
 
 interface Listening {
-  routes: Record<string, RouteHandler | Response>;
+  routes: Record<string, RouteHandler>;
   front: Front;
   gate: Gate;
   meters: Meters;
   websocket: WebSocketHandler<SocketData>;
+  /** Put around every route. */
+  cors?: Cors | undefined;
 }
 
-export function listen(address: Address, { routes, front, gate, meters, websocket }: Listening): BunServer {
+export function listen(
+  address: Address,
+  { routes, front, gate, meters, websocket, cors = (handler) => handler }: Listening,
+): BunServer {
+  const otherwise = cors(async (request) => {
+    const response = noRoute(request, front);
+    meters.request(noOperation, response.status, 0);
+    return response;
+  });
   return Bun.serve({
     hostname: address.host,
     port: address.port,
     routes: Object.fromEntries(
-      Object.entries(routes).map(([path, route]) => [path, guarded(path, route, gate)]),
+      Object.entries(routes).map(([path, route]) => [path, cors(guarded(path, route, gate))]),
     ),
-    fetch(request) {
-      const response = noRoute(request, front);
-      meters.request(noOperation, response.status, 0);
-      return response;
-    },
+    fetch: (request, server) => otherwise(request as BunRequest, server),
     websocket,
     // Counted by ourselves: Bun's own 413 comes without a body, before any handler runs.
     maxRequestBodySize: Number.MAX_SAFE_INTEGER,
@@ -40,8 +47,8 @@ export function listen(address: Address, { routes, front, gate, meters, websocke
 }
 
 /** Health is told while a backup is restored, too: who looks after the process must not end it then. */
-function guarded(path: string, route: RouteHandler | Response, gate: Gate): RouteHandler | Response {
-  return path === "/health" || route instanceof Response ? route : gate.guard(route);
+function guarded(path: string, route: RouteHandler, gate: Gate): RouteHandler {
+  return path === "/health" ? route : gate.guard(route);
 }
 
 /** Resolves when no request is under way, or the grace is over. Idle connections count for nothing: Bun's own wait does. */
