@@ -458,6 +458,82 @@ describe("a write with Koor-Fence", () => {
   });
 });
 
+describe("a write whose lease is not held is told why, and what to do (LEASE-1)", () => {
+  const write = (fence: string) => send("PUT", "/api/state/told", undefined, "1", { "Koor-Fence": fence });
+  const refusal = async (fence: string) => {
+    const { status, body } = await write(fence);
+    expect([status, body.reason]).toEqual([412, "lease_lost"]);
+    expect(body.hint).toStartWith("Nothing was written.");
+    expect((await server.ask("/api/state/told")).status).toBe(404);
+    return body as { error: string; hint: string };
+  };
+
+  test("while it waits in line, though the number is guessed that it will have", async () => {
+    const { body: first } = await acquire(ada, { paths: ["guess"] });
+    const behind = acquire(bob, { paths: ["guess"], wait: "60s" });
+    await untilWaiting("guess");
+    const [, place] = await list("?path=guess");
+    const guesses = Array.from({ length: 20 }, (_, at) => first.fence + 1 + at);
+    for (const guess of guesses) {
+      const { error, hint } = await refusal(`${place.id}:${guess}`);
+      expect(error).toBe("the lease is not held yet: it waits in line");
+      expect(hint).toContain("koor-cli lease list");
+    }
+    await release(first.id);
+    const { body: held } = await behind;
+    expect(guesses).toContain(held.fence);
+    await release(held.id);
+  });
+
+  test("once it was released, by whom and when", async () => {
+    const { body } = await acquire(ada, { paths: ["told"] });
+    await release(body.id, ada);
+    const when = new Date(clock).toISOString();
+    const { error, hint } = await refusal(`${body.id}:${body.fence}`);
+    expect(error).toBe(`the lease is lost: it was released by "ada" at ${when}`);
+    expect(hint).toContain("koor-cli lease acquire PATHS --wait 60s");
+    // What was refused of it meanwhile is in the audit, too.
+    await send("POST", `/api/leases/${body.id}/renew`, ada, {});
+    expect((await refusal(`${body.id}:${body.fence}`)).error).toBe(error);
+    expect((await send("POST", `/api/leases/${body.id}/renew`, ada, {})).body).toMatchObject({ error, hint });
+  });
+
+  test("once its time is over, and since when, whether it is removed yet or not", async () => {
+    const { body } = await acquire(ada, { paths: ["told"], ttl: "10s" });
+    clock += 10_000;
+    const { error, hint } = await refusal(`${body.id}:${body.fence}`);
+    expect(error).toBe(`the lease is lost: its time was over at ${body.expires_at}`);
+    expect(hint).toContain("koor-cli lease acquire PATHS --wait 60s");
+    clock += 1_000;
+    // Whoever looks at the leases removes it.
+    await list();
+    expect((await refusal(`${body.id}:${body.fence}`)).error).toBe(
+      `the lease is lost: its time was over before ${new Date(clock).toISOString()}`,
+    );
+  });
+
+  test("with a fence of another lease, or of none", async () => {
+    const { body: one } = await acquire(ada, { paths: ["told/1"] });
+    const { body: two } = await acquire(bob, { paths: ["told/2"] });
+    const { error, hint } = await refusal(`${one.id}:${two.fence}`);
+    expect(error).toBe("the lease is held, but its fence is another number");
+    expect(hint).toContain("koor-cli lease list");
+    const unknown = await refusal("3f1c0000-0000-4000-8000-000000000000:7");
+    expect(unknown.error).toBe("no lease of this id was ever held here");
+    expect(unknown.hint).toContain("koor-cli lease run PATHS -- COMMAND");
+    await release(one.id);
+    await release(two.id);
+  });
+
+  test("while whoever works under a held lease need not be its holder", async () => {
+    const { body: lease } = await acquire(ada, { paths: ["shared-work"] });
+    for (const who of [ada, bob, undefined]) {
+      expect((await send("PUT", "/api/state/worked", who, "1", fenceOf(lease))).status).toBe(200);
+    }
+    await release(lease.id);
+  });
+});
+
 test("fifty agents that count under a lease lose no increment (LEASE-1)", async () => {
   const agents = await Promise.all(Array.from({ length: 50 }, (_, at) => register(`agent-${at}`)));
   const count = async (agent: Instance) => {

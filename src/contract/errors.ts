@@ -30,7 +30,7 @@ export const reasons = {
   lease_lost: {
     status: 412,
     exit: 4,
-    meaning: "The lease is not held any more; nothing was written.",
+    meaning: "The lease is not held, any more or yet; nothing was written.",
   },
   version_mismatch: { status: 412, exit: 4, meaning: "A condition did not hold; `current` is the version." },
   too_large: { status: 413, exit: 1, meaning: "The body is over its limit." },

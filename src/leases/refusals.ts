@@ -79,12 +79,6 @@ export function absent(id: string): KoorError {
   });
 }
 
-export function lost(): KoorError {
-  return new KoorError("lease_lost", "the lease is lost: it has ended or was released", {
-    hint: "Others may hold its paths by now: acquire it again and read before you write.",
-  });
-}
-
 export function stillWaiting(): KoorError {
   return new KoorError("conflict", "this lease is not held yet: it waits in line", {
     hint: "Who holds what, and who waits: koor-cli lease list",

@@ -2,6 +2,7 @@ import { KoorError } from "../contract/errors.ts";
 import type { Caller, Handlers } from "../contract/operation.ts";
 import { type Op, isLive } from "../core/commit.ts";
 import { PathError, type PathGlob, literalPath, parsePathGlob } from "../core/path-glob.ts";
+import { whyLost } from "../store/fence.ts";
 import type { Store } from "../store/store.ts";
 import { perform, writtenRecord } from "../store/write.ts";
 import { acquirer } from "./acquire.ts";
@@ -20,7 +21,7 @@ import {
   standing,
 } from "./lease.ts";
 import { type Timer, openLine } from "./line.ts";
-import { absent, lost, needsIdentity, notYours, stillWaiting } from "./refusals.ts";
+import { absent, needsIdentity, notYours, stillWaiting } from "./refusals.ts";
 
 export interface LeaseOptions {
   store: Store;
@@ -70,7 +71,7 @@ export function leaseService({ store, now, newId, timer }: LeaseOptions): LeaseS
       const holder = identityOf(terms.caller);
       const plan = async () => {
         const lease = await find(id);
-        if (!lease) throw lost();
+        if (!lease) throw await whyLost(store, { lease: id });
         if (lease.holder_id !== holder) throw notYours();
         if (lease.state === "waiting") throw stillWaiting();
         const claim = { ...claimOf(lease), ttl_ms: body.ttl ?? lease.ttl_ms };

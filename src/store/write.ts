@@ -2,6 +2,7 @@ import { KoorError } from "../contract/errors.ts";
 import type { Once, Terms } from "../contract/operation.ts";
 import type { Commit, EventRow, KeptOnce, Op, OpResult, RecordHead } from "../core/commit.ts";
 import { type RefusalWords, expectCommitted } from "../core/guard.ts";
+import { refusePlaceInLine, whyLost } from "./fence.ts";
 import type { Store } from "./store.ts";
 import { decodeJson } from "../core/json-bytes.ts";
 
@@ -47,6 +48,7 @@ export async function perform<Note, Answer>(
   const repeat = (made: Made) => show(made.results.slice(before.length), made.note as Note, made.revision);
   const made = once && (await recall(store, once));
   if (made) return repeat(made);
+  if (fence) await refusePlaceInLine(store, fence);
 
   for (let attempt = 0; attempt < attempts; attempt++) {
     const { ops, note, optimistic, absent, hint, wordsOf } = await plan();
@@ -60,6 +62,7 @@ export async function perform<Note, Answer>(
       if (meanwhile) return repeat(meanwhile);
     } else {
       const op = outcome.op - before.length;
+      if (fence && op < 0) throw await whyLost(store, fence);
       const isOwn = typeof optimistic === "number" ? op >= optimistic : optimistic;
       if (!isOwn || outcome.failure === "lost" || outcome.failure === "unconditional")
         expectCommitted(outcome, wordsOf?.(op) ?? { absent, hint });
