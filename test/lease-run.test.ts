@@ -180,7 +180,7 @@ describe("koor-cli lease run", () => {
       const { exit, stderr } = await exited;
       expect(exit).toBe(4);
       expect(stderr).toContain(
-        "koor-cli: stopping the command: the lease is lost: it has ended or was released",
+        'koor-cli: stopping the command: the lease is lost: it was released by "local" at ',
       );
     }
   });

@@ -10,12 +10,15 @@ import { report } from "./failure.ts";
 import type { Env, Io } from "./io.ts";
 import { type Lease, ask } from "./lease-acquire.ts";
 import { connection } from "./settings.ts";
+import { startedBy } from "./started-by.ts";
 
 /** Short, since it is renewed: when this process dies, others wait no longer than that. */
 const standardTtl = "1m";
 const standardWait = "60s";
 /** How long a command whose lease is lost may take to stop before it is killed, in milliseconds. */
 const killAfterMs = 5_000;
+/** How long it may take to be gone then, in milliseconds: what it starts meanwhile is killed, too. */
+const goneAfterMs = 500;
 /** How soon a renewal is tried again that did not get through, in milliseconds. */
 const tryAgainMs = 1_000;
 /** How often a command that is to stop is looked at, in milliseconds. */
@@ -80,9 +83,10 @@ async function runHolding(
     stopping = running && stop(running);
   });
   try {
-    const environment = { ...env, KOOR_FENCE: `${lease.id}:${lease.fence}` };
+    const fence = `${lease.id}:${lease.fence}`;
+    const environment = { ...env, KOOR_FENCE: fence };
     const child = spawn(program, args, { stdio: "inherit", cwd: io.cwd, env: environment, detached });
-    running = runningAs(child, detached);
+    running = detached ? groupOf(child) : jobOf(child, `KOOR_FENCE=${fence}`);
     const exit = await ended(child);
     await stopping;
     return keeping.isLost() ? "lost" : exit;
@@ -146,21 +150,41 @@ interface Running {
 
 /**
  * Away from terminals a command is a process group of its own, so that what it has started ends with it: shells and npm
- * do not hand signals on. At a terminal it stays in ours, or it could not read from there, and only itself is told.
+ * do not hand signals on.
  */
-function runningAs(child: ChildProcess, isGroup: boolean): Running {
-  const { pid } = child;
+function groupOf({ pid }: ChildProcess): Running {
+  return { tell: (signal) => pid !== undefined && send(-pid, signal) };
+}
+
+/**
+ * At a terminal it stays in our group, or it could not read from there, and Ctrl-Z would not stop us with it. Our group is
+ * also that of a script that we stand in, and of those we are piped to: so only what the command has started is told, one by
+ * one, and what came meanwhile is told when it is seen.
+ */
+function jobOf({ pid }: ChildProcess, mark: string): Running {
+  let said: NodeJS.Signals | 0 = 0;
+  let heard = new Set<number>();
   return {
     tell(signal) {
       if (pid === undefined) return false;
-      if (!isGroup) return child.exitCode === null && child.signalCode === null && child.kill(signal);
-      try {
-        return process.kill(-pid, signal);
-      } catch {
-        return false;
+      if (signal !== 0) [said, heard] = [signal, new Set()];
+      const left = startedBy(pid, mark);
+      for (const one of left) {
+        if (!heard.has(one)) send(one, said);
+        heard.add(one);
       }
+      return left.length > 0;
     },
   };
+}
+
+/** @returns whether anybody is there to hear it */
+function send(to: number, signal: NodeJS.Signals | 0): boolean {
+  try {
+    return process.kill(to, signal);
+  } catch {
+    return false;
+  }
 }
 
 /**
@@ -168,10 +192,15 @@ function runningAs(child: ChildProcess, isGroup: boolean): Running {
  * another's.
  */
 async function stop(running: Running): Promise<void> {
-  let isLeft = running.tell("SIGTERM");
-  for (const end = Date.now() + killAfterMs; isLeft && Date.now() < end; isLeft = running.tell(0))
-    await sleep(lookAgainMs);
-  if (isLeft) running.tell("SIGKILL");
+  for (const [signal, patience] of [
+    ["SIGTERM", killAfterMs],
+    ["SIGKILL", goneAfterMs],
+  ] as const) {
+    let isLeft = running.tell(signal);
+    for (const end = Date.now() + patience; isLeft && Date.now() < end; isLeft = running.tell(0))
+      await sleep(lookAgainMs);
+    if (!isLeft) return;
+  }
 }
 
 /**
