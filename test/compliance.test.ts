@@ -152,10 +152,13 @@ describe("compliance over REST", () => {
     expect(await history("?limit=0")).toMatchObject({ code: 400, path: "limit" });
   });
 
-  test("an idempotency key makes a check once, and without the server's token nothing is told", async () => {
+  test("an idempotency key makes a check once, and without the server's token nothing is told (IDEM-1)", async () => {
+    const id = await register("repeater", "once");
+    await put("once/api", sound);
     const first = await check({ "Idempotency-Key": "once" });
     clock.now += 1000;
     expect((await check({ "Idempotency-Key": "once" })).body).toEqual(first.body);
+    expect(await history(`?instance_id=${id}`)).toHaveLength(1);
     const locked = await startServer(["--auth-token", "secret"]);
     for (const [method, path] of [
       ["POST", "/api/compliance/run"],

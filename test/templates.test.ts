@@ -272,7 +272,7 @@ describe("applying a template", () => {
     expect(await specsOf("deepest")).toEqual([]);
   });
 
-  test("is all or nothing: what breaks a promise leaves the rules as they were (TXN-1)", async () => {
+  test("is all or nothing: what breaks a promise leaves the rules as they were (TXN-1, COMPAT-1)", async () => {
     await send("PUT", "/api/specs/kept/orders", contract);
     await send("PUT", "/api/contracts/kept/orders/compatibility", { mode: "full" });
     const renamed = { ...contract, endpoints: { "GET /x": { response: { key: { type: "string" } } } } };

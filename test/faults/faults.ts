@@ -134,6 +134,14 @@ export const faults: readonly Fault[] = [
     test: "test/leases.test.ts",
   },
   {
+    promise: "LEASE-1",
+    says: "who waits in line may write with the number that it will have",
+    file: "src/store/write.ts",
+    find: "  if (fence) await refusePlaceInLine(store, fence);\n",
+    put: "  void refusePlaceInLine;\n",
+    test: "test/leases.test.ts",
+  },
+  {
     promise: "LIMIT-1",
     says: "what is no JSON is a fault of the server",
     file: "src/http/request.ts",
@@ -194,6 +202,42 @@ export const faults: readonly Fault[] = [
     compiled: true,
   },
   {
+    promise: "IDEM-1",
+    says: "a check of contracts that is asked for again is made again",
+    file: "src/compliance/service.ts",
+    find: "return perform(store, terms, plan, (_, { runs, truncated }) => ({",
+    put: "return perform(store, { caller: terms.caller }, plan, (_, { runs, truncated }) => ({",
+    test: "test/compliance.test.ts",
+  },
+  {
+    promise: "LIMIT-1",
+    says: "checks of contracts wait without end",
+    file: "src/compliance/service.ts",
+    find: "if (waiting >= waitingMost)",
+    put: "if (waiting < 0)",
+    test: "src/compliance/service.test.ts",
+  },
+  {
+    promise: "TXN-1",
+    says: "a template's rules are imported before its contracts are judged",
+    file: "src/templates/apply.ts",
+    find: `  const ops = await specs(house, project, documents, detail);
+  if (rules) ops.push(await house.importRules(project, rules, { at: "data.rules.", detail }));
+  return ops;`,
+    put: `  const imported = rules && (await house.importRules(project, rules, { at: "data.rules.", detail }));
+  if (imported) await house.store.commit({ by: "", ops: [imported] });
+  return specs(house, project, documents, detail);`,
+    test: "test/templates.test.ts",
+  },
+  {
+    promise: "COMPAT-1",
+    says: "what a template writes is not held against the promises that were made of it",
+    file: "src/templates/apply.ts",
+    find: "const admitted = await placed(at, () => gate([{ key, value }]));",
+    put: "const admitted: Op[] = [];\n    void gate;",
+    test: "test/templates.test.ts",
+  },
+  {
     promise: "AUTH-1",
     says: "a token in the query counts",
     file: "src/http/front.ts",
@@ -208,6 +252,14 @@ export const faults: readonly Fault[] = [
     find: "if (origin !== null) {",
     put: 'if (origin !== null && request.method !== "GET") {',
     test: "test/front.test.ts",
+  },
+  {
+    promise: "ORIGIN-1",
+    says: "whatever origin asks may read what it is answered",
+    file: "src/http/cors.ts",
+    find: "return hosts.has(url.host) && url.origin === origin ? origin : undefined;",
+    put: "return url.origin === origin ? origin : undefined;",
+    test: "test/cors.test.ts",
   },
   {
     promise: "STOP-1",

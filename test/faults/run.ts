@@ -5,13 +5,17 @@ import { strace } from "../../scripts/setup.mjs";
 import { type Fault, faults } from "./faults.ts";
 
 /**
- * `npm run faults [-- ID ...]`: plants each fault in a copy of the sources, and runs the promise's tests there, which must fail. Before
+ * `npm run faults [-- ID, FOLDER or FILE ...]`: plants each fault in a copy of the sources, and runs the promise's tests there, which must fail. Before
  * that they must pass without it, or their failing would say nothing.
  */
 
 const root = join(import.meta.dir, "../..");
 const wanted = process.argv.slice(2);
-const chosen = faults.filter(({ promise }) => wanted.length === 0 || wanted.includes(promise));
+const chosen = faults.filter(
+  ({ promise, file }) =>
+    wanted.length === 0 ||
+    wanted.some((one) => one === promise || one === file || file.startsWith(`${one}/`)),
+);
 if (chosen.length === 0) throw new Error(`no fault for ${wanted.join(", ")}`);
 
 strace();
