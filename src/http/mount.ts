@@ -152,7 +152,7 @@ function byMethod(
       });
     });
   const otherwise = metered(noOperation, refused, meters);
-  return async (request, server) => {
+  return (request, server) => {
     const handler = methods.get(request.method === "HEAD" ? "GET" : request.method) ?? otherwise;
     return handler(request, server);
   };
@@ -171,7 +171,7 @@ function mountOperation(
   const takesCondition = operation.conditional === true || operation.response === "bytes";
   const streams = operation.response === "ndjson" || operation.body?.kind === "ndjson";
   const writes = takesTerms(operation);
-  const waits = mayWait(operation);
+  const waits = waitOf(operation);
 
   async function readInput(
     request: BunRequest,
@@ -227,7 +227,7 @@ function mountOperation(
     // It has its own patience with those who stop; Bun's ends while nobody has anything to say.
     if (streams) server.timeout(request, 0);
     try {
-      if (waits) letWait(input, request, server);
+      if (waits) letWait(waits(input), input, request, server);
       const place = feed && (await feed.place({ epoch: (input.query as Position).epoch }));
       const { once } = input;
       const handle = () => (handler as Handler)(input);
@@ -293,18 +293,20 @@ async function follow(
 /** How long a connection is kept after a wait is over, in seconds. */
 const afterWait = 10;
 
-/** A field `wait`, in the query or the body, says for how long. */
-function mayWait({ query, body }: Operation): boolean {
-  const fields = [query, body?.kind === "json" ? body.schema : undefined];
-  return fields.some((schema) => schema instanceof z.ZodObject && "wait" in schema.shape);
+/** Where an operation has a field `wait`, in the query or the body: how long it lets a call wait, in milliseconds. */
+function waitOf({ query, body }: Operation): ((input: Input<Operation>) => number) | undefined {
+  const hasWait = (schema: unknown) => schema instanceof z.ZodObject && "wait" in schema.shape;
+  const read = (part: unknown) => (part as { wait?: number }).wait ?? 0;
+  if (hasWait(query)) return (input) => read(input.query);
+  if (body?.kind === "json" && hasWait(body.schema)) return (input) => read(input.body);
+  return undefined;
 }
 
 /** Bun would cut a request that is silent for ten seconds, and tells only by the signal that the caller has gone. */
-function letWait(input: Input<Operation>, request: BunRequest, server: BunServer): void {
-  const { wait = 0 } = { ...(input.query as object), ...(input.body as object) } as { wait?: number };
-  if (wait === 0) return;
+function letWait(ms: number, input: Input<Operation>, request: BunRequest, server: BunServer): void {
+  if (ms === 0) return;
   input.signal = request.signal;
-  server.timeout(request, Math.ceil(wait / 1000) + afterWait);
+  server.timeout(request, Math.ceil(ms / 1000) + afterWait);
 }
 
 /** A page that is no operation: `GET` of what the contract or the counters say. */

@@ -25,7 +25,8 @@ export function valueReads({ store, documents, waitForVersion }: ValueOptions, n
      * `If-None-Match` the head is looked at first, so that a caller who has the value costs no read of it.
      */
     async read(place: Place, { query, condition, signal }: Asked): Promise<StoredAnswer> {
-      if (query.version === undefined) {
+      // Most reads wait for nothing, and there are many of them.
+      if (query.version === undefined && (query.after_version ?? query.wait) !== undefined) {
         const topic = changeTopic({ action: `${noun.action}.put`, resource: place.label });
         const unchanged = await waitForVersion({ collection, key: place.key, topic, query, signal });
         if (unchanged) return unchanged;
