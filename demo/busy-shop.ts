@@ -117,9 +117,9 @@ export const prices: Readonly<Record<string, { provider: string; into: number; o
 
 /** What projects may spend; the first of them is nearly there. */
 export const budgets = [
-  { project: "shop-web", usd: 5, per: "day" },
-  { project: "shop-api", usd: 90, per: "month" },
-  { project: "shop-docs", usd: 30, per: "month" },
+  { project: "shop-web", usd: 2, per: "day" },
+  { project: "shop-api", usd: 170, per: "month" },
+  { project: "shop-docs", usd: 60, per: "month" },
 ] as const;
 
 /** The API that all of them speak of, as it was at a version: fields come, and one day one goes. */

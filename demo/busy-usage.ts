@@ -31,7 +31,7 @@ export async function importPast(client: Client, workers: readonly Worker[]): Pr
   const records = workers.flatMap((worker) =>
     Array.from({ length: pastDays }, (_, before) => {
       const day = new Date(today - (before + 1) * dayMs);
-      const calls = [0, 6].includes(day.getDay()) ? worker.random() * 2 : worker.random() * (8 - before / 9);
+      const calls = worker.random() * ([0, 6].includes(day.getDay()) ? 4 : 16 - before / 5);
       return Array.from({ length: Math.round(calls) }, (_, nth) => ({
         ...callOf(worker),
         timestamp: new Date(day.getTime() + (8 + 11 * worker.random()) * 3_600_000).toISOString(),

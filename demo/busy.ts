@@ -35,6 +35,9 @@ export interface Worker extends Role, Busy {
 /** How long an agent thinks between two things that it does, in milliseconds. */
 const thinkMs = 7_000;
 
+/** Turns in which a call of a model is recorded: as few that a day looks like the days before. */
+const usageShare = 0.05;
+
 /** Works until the signal. @throws ClientError when the server refuses what it should take */
 export async function work(busy: Busy): Promise<void> {
   const anyone = createClient({ server: busy.url });
@@ -85,7 +88,7 @@ async function untilTold(worker: Worker): Promise<void> {
     await pause(thinkMs * (0.4 + 1.4 * random()));
     const next = rounds[worker.turn < rounds.length ? worker.turn : Math.floor(random() * rounds.length)];
     worker.turn += 1;
-    await Promise.all([next?.(worker), random() < 0.3 && record(worker)]).catch((error: unknown) => {
+    await Promise.all([next?.(worker), random() < usageShare && record(worker)]).catch((error: unknown) => {
       // A conflict is everyday life; so is a server that is just being restarted.
       const expected = error instanceof ClientError && (error.status === 409 || error.status === 0);
       if (!expected && !signal.aborted) throw error;
