@@ -184,6 +184,35 @@ describe("whatever is written", () => {
   });
 });
 
+describe("however deep it is", () => {
+  const levels = (count: number) => "[".repeat(count) + "]".repeat(count);
+
+  test("an event or a value of any number of levels is shown as a text, and stops nothing else", async () => {
+    const { page, faults } = await desk.open("/events");
+    await live(page);
+    const rawBody = `{"topic":"deep","data":${levels(400_000)}}`;
+    const { id } = (await (await desk.client.send("events.publish", { rawBody })).json()) as { id: number };
+    const { id: next } = await desk.publish("shallow");
+    await page.locator(`[data-event="${next}"]`).waitFor();
+    await page.locator(`[data-event="${id}"]`).click();
+    await page.locator(`[data-payload="${id}"] pre.value`, { hasText: "[[[[" }).waitFor();
+    // Whoever comes later begins with it.
+    await page.reload();
+    await page.locator(`[data-event="${id}"]`).waitFor();
+    for (const count of [90, 500, 3000, 400_000]) {
+      await desk.put("deep.json", levels(count));
+      await desk.put("deep.md", `${"> ".repeat(Math.min(count / 3, 50_000))}x`, "text/markdown");
+      await visit(page, "/state/deep.json");
+      await page.locator(count < 100 ? ".json" : "pre.value").waitFor();
+      await visit(page, "/state/deep.md");
+      await page.locator(count < 100 ? ".markdown" : "pre.value").waitFor();
+      await page.getByRole("heading", { name: "State" }).waitFor();
+      await visit(page, "/events");
+    }
+    expect(faults).toEqual([]);
+  });
+});
+
 describe("however much there is", () => {
   test("ten thousand keys and ten thousand events are a bounded page, with the first and the last in reach", async () => {
     const keys = Array.from(
@@ -228,6 +257,70 @@ describe("however much there is", () => {
     expect(await page.locator(".virtual-row").count()).toBeLessThan(100);
     await page.getByRole("searchbox").fill("many/42 77");
     await page.locator('[data-key="many/42/7742"]').waitFor();
+  });
+});
+
+describe("a server with thousands of projects, agents and leases", () => {
+  const many = 1000;
+  const some = 150;
+  const named = (index: number) => `n${String(index).padStart(4, "0")}`;
+
+  test("is pages of a bounded size, made of a bounded number of questions, and the last one is found", async () => {
+    for (let at = 0; at < many; at += 50) {
+      const steps = Array.from({ length: 50 }, (_, index) => ({
+        put: { spec: `${named(at + index)}/spec`, value: {} },
+      }));
+      await desk.client.call("txn.commit", { body: { do: steps } });
+      await Promise.all(
+        steps.map((_, index) =>
+          desk.client.call("instances.register", { body: { name: named(at + index), workspace: "many" } }),
+        ),
+      );
+    }
+    const holder = await desk.agent("holder");
+    for (let index = 0; index < some; index++) {
+      const project = named(index);
+      await holder.client.call("leases.acquire", { body: { resource: `of ${project}` } });
+      await desk.client.call("rules.propose", { body: { project, rule_id: project, pattern: "x" } });
+      await desk.client.call("llm.setBudget", { params: { project }, body: { usd: 1, per: "day" } });
+    }
+    const { page, asked, faults } = await desk.open("/connect");
+    await live(page);
+    for (const [path, row, most] of [
+      ["/", "[data-instance]", 200],
+      ["/specs", "[data-spec]", 100],
+      ["/rules", '[data-status="proposed"]', 100],
+      ["/leases", "[data-lease]", 100],
+      ["/tokens", "[data-budget]", 100],
+    ] as const) {
+      const before = asked.length;
+      await visit(page, path);
+      await page.locator(row).first().waitFor();
+      expect([path, asked.length - before < 300]).toEqual([path, true]);
+      const drawn = await page.locator(row).count();
+      expect([path, drawn > 0 && drawn <= most, drawn]).toEqual([path, true, drawn]);
+    }
+    const last = named(some - 1);
+    for (const [path, row] of [
+      ["/specs", `[data-spec="${last}/spec"]`],
+      ["/rules", `[data-rule="${last}/${last}"]`],
+      ["/leases", `[data-lease]:has-text("of ${last}")`],
+    ] as const) {
+      await visit(page, path);
+      await page.keyboard.press("/");
+      await page.keyboard.type(last);
+      await page.locator(row).waitFor();
+      await page.keyboard.press("Escape");
+    }
+    // A spec that is written is read anew, and no other.
+    await visit(page, "/specs");
+    await page.locator("[data-spec]").first().waitFor();
+    const before = asked.length;
+    const params = { project: named(0), name: "spec" };
+    await desk.client.call("specs.put", { params, body: "[2]" });
+    await page.locator(`[data-spec="${named(0)}/spec"]`, { hasText: "v2" }).waitFor();
+    expect(asked.slice(before).filter((url) => url.includes("/api/specs")).length).toBeLessThan(10);
+    expect(faults).toEqual([]);
   });
 });
 

@@ -11,6 +11,7 @@ import { connection, inTouchAt, session } from "./live/connection.ts";
 import { about, health } from "./live/lists.ts";
 import { Login, logOut } from "./login.tsx";
 import { Now } from "./now/now.tsx";
+import { Boundary } from "./parts/boundary.tsx";
 import { Confirmation, Dialog } from "./parts/dialog.tsx";
 import { Icon } from "./parts/icon.tsx";
 import { Mark } from "./parts/mark.tsx";
@@ -78,7 +79,7 @@ function Main() {
   }, [view]);
   return (
     <main id="main" ref={main} tabIndex={-1} data-view={view ?? "none"}>
-      {View ? <View /> : <Nowhere />}
+      <Boundary of={location.pathname}>{View ? <View /> : <Nowhere />}</Boundary>
     </main>
   );
 }

@@ -1,15 +1,17 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
-import { type EventRow, dataOf, parseExact } from "../live/recent-events.ts";
+import { type EventRow, dataOf } from "../live/recent-events.ts";
+import { parseExact } from "../parts/exact-json.ts";
 import { Icon } from "../parts/icon.tsx";
 import { JsonView } from "../parts/json-view.tsx";
 import { Age, Copy, Fault, Loading } from "../parts/panel.tsx";
 import { client, faultText, readFrame, splitArray } from "../server.ts";
+import { Text } from "../values/value-view.tsx";
 
 /** One event whole. */
 export function Payload({ row, onClose }: { row: EventRow; onClose: () => void }) {
   const { id, topic, source, createdAt } = row;
   const { data, fault } = useData(row);
-  const value = useMemo(() => (data === undefined || data === "" ? undefined : parseExact(data)), [data]);
+  const drawn = useMemo(() => (data === undefined || data === "" ? undefined : draw(data)), [data]);
   return (
     <section class="panel detail" aria-label={`Event ${id}`} data-payload={id}>
       <header class="detail-head">
@@ -29,10 +31,19 @@ export function Payload({ row, onClose }: { row: EventRow; onClose: () => void }
         <Fault text={fault} />
         {data === undefined && fault === "" && <Loading />}
         {data === "" && <p class="soft">It carries no data.</p>}
-        {value !== undefined && <JsonView value={value} />}
+        {drawn}
       </div>
     </section>
   );
+}
+
+function draw(data: string) {
+  try {
+    return <JsonView value={parseExact(data)} />;
+  } catch {
+    // Too many levels for a tree.
+    return <Text text={data} />;
+  }
 }
 
 /** What the row left out is asked for: it may be a megabyte. */

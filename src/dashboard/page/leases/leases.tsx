@@ -1,21 +1,41 @@
+import { useState } from "preact/hooks";
 import { blockers } from "../live/blockers.ts";
 import { leases } from "../live/lists.ts";
 import { pathsOf } from "../now/card.tsx";
 import { confirm } from "../parts/dialog.tsx";
 import { Age, Empty, Fault, Loading, Panel, ViewFrame, cli } from "../parts/panel.tsx";
-import { count } from "../parts/show.ts";
+import { count, showNumber } from "../parts/show.ts";
 import { type Column, Table } from "../parts/table.tsx";
 import { type Lease, client } from "../server.ts";
+
+/** Leases that are drawn of each kind: the server has a thousand at most, and search finds each. */
+const maxRows = 100;
 
 /** Who holds what, until when, and who waits for it. */
 export function Leases() {
   const all = leases.use();
-  const held = all?.filter(({ state }) => state === "held") ?? [];
-  const waiting = all?.filter(({ state }) => state === "waiting") ?? [];
+  const [words, setWords] = useState("");
+  const found = all?.filter((lease) => textOf(lease).includes(words.toLowerCase())) ?? [];
+  const held = found.filter(({ state }) => state === "held");
+  const waiting = found.filter(({ state }) => state === "waiting");
   return (
     <ViewFrame
       title="Leases"
       summary={all && all.length > 0 ? `${held.length} held, ${waiting.length} waiting` : undefined}
+      tools={
+        all &&
+        all.length > 0 && (
+          <input
+            class="search"
+            type="search"
+            data-search
+            aria-label="Search leases"
+            placeholder="Search leases  /"
+            value={words}
+            onInput={(event) => setWords(event.currentTarget.value)}
+          />
+        )
+      }
     >
       <Fault text={leases.fault.value} />
       {!all && <Loading />}
@@ -27,18 +47,42 @@ export function Leases() {
           </Empty>
         </div>
       )}
+      {all && all.length > 0 && found.length === 0 && <p class="panel empty">No lease has this in it.</p>}
       {waiting.length > 0 && (
         <Panel id="waiting" title="Waiting" count={count(waiting.length, "agent")}>
-          <Table label="Who waits" columns={waitingColumns} rows={waiting} keyOf={idOf} marks={marksOf} />
+          <Rows label="Who waits" columns={waitingColumns} leases={waiting} />
         </Panel>
       )}
       {held.length > 0 && (
         <Panel id="held" title="Held" count={count(held.length, "lease")}>
-          <Table label="Who holds what" columns={heldColumns} rows={held} keyOf={idOf} marks={marksOf} />
+          <Rows label="Who holds what" columns={heldColumns} leases={held} />
         </Panel>
       )}
     </ViewFrame>
   );
+}
+
+interface RowsProps {
+  label: string;
+  columns: readonly Column<Lease>[];
+  leases: readonly Lease[];
+}
+
+function Rows({ label, columns, leases: rows }: RowsProps) {
+  return (
+    <>
+      <Table label={label} columns={columns} rows={rows.slice(0, maxRows)} keyOf={idOf} marks={marksOf} />
+      {rows.length > maxRows && (
+        <p class="more">
+          The first {maxRows} of {showNumber(rows.length)}; search finds the others
+        </p>
+      )}
+    </>
+  );
+}
+
+function textOf(lease: Lease): string {
+  return `${lease.holder} ${pathsOf(lease)} ${lease.note}`.toLowerCase();
 }
 
 const idOf = ({ id }: Lease) => id;

@@ -33,25 +33,12 @@ export const health = resource(
   () => false,
 );
 
-const isSpec = of("specs");
-
 /** Checks of contracts that are looked at. */
 const complianceRuns = "200";
 
 export const compliance = resource(
   (signal) => client.call("compliance.history", { query: { limit: complianceRuns }, signal }),
   of("compliance"),
-);
-
-/** Projects with their specs. */
-export const specs = resource(
-  async (signal) => {
-    const projects = await client.call("specs.projects", { signal });
-    return Promise.all(
-      projects.map(({ project }) => client.call("specs.list", { params: { project }, signal })),
-    );
-  },
-  (change) => isSpec(change) || change.topic.startsWith("contracts."),
 );
 
 /** How often leases are asked for while one is held, in milliseconds: that somebody waits for it is in no stream. */

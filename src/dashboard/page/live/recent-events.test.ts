@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { type Frame, gap, readFrame } from "../../../client/frames.ts";
-import { type EventRow, addOlder, addRows, maxRows, parseExact, toRow } from "./recent-events.ts";
+import { parseExact } from "../parts/exact-json.ts";
+import { type EventRow, addOlder, addRows, maxRows, toRow } from "./recent-events.ts";
 
 function row(id: number, data = "null"): EventRow {
   const raw = `{"id":${id},"topic":"t","data":${data},"source":"s","created_at":"2026-11-01T12:00:00.000Z"}`;
@@ -46,4 +47,11 @@ test("large data is cut", () => {
 test("older rows go below, and none is there twice", () => {
   const some = addRows([], [row(5), row(6)]);
   expect(addOlder(some, [row(3), row(4), row(5)]).map(({ id }) => id)).toEqual([6, 5, 4, 3]);
+});
+
+test("data of any number of levels is a row, as the text that it is", () => {
+  const levels = 400_000;
+  expect(row(1, `{"a":${"[".repeat(levels)}${"]".repeat(levels)}}`).data).toBe(`{"a":${"[".repeat(2043)}`);
+  const deep = `{"a":${"[".repeat(150)}1.0${"]".repeat(150)},"b":",\\"source\\":\\",\\"data\\":"}`;
+  expect(row(1, deep).data).toBe(deep);
 });

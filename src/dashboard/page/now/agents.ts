@@ -53,11 +53,14 @@ export const goneAfter = 3_600_000;
 export function agentsOf(sources: Sources): Agent[] {
   const { instances, leases, blockers, now, silentAfter } = sources;
   const deeds = deedsBy(sources);
+  // Once for all: there may be ten thousand agents and a thousand leases.
+  const leasesOf = Map.groupBy(leases, ({ holder_id }) => holder_id);
+  const checked = new Set(sources.compliance.map(({ instance_id }) => instance_id));
   const agents = instances.map((instance): Agent => {
     const { id, name, status } = instance;
     const own = deeds.get(name) ?? [];
     const seenAt = Math.max(Date.parse(instance.last_seen), own[0]?.at ?? 0);
-    const theirs = leases.filter(({ holder_id }) => holder_id === id);
+    const theirs = leasesOf.get(id) ?? [];
     const held = theirs.filter(({ state }) => state === "held");
     const waiting = theirs.filter(({ state }) => state === "waiting");
     const troubles: Trouble[] = waiting.map((lease) => ({
@@ -65,7 +68,7 @@ export function agentsOf(sources: Sources): Agent[] {
       lease,
       for: blockers.get(lease.id) ?? [],
     }));
-    troubles.push(...failuresOf(id, sources.compliance));
+    if (checked.has(id)) troubles.push(...failuresOf(id, sources.compliance));
     const silence = now - seenAt;
     const worked = status !== "pending";
     if (worked && waiting.length === 0 && silence > silentAfter && (silence < goneAfter || held.length > 0))
@@ -85,8 +88,11 @@ function rank({ troubles, instance: { status } }: Agent): number {
   return status === "active" ? 3 : status === "pending" ? 4 : 5;
 }
 
+/** Made once: `localeCompare` makes one for each comparison, which of ten thousand agents took 0.3 s. */
+const { compare: inOrder } = new Intl.Collator();
+
 function compare(a: Instance, b: Instance): number {
-  return a.name.localeCompare(b.name) || (a.id < b.id ? -1 : 1);
+  return inOrder(a.name, b.name) || (a.id < b.id ? -1 : 1);
 }
 
 /** Of each contract only what the last check found. */

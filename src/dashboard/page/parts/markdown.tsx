@@ -1,12 +1,41 @@
 import { type Token, type Tokens, lexer } from "marked";
 import type { ComponentChildren } from "preact";
+import { useMemo } from "preact/hooks";
 
 /**
  * Markdown as elements. The library only finds out what is what; no HTML is ever made of a text, so that what somebody
  * wrote can be nothing but text. Tags in it are shown as they were written, pictures by their words: nothing is fetched.
  */
-export function Markdown({ text }: { text: string }) {
-  return <div class="markdown">{blocks(lexer(text))}</div>;
+export function Markdown({ text, otherwise }: { text: string; otherwise: ComponentChildren }) {
+  const tokens = useMemo(() => read(text), [text]);
+  return tokens ? <div class="markdown">{blocks(tokens)}</div> : <>{otherwise}</>;
+}
+
+/** Characters of a text that is read as Markdown. */
+const maxChars = 100_000;
+/** Levels of quotes, lists and the like that are drawn: each costs several calls of the browser's stack. */
+const maxLevels = 50;
+
+/** @returns undefined for what is too much for a page: five thousand quotes in each other, say */
+function read(text: string): readonly Token[] | undefined {
+  if (text.length > maxChars) return undefined;
+  try {
+    const tokens = lexer(text);
+    return isFlat(tokens, maxLevels) ? tokens : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isFlat(tokens: readonly Token[], levels: number): boolean {
+  return levels > 0 && tokens.every((token) => isFlat(childrenOf(token), levels - 1));
+}
+
+function childrenOf(token: Token): readonly Token[] {
+  const { tokens = [] } = token as Partial<Tokens.Paragraph>;
+  const { items = [] } = token as Partial<Tokens.List>;
+  const { header = [], rows = [] } = token as Partial<Tokens.Table>;
+  return [...tokens, ...items, ...[...header, ...rows.flat()].flatMap((cell) => cell.tokens)];
 }
 
 /** Only to what a person can look at; `javascript:` and the like stay text. */

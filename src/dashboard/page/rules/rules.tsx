@@ -2,13 +2,15 @@ import { useState } from "preact/hooks";
 import { rules } from "../live/lists.ts";
 import { confirm } from "../parts/dialog.tsx";
 import { Age, Empty, Fault, Loading, Panel, ViewFrame, cli } from "../parts/panel.tsx";
-import { count } from "../parts/show.ts";
+import { count, showNumber } from "../parts/show.ts";
 import { type Column, Table } from "../parts/table.tsx";
 import { type Rule, client } from "../server.ts";
 import { Playground } from "./playground.tsx";
 
 /** Rules that are drawn. */
-const maxRules = 500;
+const maxRules = 200;
+/** Proposals that are drawn: whoever decides on them gets to the others. */
+const maxProposed = 100;
 
 const tints = { accepted: "good", proposed: "wait", rejected: "warn" } as const;
 
@@ -45,10 +47,15 @@ export function Rules() {
           <Table
             label="Proposed rules"
             columns={proposedColumns}
-            rows={proposed}
+            rows={proposed.slice(0, maxProposed)}
             keyOf={keyOf}
             marks={marksOf}
           />
+          {proposed.length > maxProposed && (
+            <p class="more">
+              The first {maxProposed} of {showNumber(proposed.length)}; search finds the others
+            </p>
+          )}
         </Panel>
       )}
       <div class="rules-and-playground">
@@ -69,7 +76,7 @@ export function Rules() {
             )}
             {others.length > maxRules && (
               <p class="more">
-                The first {maxRules} of {others.length}; all: koor-cli rules list
+                The first {maxRules} of {showNumber(others.length)}; search finds the others
               </p>
             )}
           </Panel>

@@ -1,6 +1,6 @@
 import { useState } from "preact/hooks";
 import { now } from "../live/clock.ts";
-import { specs } from "../live/lists.ts";
+import { type Project, maxRead, specs } from "../live/specs.ts";
 import { Empty, Fault, Loading, ViewFrame, cli } from "../parts/panel.tsx";
 import { count, showAge } from "../parts/show.ts";
 import { VirtualList } from "../parts/virtual-list.tsx";
@@ -25,7 +25,7 @@ export function Specs() {
   const { rest } = place.value;
   const [project, ...names] = rest;
   const name = names.join("/");
-  const total = projects?.reduce((sum, { specs }) => sum + specs.length, 0) ?? 0;
+  const total = projects?.reduce((sum, { size }) => sum + size, 0) ?? 0;
   const chosen = project !== undefined && name !== "";
   return (
     <ViewFrame
@@ -73,6 +73,12 @@ export function Specs() {
               }}
               row={(row) => <Line row={row} />}
             />
+            {projects.length > maxRead && (
+              <p class="more">
+                The specs of the first {maxRead} projects are listed; those of another:{" "}
+                <code>{cli("specs list PROJECT")}</code>
+              </p>
+            )}
           </section>
           {chosen && (
             <DocumentView
@@ -99,15 +105,14 @@ export function Specs() {
   );
 }
 
-type Projects = NonNullable<typeof specs.value.value>;
-
-function rowsOf(projects: Projects, words: string): SpecRow[] {
+function rowsOf(projects: readonly Project[], words: string): SpecRow[] {
   const wanted = words.toLowerCase();
-  return projects.flatMap(({ project, specs }): SpecRow[] => {
-    const found = specs.filter(({ name }) => `${project}/${name}`.toLowerCase().includes(wanted));
-    if (found.length === 0) return [];
+  return projects.flatMap(({ project, size, specs }): SpecRow[] => {
+    const isWanted = (name: string) => `${project}/${name}`.toLowerCase().includes(wanted);
+    const found = specs?.filter(({ name }) => isWanted(name)) ?? [];
+    if (specs ? found.length === 0 : !isWanted("")) return [];
     return [
-      { kind: "project", project, size: specs.length },
+      { kind: "project", project, size },
       ...found.map(({ name, version, updated_at }): SpecRow => {
         return { kind: "spec", project, name, version, at: updated_at };
       }),

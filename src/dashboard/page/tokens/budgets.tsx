@@ -2,12 +2,15 @@ import { useState } from "preact/hooks";
 import { budgets, warnsAt } from "../live/spent.ts";
 import { Dialog, confirm } from "../parts/dialog.tsx";
 import { Empty, Fault, Loading, Panel, cli } from "../parts/panel.tsx";
-import { showUsd } from "../parts/show.ts";
+import { showNumber, showUsd } from "../parts/show.ts";
 import { type Column, Table } from "../parts/table.tsx";
 import { type Budget, client, faultText } from "../server.ts";
 
 /** Where a bar ends, as a share of the budget: beyond all of it there is something to see. */
 const barEnd = 1.25;
+
+/** Budgets that are drawn: those that are used up, or nearly, are the first. */
+const maxRows = 100;
 
 /** What projects may spend, and what they have spent of it. */
 export function Budgets() {
@@ -67,10 +70,15 @@ export function Budgets() {
         <Table
           label="Budgets, and what is spent of them"
           columns={columns}
-          rows={[...all].sort((a, b) => b.share - a.share)}
+          rows={[...all].sort((a, b) => b.share - a.share).slice(0, maxRows)}
           keyOf={({ project }) => project}
           marks={({ project, share }) => ({ "data-budget": project, "data-level": levelOf(share) })}
         />
+      )}
+      {all && all.length > maxRows && (
+        <p class="more">
+          The first {maxRows} of {showNumber(all.length)}; all: {cli("llm budgets")}
+        </p>
       )}
       {asked && <Ask budget={asked} onClose={() => setAsked(undefined)} />}
     </Panel>
@@ -160,7 +168,7 @@ function Ask({ budget, onClose }: { budget: Partial<Budget>; onClose: () => void
             required
             type="number"
             min="0.01"
-            step="0.01"
+            step="any"
             value={usd}
             onInput={(event) => setUsd(event.currentTarget.value)}
           />

@@ -1,4 +1,4 @@
-import { parseExact } from "../live/recent-events.ts";
+import { parseExact } from "../parts/exact-json.ts";
 
 /** What a stored value is, and as which text a person reads it. Pure. */
 
@@ -32,7 +32,7 @@ export function contentOf(bytes: Uint8Array, contentType: string): Content {
     try {
       return { kind: "json", text, value: parseExact(text), bytes };
     } catch {
-      // Values are kept as they come, and not checked.
+      // Values are kept as they come, and not checked; and some are too deep for a tree.
     }
   }
   return { kind: "text", text, bytes };

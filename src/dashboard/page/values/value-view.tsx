@@ -18,7 +18,7 @@ export function ValueView({ content, url, name }: ValueViewProps) {
     case "json":
       return <JsonView value={value} />;
     case "markdown":
-      return text.length > shownChars ? <Text text={text} /> : <Markdown text={text} />;
+      return <Markdown text={text} otherwise={<Text text={text} />} />;
     case "image":
       return url === undefined ? <Hex bytes={bytes} /> : <img class="picture" src={url} alt={name} />;
     case "binary":
@@ -28,16 +28,15 @@ export function ValueView({ content, url, name }: ValueViewProps) {
   }
 }
 
-function Text({ text }: { text: string }) {
+/** A text as it is, up to a bound. */
+export function Text({ text }: { text: string }) {
   return (
     <>
       <pre class="value" tabIndex={0} role="group" aria-label="Value">
         {text.slice(0, shownChars)}
       </pre>
       {text.length > shownChars && (
-        <p class="more">
-          The first {showBytes(shownChars)} are shown; koor-cli state get KEY reads it whole.
-        </p>
+        <p class="more">The first {showBytes(shownChars)} are shown; Copy takes all of it.</p>
       )}
     </>
   );
