@@ -220,6 +220,55 @@ describe("on a server with a token", () => {
     expect((await history())?.updated_by).toBe("");
   });
 
+  test("who logs out in one tab is logged out in all of them, and what they follow ends", async () => {
+    const { page } = await desk.open("/events");
+    await page.getByLabel("Token", { exact: true }).fill("secret");
+    await page.keyboard.press("Enter");
+    await live(page);
+    const other = await page.context().newPage();
+    await other.goto(`${desk.server.dashboardUrl}/events`);
+    await live(other);
+    await other.getByRole("button", { name: "Pause" }).click();
+    const [cookie] = await page.context().cookies();
+    const headers = { Cookie: `${cookie?.name}=${cookie?.value}`, Origin: desk.server.dashboardUrl };
+    const socket = await openSocket(`${desk.server.dashboardUrl}/api/events/subscribe?hello=1`, { headers });
+    await socket.next();
+    const stream = await onDashboard("/api/events/stream", { headers });
+    expect(stream.status).toBe(200);
+
+    await page.getByRole("button", { name: "Log out" }).click();
+    await other.getByLabel("Token", { exact: true }).waitFor();
+    expect(await other.locator("[data-event]").count()).toBe(0);
+    expect(await socket.closed).toMatchObject({ code: 4001 });
+    expect(await stream.text()).toContain('"code":4001');
+    // Nobody who logs in after that sees what was left there.
+    await other.getByLabel("Token", { exact: true }).fill("secret");
+    await other.keyboard.press("Enter");
+    await other.getByRole("button", { name: "Pause" }).waitFor();
+  });
+
+  test("a session that a new one follows in the same browser is over, and after a restart the page asks again", async () => {
+    const login = async (headers: Record<string, string> = {}) =>
+      (
+        (await onDashboard("/login", { ...json({ token: "secret" }), headers })).headers.get("set-cookie") ??
+        ""
+      ).split(";")[0] as string;
+    const Cookie = await login();
+    await login({ Cookie });
+    expect((await onDashboard("/api/state", { headers: { Cookie } })).status).toBe(401);
+
+    const { page } = await desk.open("/state");
+    const field = page.getByLabel("Token", { exact: true });
+    await field.fill("secret");
+    await page.keyboard.press("Enter");
+    await live(page);
+    await desk.restart();
+    await field.waitFor();
+    await field.fill("secret");
+    await page.keyboard.press("Enter");
+    await live(page);
+  });
+
   test("bad attempts to log in are refused as everywhere", async () => {
     const attempt = async (body: string, headers: Record<string, string> = {}) =>
       (await onDashboard("/login", { method: "POST", body, headers })).status;

@@ -100,6 +100,8 @@ function sessionRoutes(front: Front, sessions: Sessions): Record<string, RouteHa
   return {
     "/login": guard(front, ["POST"], async (request) => {
       const id = await sessions.open(await readToken(request));
+      // The browser forgets the one that it had.
+      sessions.end(request);
       return withCookie({ logged_in: true }, sessions.cookie(request, id));
     }),
     "/logout": guard(front, ["POST"], async (request) => {

@@ -41,6 +41,10 @@ test("a session begins with the token, is a cookie that no script and no other s
     `koor_session_9847=${id}; Max-Age=43200; Path=/; HttpOnly; SameSite=Strict`,
   );
   expect(sessions.has(withId(id))).toBe(true);
+  // Behind a proxy that speaks TLS the cookie goes over nothing else.
+  expect(sessions.cookie(request({ Origin: "https://koor.example" }), id)).toEndWith(
+    "; SameSite=Strict; Secure",
+  );
   expect(sessions.has(withId(`${id}x`))).toBe(false);
   expect(sessions.has(request({}))).toBe(false);
   // Of another server on this host.

@@ -18,9 +18,14 @@ export interface Sessions {
   open(token: string): Promise<string>;
   /** Whether the request's cookie names a session that lives. */
   has(request: Request): boolean;
+  /** The same of a request that came a while ago. */
+  lasting(request: Request): () => boolean;
   /** Ends the session of the request's cookie, if there is one. */
   end(request: Request): void;
-  /** The `Set-Cookie` that gives an id to the browser; without an id, the one that takes it away. */
+  /**
+   * The `Set-Cookie` that gives an id to the browser; without an id, the one that takes it away. `Secure` where the page
+   * came by https, as its `Origin` says.
+   */
   cookie(request: Request, id?: string): string;
 }
 
@@ -52,6 +57,14 @@ export function createSessions(options: SessionOptions): Sessions {
     return id === undefined ? undefined : hash(id);
   }
 
+  function lives(key: string | undefined): boolean {
+    const end = key === undefined ? undefined : ends.get(key);
+    if (end === undefined) return false;
+    if (end > now()) return true;
+    ends.delete(key as string);
+    return false;
+  }
+
   return {
     async open(token) {
       // The right one is turned away too, or guesses could go on past the bound.
@@ -77,13 +90,12 @@ export function createSessions(options: SessionOptions): Sessions {
       return id;
     },
 
-    has(request) {
+    has: (request) => lives(keyOf(request)),
+
+    lasting(request) {
+      // The key alone: a request is much to keep.
       const key = keyOf(request);
-      const end = key === undefined ? undefined : ends.get(key);
-      if (end === undefined) return false;
-      if (end > now()) return true;
-      ends.delete(key as string);
-      return false;
+      return () => lives(key);
     },
 
     end(request) {
@@ -93,7 +105,8 @@ export function createSessions(options: SessionOptions): Sessions {
 
     cookie(request, id) {
       const age = id === undefined ? 0 : lifeSeconds;
-      return `${cookieName(request)}=${id ?? ""}; Max-Age=${age}; Path=/; HttpOnly; SameSite=Strict`;
+      const secure = request.headers.get("origin")?.startsWith("https:") ? "; Secure" : "";
+      return `${cookieName(request)}=${id ?? ""}; Max-Age=${age}; Path=/; HttpOnly; SameSite=Strict${secure}`;
     },
   };
 }
@@ -114,12 +127,14 @@ export function dashboardDoor(front: Front, sessions: Sessions | undefined) {
  */
 export function dashboardFront(front: Front, sessions: Sessions | undefined): Front {
   if (!sessions) return front;
+  const isSession = (request: Request) => !request.headers.has("authorization") && sessions.has(request);
   return {
     guarded: front.guarded,
     admit: (request) => front.admit(request),
     isToken: (text) => front.isToken(text),
+    lasting: (request) => (isSession(request) ? sessions.lasting(request) : undefined),
     authorize(request) {
-      if (request.headers.has("authorization") || !sessions.has(request)) return front.authorize(request);
+      if (!isSession(request)) return front.authorize(request);
       const site = request.headers.get("sec-fetch-site") ?? "same-origin";
       const reads = /^(GET|HEAD)$/.test(request.method) && !request.headers.has("upgrade");
       if (/^(same-origin|none)$/.test(site) && (reads || request.headers.has("origin"))) return;

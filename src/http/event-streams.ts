@@ -1,9 +1,9 @@
 import { patternOf } from "../events/pattern.ts";
 import type { Feed, Position } from "../feed/feed.ts";
 import type { Subscription } from "../feed/log.ts";
-import type { Ledger } from "../metrics/ledger.ts";
 import {
   type FollowersOptions,
+  type Reader,
   closeCodes,
   followers,
   lastWords,
@@ -29,7 +29,7 @@ export interface EventStreams {
     server: BunServer,
     feed: Feed,
     query: StreamQuery,
-    ledger: Ledger,
+    reader: Reader,
   ): Promise<Response>;
   /** Bytes that wait in this process for their readers, over all streams. */
   bufferedBytes(): number;
@@ -39,7 +39,7 @@ export interface EventStreams {
   close(): void;
 }
 
-interface Stream {
+interface Stream extends Pick<Reader, "isIn"> {
   subscription: Subscription;
   /** Comments and where it stands, so that a reader which is cut off in a quiet time resumes there. */
   beat(): void;
@@ -53,10 +53,11 @@ export function createEventStreams({ now, most = followers, onSlow }: FollowersO
   const open = new Set<Stream>();
   const stopWatching = watchReaders(
     open,
-    (stream) => stream.subscription,
-    (stream) => {
+    (stream) => stream,
+    (stream, why) => {
+      if (why === "loggedOut") return stream.end(closeCodes.loggedOut, "the session has ended");
       onSlow?.();
-      stream.end(closeCodes.slowReader, "slow reader");
+      return stream.end(closeCodes.slowReader, "slow reader");
     },
     now,
   );
@@ -66,7 +67,7 @@ export function createEventStreams({ now, most = followers, onSlow }: FollowersO
   beats.unref();
 
   return {
-    async open(request, server, feed, query, ledger) {
+    async open(request, server, feed, query, reader) {
       const topic = patternOf("pattern", query.pattern ?? "");
       const place = await feed.place(query);
       const headers = eventStreamHeaders(place.epoch);
@@ -75,7 +76,7 @@ export function createEventStreams({ now, most = followers, onSlow }: FollowersO
       // Bun cuts what is silent for ten seconds.
       server.timeout(request, 0);
       const hangUp = () => server.timeout(request, lastWords / 1000);
-      const body = openStream({ feed, place, topic, ledger, hangUp, signal: request.signal, open });
+      const body = openStream({ feed, place, topic, reader, hangUp, signal: request.signal, open });
       return new Response(body, { headers });
     },
     bufferedBytes: () => [...open].reduce((bytes, stream) => bytes + stream.buffered(), 0),
@@ -94,7 +95,7 @@ interface Opening {
   feed: Feed;
   place: { epoch: string; after: number };
   topic: ReturnType<typeof patternOf>;
-  ledger: Ledger;
+  reader: Reader;
   /** Closes the connection soon. */
   hangUp: () => void;
   /** The request's: aborted when the reader has gone. */
@@ -103,7 +104,7 @@ interface Opening {
   open: Set<Stream>;
 }
 
-function openStream({ feed, place, topic, ledger, hangUp, signal, open }: Opening): ReadableStream {
+function openStream({ feed, place, topic, reader, hangUp, signal, open }: Opening): ReadableStream {
   const encoder = new TextEncoder();
   const { epoch } = place;
   let pending = "";
@@ -124,7 +125,7 @@ function openStream({ feed, place, topic, ledger, hangUp, signal, open }: Openin
           if (pending === "") return;
           const bytes = encoder.encode(pending);
           pending = "";
-          ledger.streamed(bytes.length);
+          reader.ledger.streamed(bytes.length);
           controller.enqueue(bytes);
         }
         const room = () => (controller.desiredSize ?? 0) > 0;
@@ -152,6 +153,7 @@ function openStream({ feed, place, topic, ledger, hangUp, signal, open }: Openin
         };
         stream = {
           subscription,
+          isIn: reader.isIn,
           beat() {
             // A reader that takes nothing is not told the time.
             if (subscription.blockedSince === undefined) beat();

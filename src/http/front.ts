@@ -21,6 +21,8 @@ export interface Front {
   readonly guarded: boolean;
   /** Whether a text is the server's token, in constant time. */
   isToken(text: string): boolean;
+  /** Of a request that was let in for a time only: whether it would be still. What follows a log ends with that. */
+  lasting?(request: Request): (() => boolean) | undefined;
 }
 
 export interface FrontOptions {

@@ -270,7 +270,7 @@ function show({ response }: Operation, result: unknown): Sent {
   return response === "bytes" ? sendStored(result as StoredAnswer) : sendJson(result);
 }
 
-interface Following extends Pick<MountOptions, "sockets" | "streams" | "ledger"> {
+interface Following extends Pick<MountOptions, "sockets" | "streams" | "ledger" | "front"> {
   request: BunRequest;
   server: BunServer;
   feed: Feed;
@@ -280,12 +280,13 @@ interface Following extends Pick<MountOptions, "sockets" | "streams" | "ledger">
 /** Opens a WebSocket or an event stream over a noun's log. */
 async function follow(
   how: "socket" | "stream",
-  { sockets, streams, ledger, request, server, feed, query }: Following,
+  { sockets, streams, ledger, front, request, server, feed, query }: Following,
 ): Promise<Response | undefined> {
-  if (how === "socket") return sockets.upgrade(request, server, feed, query, ledger);
+  const reader = { ledger, isIn: front.lasting?.(request) };
+  if (how === "socket") return sockets.upgrade(request, server, feed, query, reader);
   // A browser that reconnects says in the header how far it got, and asks for the same address as before.
   const position = { ...query, ...readLastEventId(request.headers) };
-  const response = await streams.open(request, server, feed, position, ledger);
+  const response = await streams.open(request, server, feed, position, reader);
   ledger.rest(0);
   return response;
 }

@@ -1,4 +1,6 @@
 import { KoorError } from "../contract/errors.ts";
+import type { Subscription } from "../feed/log.ts";
+import type { Ledger } from "../metrics/ledger.ts";
 
 /** Readers that take nothing: what a WebSocket and an event stream have in common. */
 
@@ -6,6 +8,8 @@ import { KoorError } from "../contract/errors.ts";
 export const closeCodes = {
   /** The reader took nothing for a minute. Reconnect with `after`. */
   slowReader: 4008,
+  /** Whoever follows is let in no more: a session of the dashboard has ended. */
+  loggedOut: 4001,
   /** A backup was restored: positions mean nothing any more. Read the current state, then subscribe without `after`. */
   replaced: 4010,
   /** RFC 6455: the server goes away. */
@@ -40,24 +44,34 @@ const patrol = 1_000;
 /** How long a reader has for the last words, in milliseconds. */
 export const lastWords = 5_000;
 
-interface Reader {
-  readonly blockedSince: number | undefined;
+/** For whom a log is followed. */
+export interface Reader {
+  ledger: Ledger;
+  /** As `Front.lasting`. */
+  isIn?: (() => boolean) | undefined;
+}
+
+interface Watched {
+  subscription: Subscription | undefined;
+  isIn?: Reader["isIn"];
 }
 
 /**
- * Looks after readers, and sends away those that took nothing for too long.
+ * Looks after readers, and sends away those that took nothing for too long, and those that are let in no more.
  * @returns the function that ends it
  */
 export function watchReaders<T>(
   open: Iterable<T>,
-  readerOf: (follower: T) => Reader | undefined,
-  sendAway: (follower: T) => void,
+  readerOf: (follower: T) => Watched,
+  sendAway: (follower: T, why: "slowReader" | "loggedOut") => void,
   now: () => number,
 ): () => void {
   const timer = setInterval(() => {
     for (const follower of open) {
-      const since = readerOf(follower)?.blockedSince;
-      if (since !== undefined && now() - since >= patience) sendAway(follower);
+      const { subscription, isIn } = readerOf(follower);
+      const since = subscription?.blockedSince;
+      if (isIn?.() === false) sendAway(follower, "loggedOut");
+      else if (since !== undefined && now() - since >= patience) sendAway(follower, "slowReader");
     }
   }, patrol);
   timer.unref();

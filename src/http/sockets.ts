@@ -2,9 +2,9 @@ import type { ServerWebSocket, WebSocketHandler } from "bun";
 import { KoorError } from "../contract/errors.ts";
 import { patternOf } from "../events/pattern.ts";
 import type { Feed, Position } from "../feed/feed.ts";
-import type { Ledger } from "../metrics/ledger.ts";
 import {
   type FollowersOptions,
+  type Reader,
   closeCodes,
   followers,
   lastWords,
@@ -30,7 +30,7 @@ export interface Sockets {
     server: BunServer,
     feed: Feed,
     query: SubscribeQuery,
-    ledger: Ledger,
+    reader: Reader,
   ): Promise<Response | undefined>;
   handler: WebSocketHandler<SocketData>;
   /** Bytes that wait in this process for their readers, over all sockets. */
@@ -47,14 +47,17 @@ type Socket = ServerWebSocket<SocketData>;
 export function createSockets({ now, most = followers, onSlow }: FollowersOptions): Sockets {
   const open = new Set<Socket>();
 
-  const stopWatching = watchReaders(open, (socket) => socket.data.subscription, sendAway, now);
+  const stopWatching = watchReaders(open, (socket) => socket.data, sendAway, now);
 
-  function sendAway(socket: Socket): void {
-    onSlow?.();
+  function sendAway(socket: Socket, why: "slowReader" | "loggedOut"): void {
     open.delete(socket);
     const { subscription } = socket.data;
     subscription?.close();
-    socket.close(closeCodes.slowReader, `slow reader; go on with after=${subscription?.position ?? 0}`);
+    if (why === "loggedOut") socket.close(closeCodes.loggedOut, "the session has ended");
+    else {
+      onSlow?.();
+      socket.close(closeCodes.slowReader, `slow reader; go on with after=${subscription?.position ?? 0}`);
+    }
     // Its buffer is full, so the close frame may never get through.
     setTimeout(() => socket.terminate(), lastWords).unref();
   }
@@ -68,7 +71,7 @@ export function createSockets({ now, most = followers, onSlow }: FollowersOption
   }
 
   return {
-    async upgrade(request, server, feed, query, ledger) {
+    async upgrade(request, server, feed, query, reader) {
       const topic = patternOf("pattern", query.pattern ?? "");
       const { epoch, last, after } = await feed.place(query);
       if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
@@ -79,7 +82,7 @@ export function createSockets({ now, most = followers, onSlow }: FollowersOption
       refuseOneMore(open.size, most);
       const hello = query.hello ? JSON.stringify({ hello: { epoch, last_id: last } }) : undefined;
       const upgraded = server.upgrade(request, {
-        data: { feed, after, topic, hello, ledger, subscription: undefined },
+        data: { ...reader, feed, after, topic, hello, subscription: undefined },
         headers: { "Koor-Epoch": epoch },
       });
       if (upgraded) return undefined;

@@ -10,7 +10,7 @@ import { useNarrow } from "../parts/use-narrow.ts";
 import { VirtualList } from "../parts/virtual-list.tsx";
 import { place, setQuery } from "../router.ts";
 import { ClientError, faultText } from "../server.ts";
-import { noticeLogout } from "../live/connection.ts";
+import { noticeLogout, onForget } from "../live/connection.ts";
 import { Payload } from "./payload.tsx";
 import { Publish } from "./publish.tsx";
 import { useRange } from "./use-range.ts";
@@ -21,6 +21,10 @@ const narrowRowHeight = 46;
 
 /** The rows as they were when somebody paused; what comes meanwhile is kept, and shown afterwards. */
 const paused = signal<readonly Row[] | undefined>(undefined);
+
+onForget(() => {
+  paused.value = undefined;
+});
 
 /** What happens, as it happens. */
 export function Events() {

@@ -88,7 +88,7 @@ function rank({ troubles, instance: { status } }: Agent): number {
   return status === "active" ? 3 : status === "pending" ? 4 : 5;
 }
 
-/** Made once: `localeCompare` makes one for each comparison, which of ten thousand agents took 0.3 s. */
+/** Made once: with `localeCompare` each drawing of ten thousand agents took a tenth of a second longer. */
 const { compare: inOrder } = new Intl.Collator();
 
 function compare(a: Instance, b: Instance): number {

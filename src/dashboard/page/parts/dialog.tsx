@@ -1,6 +1,7 @@
 import { signal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
+import { onForget } from "../live/connection.ts";
 import { faultText } from "../server.ts";
 import { Icon } from "./icon.tsx";
 import { Fault } from "./panel.tsx";
@@ -50,6 +51,10 @@ interface Question {
 }
 
 const question = signal<Question | undefined>(undefined);
+
+onForget(() => {
+  question.value = undefined;
+});
 
 /** Asks before something is done that others will notice. */
 export function confirm(asked: Question): void {
