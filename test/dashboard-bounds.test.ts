@@ -260,6 +260,45 @@ describe("however much there is", () => {
   });
 });
 
+describe("a pause in which more came than the page keeps", () => {
+  test("loses none of it: how many they were is said, and those before the list are a click away", async () => {
+    const flood = async (many: number) => {
+      const steps = Array.from({ length: 64 }, (_, data) => ({ publish: { topic: "flood", data } }));
+      for (let at = 0; at < many; at += 64) await desk.client.call("txn.commit", { body: { do: steps } });
+    };
+    await flood(1_280);
+    const first = await desk.publish("before.the.flood", { read: "on" });
+    const { page } = await desk.open("/events");
+    await live(page);
+    await page.locator(`[data-event="${first.id}"]`).click();
+    await page.locator(`[data-payload="${first.id}"]`).waitFor();
+    await page.getByRole("button", { name: "Pause" }).click();
+    await flood(12_032);
+    await page.getByText("Paused; 12,032 events came since").waitFor();
+    // Who paused to read reads on, also further down.
+    const list = page.getByRole("listbox");
+    const oldest = await page.locator("[data-event]").last().getAttribute("data-event");
+    await list.focus();
+    await page.keyboard.press("End");
+    await page.locator(`[data-event="${oldest}"]`).waitFor({ state: "detached" });
+
+    await page.getByRole("button", { name: "Resume" }).click();
+    await list.focus();
+    await page.keyboard.press("Home");
+    await page.locator(`[data-event="${first.id + 12_032}"]`).waitFor();
+    expect(await page.locator(`[data-payload="${first.id}"]`).count()).toBe(1);
+    await page.getByRole("button", { name: "Show those before the list" }).click();
+    await page.getByText("of this time; scroll for more").waitFor();
+    await list.focus();
+    const missed = page.locator(`[data-event="${first.id + 1}"]`);
+    for (let turn = 0; turn < 30 && (await missed.count()) === 0; turn++) {
+      await page.keyboard.press("End");
+      await page.waitForTimeout(100);
+    }
+    await missed.waitFor();
+  });
+});
+
 describe("a server with thousands of projects, agents and leases", () => {
   const many = 1000;
   const some = 150;

@@ -181,6 +181,78 @@ describe("State", () => {
   });
 });
 
+describe("What a person types", () => {
+  const open = async (key: string, value: string, type?: string) => {
+    await desk.put(key, value, type);
+    const { page } = await desk.open(`/state/${key}`);
+    await page.getByRole("button", { name: "Edit" }).click();
+    return { page, dialog: page.getByRole("dialog"), field: page.getByRole("dialog").locator("textarea") };
+  };
+  const read = async (key: string) => {
+    const { bytes } = await desk.client.call("state.get", { params: { key }, query: {} });
+    return new TextDecoder().decode(bytes as Uint8Array);
+  };
+
+  test("is not lost by Escape, nor by a pointer that was let go beside the window", async () => {
+    const { page, dialog, field } = await open("typed", "one", "text/plain");
+    await field.fill("one\ntwo");
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("Escape");
+    await dialog.getByText("What you typed is not saved.").waitFor();
+    await dialog.getByRole("button", { name: "Go on" }).click();
+    const box = (await field.boundingBox())!;
+    await page.mouse.move(box.x + 20, box.y + 20);
+    await page.mouse.down();
+    await page.mouse.move(5, 5);
+    await page.mouse.up();
+    expect(await field.inputValue()).toBe("one\ntwo");
+    expect(await dialog.getByText("What you typed is not saved.").count()).toBe(0);
+    await page.mouse.click(5, 5);
+    await dialog.getByRole("button", { name: "Discard it" }).click();
+    await dialog.waitFor({ state: "detached" });
+    // Where nothing was typed nothing is asked.
+    await page.getByRole("button", { name: "Edit" }).click();
+    await dialog.waitFor();
+    await page.keyboard.press("Escape");
+    await dialog.waitFor({ state: "detached" });
+  });
+
+  test("keeps the ends of its lines, and can be written anew where somebody has deleted the key meanwhile", async () => {
+    const { page, field } = await open("windows", "a\r\nb\r\n", "text/plain");
+    await field.fill("a\nb\nc\n");
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.locator(".facts", { hasText: "version 2" }).waitFor();
+    expect(await read("windows")).toBe("a\r\nb\r\nc\r\n");
+
+    await page.getByRole("button", { name: "Edit" }).click();
+    await field.fill("mine");
+    await desk.client.call("state.delete", { params: { key: "windows" } });
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByText("It was deleted meanwhile.").waitFor();
+    await page.getByRole("button", { name: "Write mine anew" }).click();
+    await page.locator(".facts", { hasText: "version 4" }).waitFor();
+    expect(await read("windows")).toBe("mine");
+  });
+
+  test("deletes what was seen, and not what came in between", async () => {
+    await desk.put("to-delete", '"old"');
+    const { page } = await desk.open("/state/to-delete");
+    await page.getByRole("button", { name: "Delete" }).click();
+    const dialog = page.getByRole("dialog");
+    await dialog.getByText("Delete to-delete, version 1").waitFor();
+    await desk.put("to-delete", '"new"');
+    await dialog.getByRole("button", { name: "Delete" }).click();
+    await dialog.getByRole("alert").getByText("version", { exact: false }).waitFor();
+    expect(await read("to-delete")).toBe('"new"');
+  });
+
+  test("an address that somebody sends is no option of a command that is shown", async () => {
+    const { page } = await desk.open("/state/--server=http%3A%2F%2Fevil.example");
+    await page.getByText("Nothing was ever written here.").waitFor();
+    expect(await page.locator(".command").count()).toBe(0);
+  });
+});
+
 describe("Events", () => {
   test("come live, pause without loss, and go by a pattern that the address holds", async () => {
     const { page, asked } = await desk.open("/events");

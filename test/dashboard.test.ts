@@ -69,7 +69,17 @@ describe("the page", () => {
       expect([path, response.status]).toEqual([path, 200]);
       expect(response.headers.get("content-type")).toContain("text/html");
     }
-    for (const path of ["/nothing", "/now", "/page.html", "/a/b", "/leases/x", "/login", "/logout", "/mcp"]) {
+    for (const path of [
+      "/nothing",
+      "/now",
+      "/page.html",
+      "/a/b",
+      "/leases/x",
+      "/rules/x",
+      "/login",
+      "/logout",
+      "/mcp",
+    ]) {
       const response = await onDashboard(path);
       expect([path, response.status]).toEqual([path, 404]);
       expect(await response.json()).toMatchObject({ code: 404, reason: "not_found" });

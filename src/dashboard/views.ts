@@ -14,4 +14,4 @@ export const views = [
 export type View = (typeof views)[number];
 
 /** What may stand behind a view's own path: `/state/plan/a`. */
-export const deepViews: ReadonlySet<View> = new Set<View>(["state", "specs", "rules"]);
+export const deepViews: ReadonlySet<View> = new Set<View>(["state", "specs"]);

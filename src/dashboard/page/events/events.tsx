@@ -1,7 +1,7 @@
 import { signal } from "@preact/signals";
 import { useEffect, useMemo, useState } from "preact/hooks";
-import { type EventLog, allEvents, eventLog } from "../live/event-log.ts";
-import type { Row } from "../live/recent-events.ts";
+import { type EventLog, allEvents, eventLog, readBefore } from "../live/event-log.ts";
+import { type EventRow, type Row, addOlder, maxRows } from "../live/recent-events.ts";
 import { Icon } from "../parts/icon.tsx";
 import { Age, Empty, Fault, Loading, ViewFrame, cli } from "../parts/panel.tsx";
 import { count, showNumber } from "../parts/show.ts";
@@ -21,10 +21,24 @@ const narrowRowHeight = 46;
 
 /** The rows as they were when somebody paused; what comes meanwhile is kept, and shown afterwards. */
 const paused = signal<readonly Row[] | undefined>(undefined);
+/** The time of those that came while it was paused and were more than the page keeps. */
+const missed = signal<{ from: string; to: string } | undefined>(undefined);
 
-onForget(() => {
+function unpause(): void {
   paused.value = undefined;
-});
+  missed.value = undefined;
+}
+
+onForget(unpause);
+
+/** Goes on where the list was paused; what the page could not keep since is a link away. */
+function resume(live: readonly Row[]): void {
+  const [last] = paused.value ?? [];
+  const oldest = live.at(-1);
+  paused.value = undefined;
+  if (last?.kind !== "event" || oldest?.kind !== "event" || oldest.id <= last.id) return;
+  missed.value = { from: last.createdAt, to: oldest.createdAt };
+}
 
 /** What happens, as it happens. */
 export function Events() {
@@ -33,17 +47,25 @@ export function Events() {
   const range = rangeOf(query);
   const { log, fault } = usePattern(pattern);
   const past = useRange(pattern, range);
-  const [chosen, setChosen] = useState<number | undefined>(undefined);
+  // Not only its id: who reads an event goes on reading when it is too old for the list.
+  const [chosen, setChosen] = useState<EventRow | undefined>(undefined);
   const [publishing, setPublishing] = useState(false);
   const live = log.rows.value;
   const rows = range ? past.rows : (paused.value ?? live);
-  const shown = rows?.find(({ id }) => id === chosen);
-  const waiting = paused.value && live ? newerThan(live, paused.value[0]?.id ?? 0) : 0;
-  useEffect(() => () => void (paused.value = undefined), [pattern]);
+  useEffect(() => unpause, [pattern]);
+  useEffect(() => setChosen(undefined), [pattern, range?.from, range?.to, rows === undefined]);
+  const older = () => {
+    if (range) past.older();
+    else if (paused.value) void olderThanPaused(pattern);
+    else log.older(new AbortController().signal).catch(noticeLogout);
+  };
   return (
     <ViewFrame
       title="Events"
-      summary={rows && summaryOf(rows, Boolean(range), waiting)}
+      summary={
+        rows &&
+        (range ? summaryOfPast(rows, past.isAll) : summaryOf(rows, cameSince(paused.value, live, pattern)))
+      }
       tools={
         <>
           <Pattern value={pattern} />
@@ -54,7 +76,11 @@ export function Events() {
               class="quiet"
               aria-pressed={Boolean(paused.value)}
               onClick={() => {
-                paused.value = paused.value ? undefined : live;
+                if (paused.value && live) resume(live);
+                else {
+                  missed.value = undefined;
+                  paused.value = live;
+                }
               }}
             >
               <Icon name={paused.value ? "play" : "pause"} /> {paused.value ? "Resume" : "Pause"}
@@ -67,6 +93,7 @@ export function Events() {
       }
     >
       <Fault text={fault || past.fault} />
+      {missed.value && !range && <Missed {...missed.value} />}
       {!rows && fault === "" && past.fault === "" && <Loading />}
       {rows?.length === 0 && (
         <div class="panel">
@@ -78,10 +105,14 @@ export function Events() {
       )}
       {rows && rows.length > 0 && (
         <div class="split">
-          <List log={range ? undefined : log} rows={rows} chosen={chosen} onChoose={setChosen} />
-          {shown?.kind === "event" && (
-            <Payload key={shown.id} row={shown} onClose={() => setChosen(undefined)} />
-          )}
+          <List
+            fresh={range ? Infinity : log.liveAfter.value}
+            rows={rows}
+            chosen={chosen?.id}
+            onChoose={setChosen}
+            onEnd={older}
+          />
+          {chosen && <Payload key={chosen.id} row={chosen} onClose={() => setChosen(undefined)} />}
         </div>
       )}
       {publishing && <Publish onClose={() => setPublishing(false)} />}
@@ -89,15 +120,49 @@ export function Events() {
   );
 }
 
-function summaryOf(rows: readonly Row[], isPast: boolean, waiting: number): string {
-  if (waiting > 0) return `Paused; ${count(waiting, "event")} came since`;
-  if (paused.value && !isPast) return "Paused";
-  return isPast ? count(rows.length, "event") : `the newest ${showNumber(rows.length)}, live`;
+function summaryOf(rows: readonly Row[], came: string): string {
+  if (came !== "") return `Paused; ${came} came since`;
+  return paused.value ? "Paused" : `the newest ${showNumber(rows.length)}, live`;
 }
 
-function newerThan(rows: readonly Row[], id: number): number {
-  const index = rows.findIndex((row) => row.id <= id);
-  return index === -1 ? rows.length : index;
+function summaryOfPast(rows: readonly Row[], isAll: boolean): string {
+  if (isAll) return count(rows.length, "event");
+  return `the newest ${count(rows.length, "event")} of this time${rows.length < maxRows ? "; scroll for more" : ""}`;
+}
+
+/** How many came while it was paused; "" is none. */
+function cameSince(then: readonly Row[] | undefined, live: readonly Row[] | undefined, pattern: string) {
+  if (!then || !live) return "";
+  const last = then[0]?.id ?? 0;
+  const index = live.findIndex(({ id }) => id <= last);
+  if (index !== -1) return index === 0 ? "" : count(index, "event");
+  // More than the page keeps. Of all events there is one for each id.
+  const newest = live[0]?.id ?? 0;
+  if (pattern === "" && last > 0 && newest > last) return count(newest - last, "event");
+  return live.length < maxRows ? count(live.length, "event") : `more than ${count(live.length, "event")}`;
+}
+
+/** Who paused to read can read on. */
+async function olderThanPaused(pattern: string): Promise<void> {
+  const then = paused.value;
+  if (!then || then.length >= maxRows) return;
+  const topic = pattern || undefined;
+  const page = await readBefore(then, { topic }, new AbortController().signal).catch((error: unknown) => {
+    noticeLogout(error);
+    return [];
+  });
+  if (paused.value === then && page.length > 0) paused.value = addOlder(then, page);
+}
+
+function Missed({ from, to }: { from: string; to: string }) {
+  return (
+    <p class="fault" role="status">
+      More came while it was paused than this page keeps.{" "}
+      <button type="button" class="quiet" onClick={() => setQuery({ from, to })}>
+        Show those before the list
+      </button>
+    </p>
+  );
 }
 
 /** All events as the page follows them anyhow; of a pattern a stream of its own, as the server understands the pattern. */
@@ -153,19 +218,16 @@ function Pattern({ value }: { value: string }) {
 }
 
 interface ListProps {
-  /** undefined: what is shown is not live. */
-  log: EventLog | undefined;
+  /** Those above this id came while somebody looked. */
+  fresh: number;
   rows: readonly Row[];
   chosen: number | undefined;
-  onChoose: (id: number) => void;
+  onChoose: (row: EventRow) => void;
+  onEnd: () => void;
 }
 
-function List({ log, rows, chosen, onChoose }: ListProps) {
+function List({ fresh, rows, chosen, onChoose, onEnd }: ListProps) {
   const narrow = useNarrow();
-  const fresh = log?.liveAfter.value ?? Infinity;
-  const older = () => {
-    if (log && !paused.value) log.older(new AbortController().signal).catch(noticeLogout);
-  };
   return (
     <section class="panel master" aria-label="Events" data-narrow={narrow ? "" : undefined}>
       <VirtualList
@@ -179,8 +241,8 @@ function List({ log, rows, chosen, onChoose }: ListProps) {
             ? { "data-gap": `${row.from}-${row.id}` }
             : { "data-event": row.id, "data-fresh": row.id > fresh ? "" : undefined }
         }
-        onChoose={({ id }) => onChoose(id)}
-        onEnd={older}
+        onChoose={(row) => row.kind === "event" && onChoose(row)}
+        onEnd={onEnd}
         row={(row) => <Line row={row} />}
       />
     </section>

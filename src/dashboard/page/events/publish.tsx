@@ -22,7 +22,7 @@ export function Publish({ onClose }: { onClose: () => void }) {
       .then(onClose, (error: unknown) => setFault(faultText(error)));
   };
   return (
-    <Dialog title="Publish an event" onClose={onClose}>
+    <Dialog title="Publish an event" onClose={onClose} unsaved={data !== ""}>
       <form
         class="form"
         onSubmit={(event) => {

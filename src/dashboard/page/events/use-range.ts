@@ -1,34 +1,51 @@
-import { useEffect, useState } from "preact/hooks";
-import { readRows } from "../live/event-log.ts";
-import type { Row } from "../live/recent-events.ts";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { noticeLogout } from "../live/connection.ts";
+import { readBefore } from "../live/event-log.ts";
+import { type Row, addOlder, maxRows } from "../live/recent-events.ts";
 import type { TimeRange } from "../parts/range.tsx";
-import { client, faultText } from "../server.ts";
+import { faultText } from "../server.ts";
 
-/** Events of a range that are shown: as many as one answer has. */
-const limit = "1000";
+/** What of a time is shown. */
+interface Past {
+  rows: readonly Row[];
+  /** Whether these are all. */
+  isAll: boolean;
+}
 
-/** The events of a time; none of them unless one is given. */
+/** The events of a time, newest first, page by page; none of them unless one is given. */
 export function useRange(pattern: string, range: TimeRange | undefined) {
-  const [rows, setRows] = useState<readonly Row[] | undefined>(undefined);
+  const [past, setPast] = useState<Past | undefined>(undefined);
   const [fault, setFault] = useState("");
-  useEffect(() => {
-    setFault("");
-    setRows(undefined);
-    if (!range) return undefined;
+  const filter = { topic: pattern || undefined, from: range?.from || undefined, to: range?.to || undefined };
+  const reading = useRef<AbortController | undefined>(undefined);
+
+  const read = (shown: readonly Row[]) => {
+    if (reading.current) return;
     const aborter = new AbortController();
     const { signal } = aborter;
-    const query = {
-      from: range.from || undefined,
-      to: range.to || undefined,
-      topic: pattern || undefined,
-      last: limit,
+    reading.current = aborter;
+    readBefore(shown, filter, signal)
+      .then(
+        (page) => !signal.aborted && setPast({ rows: addOlder(shown, page), isAll: page.length === 0 }),
+        (error: unknown) => !signal.aborted && !noticeLogout(error) && setFault(faultText(error)),
+      )
+      .finally(() => {
+        if (reading.current === aborter) reading.current = undefined;
+      });
+  };
+  useEffect(() => {
+    setFault("");
+    setPast(undefined);
+    if (!range) return undefined;
+    read([]);
+    return () => {
+      reading.current?.abort();
+      reading.current = undefined;
     };
-    const read = async () => {
-      const response = await client.send("events.history", { query, signal });
-      setRows(readRows(await response.text()));
-    };
-    read().catch((error: unknown) => !signal.aborted && setFault(faultText(error)));
-    return () => aborter.abort();
   }, [pattern, range?.from, range?.to]);
-  return { rows, fault };
+
+  const older = () => {
+    if (past && !past.isAll && past.rows.length < maxRows) read(past.rows);
+  };
+  return { rows: past?.rows, isAll: past?.isAll ?? false, fault, older };
 }

@@ -51,16 +51,21 @@ export function eventLog(pattern: string, onState: (state: SubscriptionState) =>
     }, drawEvery);
   }
 
+  let reading = false;
+
   async function older(signal: AbortSignal): Promise<void> {
     const shown = rows.value ?? [];
-    const oldest = shown.at(-1);
-    if (!hasOlder.value || oldest === undefined || shown.length >= maxRows) return;
-    const first = oldest.kind === "gap" ? oldest.from : oldest.id;
-    const query = { before: first, topic, last: pageRows };
-    const response = await client.send("events.history", { query, signal });
-    const page = readRows(await response.text());
-    hasOlder.value = page.length > 0;
-    rows.value = addOlder(rows.value ?? [], page.reverse());
+    if (reading || !hasOlder.value || shown.length >= maxRows) return;
+    reading = true;
+    try {
+      const page = await readBefore(shown, { topic }, signal);
+      // Meanwhile the list may have become another one.
+      if (rows.value?.at(-1) !== shown.at(-1)) return;
+      hasOlder.value = page.length > 0;
+      rows.value = addOlder(rows.value ?? [], page);
+    } finally {
+      reading = false;
+    }
   }
 
   return {
@@ -72,12 +77,11 @@ export function eventLog(pattern: string, onState: (state: SubscriptionState) =>
       const head = await client.send("events.next", { query: { wait: "0ms" }, signal });
       const epoch = head.headers.get("koor-epoch") ?? undefined;
       const { last_id: after } = (await head.json()) as { last_id: number };
-      const response = await client.send("events.history", { query: { last: pageRows, topic }, signal });
-      const past = readRows(await response.text());
+      const past = await readBefore([], { topic }, signal);
       gathered = [];
       liveAfter.value = after;
       hasOlder.value = past.length > 0;
-      rows.value = addRows([], past.reverse());
+      rows.value = addRows([], past);
       const times = { backoffMaxMs: reconnectWithin };
       const options = { server: origin, pattern: topic, after, epoch, signal, patient: true, times, onState };
       for await (const frame of subscribe(options)) draw(toRow(frame));
@@ -88,8 +92,25 @@ export function eventLog(pattern: string, onState: (state: SubscriptionState) =>
   };
 }
 
+/**
+ * The page of events before the oldest of these; without any, the newest.
+ *
+ * @returns oldest first; none when there are no more
+ */
+export async function readBefore(
+  rows: readonly Row[],
+  filter: { topic?: string | undefined; from?: string | undefined; to?: string | undefined },
+  signal: AbortSignal,
+): Promise<Row[]> {
+  const oldest = rows.at(-1);
+  const before = oldest?.kind === "gap" ? oldest.from : oldest?.id;
+  const query = { ...filter, before, last: pageRows };
+  const response = await client.send("events.history", { query, signal });
+  return readRows(await response.text()).reverse();
+}
+
 /** Rows of an answer, in its order. */
-export function readRows(text: string): Row[] {
+function readRows(text: string): Row[] {
   return splitArray(text)
     .map(readFrame)
     .filter((frame) => frame?.kind === "event")

@@ -12,11 +12,16 @@ interface DialogProps {
   title: string;
   onClose: () => void;
   wide?: boolean;
+  /** Whether it holds something typed that would be lost: then it asks before it closes. */
+  unsaved?: boolean;
   children: ComponentChildren;
 }
 
-export function Dialog({ title, onClose, wide = false, children }: DialogProps) {
+export function Dialog({ title, onClose, wide = false, unsaved = false, children }: DialogProps) {
   const element = useRef<HTMLDialogElement>(null);
+  const pressedBeside = useRef(false);
+  const [asking, setAsking] = useState(false);
+  const leave = () => (unsaved ? setAsking(true) : element.current?.close());
   useEffect(() => {
     if (!element.current?.open) element.current?.showModal();
   }, []);
@@ -26,15 +31,41 @@ export function Dialog({ title, onClose, wide = false, children }: DialogProps) 
       class={wide ? "wide" : undefined}
       aria-labelledby="dialog-title"
       onClose={onClose}
-      onClick={(event) => event.target === element.current && element.current?.close()}
+      onCancel={(event) => {
+        if (!unsaved) return;
+        event.preventDefault();
+        setAsking(true);
+      }}
+      onKeyDown={(event) => {
+        // A browser lets the second Escape through, whatever is said to `cancel`.
+        if (event.key !== "Escape" || !unsaved) return;
+        event.preventDefault();
+        setAsking(true);
+      }}
+      // A text that is selected from within and let go beside the window is no click beside it.
+      onPointerDown={(event) => {
+        pressedBeside.current = event.target === element.current;
+      }}
+      onClick={(event) => event.target === element.current && pressedBeside.current && leave()}
     >
       <div class="dialog">
         <header>
           <h2 id="dialog-title">{title}</h2>
-          <button type="button" class="quiet" aria-label="Close" onClick={() => element.current?.close()}>
+          <button type="button" class="quiet" aria-label="Close" onClick={leave}>
             <Icon name="close" />
           </button>
         </header>
+        {asking && unsaved && (
+          <p class="unsaved" role="alert">
+            What you typed is not saved.{" "}
+            <button type="button" class="danger" onClick={() => element.current?.close()}>
+              Discard it
+            </button>{" "}
+            <button type="button" class="quiet" onClick={() => setAsking(false)}>
+              Go on
+            </button>
+          </p>
+        )}
         {children}
       </div>
     </dialog>

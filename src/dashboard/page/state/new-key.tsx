@@ -26,7 +26,7 @@ export function NewKey({ onClose }: { onClose: () => void }) {
     return go(href);
   };
   return (
-    <Dialog title="New key" onClose={onClose} wide>
+    <Dialog title="New key" onClose={onClose} wide unsaved={text !== ""}>
       <form
         class="form"
         onSubmit={(event) => {

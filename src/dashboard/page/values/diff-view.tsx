@@ -4,6 +4,8 @@ import { type Fold, type Pair, type Side, folded, pairsOf } from "./diff.ts";
 
 /** Rows that are drawn. */
 const maxRows = 3000;
+/** Lines that one click unfolds: of two long texts a hundred thousand can be the same. */
+const unfolded = 1000;
 
 interface DiffViewProps {
   left: string;
@@ -74,23 +76,21 @@ function Cell({ side, kind }: { side: Side | undefined; kind: string }) {
 }
 
 function FoldRow({ fold: { count: lines, pairs } }: { fold: Fold }) {
-  const [open, setOpen] = useState(false);
-  if (open) {
-    return (
-      <>
-        {pairs.map((pair) => (
-          <PairRow key={pair.left?.number} pair={pair} />
-        ))}
-      </>
-    );
-  }
+  const [open, setOpen] = useState(0);
   return (
-    <tr class="fold">
-      <td colSpan={4}>
-        <button type="button" onClick={() => setOpen(true)}>
-          {count(lines, "line")} the same
-        </button>
-      </td>
-    </tr>
+    <>
+      {pairs.slice(0, open).map((pair) => (
+        <PairRow key={pair.left?.number} pair={pair} />
+      ))}
+      {open < lines && (
+        <tr class="fold">
+          <td colSpan={4}>
+            <button type="button" onClick={() => setOpen(open + unfolded)}>
+              {count(lines - open, "line")} the same
+            </button>
+          </td>
+        </tr>
+      )}
+    </>
   );
 }

@@ -5,6 +5,7 @@ import { Icon } from "../parts/icon.tsx";
 import { Age, Copy, Empty, Fault, Loading, cli } from "../parts/panel.tsx";
 import { showBytes } from "../parts/show.ts";
 import { type Tab, Tabs } from "../parts/tabs.tsx";
+import type { StoredValue } from "../server.ts";
 import { linesOf } from "./content.ts";
 import { Editor } from "./editor.tsx";
 import { History } from "./history.tsx";
@@ -52,7 +53,7 @@ export function DocumentView({ source, back, tabs = [] }: DocumentViewProps) {
               </button>
             )}
             {stored && (
-              <button type="button" class="quiet" onClick={() => askToDelete(source)}>
+              <button type="button" class="quiet" onClick={() => askToDelete(source, stored)}>
                 Delete
               </button>
             )}
@@ -62,14 +63,20 @@ export function DocumentView({ source, back, tabs = [] }: DocumentViewProps) {
       </header>
       <Fault text={fault} />
       {!document && fault === "" && <Loading />}
-      {document && document.versions.length === 0 && !stored && (
-        <Empty command={cli(source.command.replace(" get ", " set ").concat(" --data '{}'"))}>
-          Nothing was ever written here. Write it:
-        </Empty>
-      )}
+      {document && document.versions.length === 0 && !stored && <Unwritten source={source} />}
       {document && document.versions.length > 0 && <Tabs label={source.name} tabs={all} />}
       {edited && <Editor source={source} from={edited} onClose={() => setEdited(undefined)} />}
     </section>
+  );
+}
+
+function Unwritten({ source }: { source: Source }) {
+  // As an argument it would be an option, with which an address that somebody sends could name another server.
+  if (source.name.startsWith("-")) return <p class="empty">Nothing was ever written here.</p>;
+  return (
+    <Empty command={cli(source.command.replace(" get ", " set ").concat(" --data '{}'"))}>
+      Nothing was ever written here. Write it:
+    </Empty>
   );
 }
 
@@ -119,12 +126,12 @@ function Value({ source, document: { stored, content } }: { source: Source; docu
   );
 }
 
-function askToDelete(source: Source): void {
+function askToDelete(source: Source, { version, etag }: StoredValue): void {
   confirm({
-    title: `Delete ${source.name}`,
+    title: `Delete ${source.name}, version ${version}`,
     text: "Those who read it will not find it any more. Its history stays, so that it can be brought back.",
     verb: "Delete",
     danger: true,
-    act: () => source.remove(),
+    act: () => source.remove(etag),
   });
 }

@@ -1,17 +1,18 @@
-import { useState } from "preact/hooks";
+import { useMemo, useState } from "preact/hooks";
 import { Dialog } from "../parts/dialog.tsx";
 import { Fault } from "../parts/panel.tsx";
 import { ClientError, faultText } from "../server.ts";
 import { contentOf, linesOf } from "./content.ts";
 import { DiffView } from "./diff-view.tsx";
 import type { Source } from "./source.ts";
-import type { Document } from "./use-document.ts";
+import { type Document, unlessMissing } from "./use-document.ts";
 
 /** What somebody else wrote while a person was typing. */
 interface Theirs {
   text: string;
-  version: number;
-  etag: string;
+  /** undefined: it was deleted. */
+  version: number | undefined;
+  etag: string | undefined;
 }
 
 /**
@@ -20,7 +21,8 @@ interface Theirs {
  */
 export function Editor({ source, from, onClose }: { source: Source; from: Document; onClose: () => void }) {
   const { stored, content } = from;
-  const [text, setText] = useState(() => (content ? linesOf(content) : ""));
+  const before = useMemo(() => (content ? linesOf(content) : ""), [content]);
+  const [text, setText] = useState(before);
   const [etag, setEtag] = useState(stored?.etag);
   const [theirs, setTheirs] = useState<Theirs | undefined>(undefined);
   const [fault, setFault] = useState("");
@@ -30,7 +32,7 @@ export function Editor({ source, from, onClose }: { source: Source; from: Docume
   const write = (against: string | undefined) => {
     setBusy(true);
     setFault("");
-    save(source, text, type, against)
+    save(source, withEndsOf(before, text), type, against)
       .then((conflict) => {
         if (!conflict) return onClose();
         setTheirs(conflict);
@@ -41,17 +43,19 @@ export function Editor({ source, from, onClose }: { source: Source; from: Docume
   };
 
   return (
-    <Dialog title={`Edit ${source.name}`} onClose={onClose} wide>
+    <Dialog title={`Edit ${source.name}`} onClose={onClose} wide unsaved={text !== before}>
       {theirs && (
         <section class="conflict" role="alert" aria-label="Conflict">
           <p>
-            <strong>Version {theirs.version} came in between.</strong> Nothing was written yet. Left is what
-            is there now, right is yours.
+            <strong>{cameBetween(theirs)}</strong> Nothing was written yet. Left is what is there now, right
+            is yours.
           </p>
           <DiffView
             left={theirs.text}
             right={linesOf(contentOf(new TextEncoder().encode(text), type))}
-            leftTitle={`Version ${theirs.version}, there now`}
+            leftTitle={
+              theirs.version === undefined ? "Nothing is there now" : `Version ${theirs.version}, there now`
+            }
             rightTitle="Yours"
           />
         </section>
@@ -75,7 +79,7 @@ export function Editor({ source, from, onClose }: { source: Source; from: Docume
         <Unlike text={text} type={type} />
         <Fault text={fault} />
         <footer>
-          {theirs && (
+          {theirs?.version !== undefined && (
             <button
               type="button"
               class="quiet"
@@ -88,12 +92,25 @@ export function Editor({ source, from, onClose }: { source: Source; from: Docume
             </button>
           )}
           <button type="submit" disabled={busy || text === ""} class={theirs ? "danger" : undefined}>
-            {theirs ? `Write mine over version ${theirs.version}` : "Save"}
+            {theirs ? verbOver(theirs) : "Save"}
           </button>
         </footer>
       </form>
     </Dialog>
   );
+}
+
+function cameBetween({ version }: Theirs): string {
+  return version === undefined ? "It was deleted meanwhile." : `Version ${version} came in between.`;
+}
+
+function verbOver({ version }: Theirs): string {
+  return version === undefined ? "Write mine anew" : `Write mine over version ${version}`;
+}
+
+/** A field for text knows one kind of line's end; what had the other has it still. */
+function withEndsOf(before: string, text: string): string {
+  return before.includes("\r\n") ? text.replaceAll(/\r?\n/g, "\r\n") : text;
 }
 
 /** A word before something is stored that is not what it says it is. */
@@ -119,7 +136,9 @@ async function save(
     return undefined;
   } catch (error) {
     if (!(error instanceof ClientError) || error.status !== 412) throw error;
-    const { bytes, content_type, version, etag: now } = await source.read(undefined);
-    return { text: linesOf(contentOf(bytes ?? new Uint8Array(), content_type)), version, etag: now };
+    const now = await source.read(undefined).catch(unlessMissing);
+    if (!now) return { text: "", version: undefined, etag: undefined };
+    const { bytes, content_type: typeNow, version, etag: etagNow } = now;
+    return { text: linesOf(contentOf(bytes ?? new Uint8Array(), typeNow)), version, etag: etagNow };
   }
 }

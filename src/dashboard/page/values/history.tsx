@@ -6,7 +6,7 @@ import { type Version, faultText } from "../server.ts";
 import { VersionPick } from "../parts/version-pick.tsx";
 import { linesOf } from "./content.ts";
 import { DiffView } from "./diff-view.tsx";
-import type { Source } from "./source.ts";
+import { type Source, shownVersions } from "./source.ts";
 import { readLines } from "./use-document.ts";
 
 interface HistoryProps {
@@ -77,6 +77,9 @@ export function History({ source, versions, current }: HistoryProps) {
   ];
   return (
     <div class="history">
+      {versions.length >= shownVersions && (
+        <p class="more">The newest {shownVersions} versions are listed.</p>
+      )}
       {from !== undefined && to !== undefined && (
         <div class="compare">
           <p class="compare-tools">
@@ -107,8 +110,15 @@ export function History({ source, versions, current }: HistoryProps) {
   );
 }
 
+interface Compared {
+  from: number;
+  to: number;
+  left: string;
+  right: string;
+}
+
 function Compare({ source, from, to }: { source: Source; from: number; to: number }) {
-  const [texts, setTexts] = useState<readonly [string, string] | undefined>(undefined);
+  const [shown, setShown] = useState<Compared | undefined>(undefined);
   const [fault, setFault] = useState("");
   useEffect(() => {
     const aborter = new AbortController();
@@ -118,16 +128,16 @@ function Compare({ source, from, to }: { source: Source; from: number; to: numbe
       const versions = [readLines(source, from, signal), readLines(source, to, signal)] as const;
       const [left, right] = await Promise.all(versions);
       if (left.kind === "binary" || right.kind === "binary") setFault("They are not texts.");
-      else setTexts([linesOf(left), linesOf(right)]);
+      else setShown({ from, to, left: linesOf(left), right: linesOf(right) });
     };
     read().catch((error: unknown) => !signal.aborted && setFault(faultText(error)));
     return () => aborter.abort();
   }, [source.id, from, to]);
   if (fault !== "") return <Fault text={fault} />;
-  if (!texts) return <Loading />;
-  return (
-    <DiffView left={texts[0]} right={texts[1]} leftTitle={`Version ${from}`} rightTitle={`Version ${to}`} />
-  );
+  // Never one version under another's name.
+  if (shown?.from !== from || shown.to !== to) return <Loading />;
+  const { left, right } = shown;
+  return <DiffView left={left} right={right} leftTitle={`Version ${from}`} rightTitle={`Version ${to}`} />;
 }
 
 function askToRollBack(source: Source, version: number): void {

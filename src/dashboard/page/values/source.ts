@@ -14,13 +14,15 @@ export interface Source {
   /** @param etag of what it is to replace; undefined: nothing must be there */
   write(body: string, contentType: string, etag: string | undefined): Promise<{ version: number }>;
   rollBack(version: number): Promise<unknown>;
-  remove(): Promise<unknown>;
+  /** @param etag of what is to be deleted: what came in between stays */
+  remove(etag: string): Promise<unknown>;
   /** Where a version is, for what only the browser can show. */
   url(version: number): string | undefined;
 }
 
 /** Versions that are listed. */
-const limit = "200";
+export const shownVersions = 200;
+const limit = String(shownVersions);
 
 const conditionOf = (etag: string | undefined) =>
   etag === undefined ? { noneMatch: "*" as const } : { match: [etag] };
@@ -39,7 +41,7 @@ export function stateSource(key: string): Source {
     write: (body, contentType, etag) =>
       client.call("state.put", { params, body, contentType, condition: conditionOf(etag) }),
     rollBack: (version) => client.call("state.rollback", { params, query: { rollback: String(version) } }),
-    remove: () => client.call("state.delete", { params }),
+    remove: (etag) => client.call("state.delete", { params, condition: conditionOf(etag) }),
     url: (version) => client.url("state.get", { params, query: { version } }),
   };
 }
@@ -59,7 +61,7 @@ export function specSource(project: string, name: string): Source {
     write: (body, contentType, etag) =>
       client.call("specs.put", { params, body, contentType, condition: conditionOf(etag) }),
     rollBack: (version) => client.call("specs.rollback", { params, query: { rollback: String(version) } }),
-    remove: () => client.call("specs.delete", { params }),
+    remove: (etag) => client.call("specs.delete", { params, condition: conditionOf(etag) }),
     url: () => undefined,
   };
 }

@@ -28,7 +28,8 @@ async function read(source: Source, signal: AbortSignal): Promise<Document> {
   return { stored, content, versions };
 }
 
-function unlessMissing(error: unknown): undefined {
+/** What is not there is nothing. */
+export function unlessMissing(error: unknown): undefined {
   if (error instanceof ClientError && error.status === 404) return undefined;
   throw error;
 }
