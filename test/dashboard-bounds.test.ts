@@ -385,6 +385,45 @@ describe("when the server goes away", () => {
     expect(await page.locator('[data-key="restart/before"]').count()).toBe(0);
   });
 
+  test("a connection that died without a word is made anew when there is a network again", async () => {
+    const { page } = await desk.open("/events");
+    const dead: { dead: boolean }[] = [];
+    await page.routeWebSocket(/subscribe/, (socket) => {
+      const line = { dead: false };
+      dead.push(line);
+      socket.connectToServer().onMessage((message) => {
+        if (!line.dead) socket.send(message);
+      });
+    });
+    await page.reload();
+    await live(page);
+    for (const line of dead) line.dead = true;
+    const { id } = await desk.publish("while.asleep");
+    await desk.put("restart/asleep", "1");
+    await page.evaluate(() => void window.dispatchEvent(new Event("online")));
+    await page.locator(`[data-event="${id}"]`).waitFor();
+    await live(page);
+  });
+
+  test("a browser whose clock is hours ahead, or behind, tells ages by the server's", async () => {
+    const ada = await desk.agent("in-another-time");
+    await ada.client.call("state.put", { params: { key: "in-time" }, body: "1" });
+    await ada.client.call("leases.acquire", { body: { resource: "in-time", ttl: "1h" } });
+    for (const hours of [-3, 3]) {
+      const { page } = await desk.open("/connect");
+      await page.addInitScript((ms) => {
+        const real = Date.now.bind(Date);
+        Date.now = () => real() + ms;
+      }, hours * 3_600_000);
+      await page.goto(`${desk.server.dashboardUrl}/`);
+      const card = page.locator(`[data-instance="${ada.id}"]`);
+      await card.getByText("in-time v1").waitFor();
+      await card.getByText(/^in (5\d min|1 h)$/).waitFor();
+      expect(await card.locator("header time").innerText()).toMatch(/^(now|\d+ s ago)$/);
+      expect(await card.getAttribute("data-trouble")).toBeNull();
+    }
+  });
+
   test("nobody asks again and again while nothing happens", async () => {
     const { page, asked } = await desk.open("/state");
     await live(page);

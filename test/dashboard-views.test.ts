@@ -482,6 +482,36 @@ describe("Tokens and Connect", () => {
 });
 
 describe("Audit", () => {
+  test("has no hole where more came at once than an answer has", async () => {
+    await desk.put("hole", "0");
+    const [before] = await desk.client.call("audit.list", { query: { limit: "1" } });
+    const { page } = await desk.open("/audit");
+    await page.locator(`[data-audit="${before?.id}"]`).waitFor();
+    await live(page);
+    const held = Promise.withResolvers<void>();
+    await page.route("**/api/audit?*", async (route) => {
+      await held.promise;
+      await route.continue();
+    });
+    const asks = page.waitForRequest("**/api/audit?*");
+    await desk.put("hole", "1");
+    await asks;
+    for (let at = 0; at < 1280; at += 64) {
+      const steps = Array.from({ length: 64 }, (_, index) => ({
+        put: { key: `hole/${at + index}`, value: 1 },
+      }));
+      await desk.client.call("txn.commit", { body: { do: steps } });
+    }
+    held.resolve();
+    const row = page.locator(`[data-audit="${(before?.id ?? 0) + 2}"]`);
+    await page.getByRole("listbox").focus();
+    for (let turn = 0; turn < 30 && (await row.count()) === 0; turn++) {
+      await page.waitForTimeout(100);
+      await page.keyboard.press("End");
+    }
+    await row.waitFor();
+  });
+
   test("is filtered by actor, action, resource and time, live, and goes into a file", async () => {
     const ada = await desk.agent("auditor");
     await ada.client.call("state.put", { params: { key: "audited" }, body: "1" });

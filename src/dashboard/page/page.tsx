@@ -2,7 +2,7 @@ import { render } from "preact";
 import { App } from "./app.tsx";
 import { beginKeyboard } from "./keyboard.ts";
 import { beginClock } from "./live/clock.ts";
-import { connect, session } from "./live/connection.ts";
+import { connect, reconnect, session } from "./live/connection.ts";
 import { beginLines } from "./live/lists.ts";
 import { beginSilence } from "./live/silence.ts";
 import { beginRouting } from "./router.ts";
@@ -12,7 +12,7 @@ session.value = (document.body.dataset["session"] ?? "none") as typeof session.v
 beginTheme();
 beginRouting();
 beginKeyboard();
-beginClock();
+beginClock(reconnect);
 beginSilence();
 beginLines();
 render(<App />, document.getElementById("page") as HTMLElement);

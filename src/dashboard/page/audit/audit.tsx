@@ -72,6 +72,8 @@ function useRows(filter: AuditFilter) {
   const shown = useRef<readonly AuditEntry[]>([]);
   const asking = useRef(false);
   const isAll = useRef(false);
+  /** The end came into view while something else was asked: it does so once. */
+  const olderWanted = useRef(false);
   const key = JSON.stringify(filter);
   const aborter = useRef(new AbortController());
 
@@ -90,7 +92,10 @@ function useRows(filter: AuditFilter) {
     } catch (error) {
       if (!signal.aborted && !noticeLogout(error)) setFault(faultText(error));
     } finally {
-      if (!signal.aborted) asking.current = false;
+      if (!signal.aborted) {
+        asking.current = false;
+        if (olderWanted.current) older();
+      }
     }
   };
 
@@ -98,6 +103,7 @@ function useRows(filter: AuditFilter) {
     aborter.current = new AbortController();
     asking.current = false;
     isAll.current = false;
+    olderWanted.current = false;
     setFault("");
     setRows(undefined);
     void ask((signal) => readPage(filter, signal));
@@ -105,8 +111,13 @@ function useRows(filter: AuditFilter) {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const newer = async (signal: AbortSignal) => {
       const [newest] = shown.current;
-      const page = await readPage(filter, signal, newest && { from: newest.timestamp });
-      return [...page.filter(({ id }) => id > (newest?.id ?? 0)), ...shown.current];
+      if (!newest) return readPage(filter, signal);
+      const page = await readPage(filter, signal, { from: newest.timestamp });
+      const at = page.findIndex(({ id, timestamp }) => id === newest.id && timestamp === newest.timestamp);
+      if (at !== -1) return [...page.slice(0, at), ...shown.current];
+      // More came than an answer has, or a backup was restored: begun anew, the list has no hole.
+      isAll.current = false;
+      return readPage(filter, signal);
     };
     const look = () => {
       timer ??= setTimeout(() => {
@@ -124,7 +135,8 @@ function useRows(filter: AuditFilter) {
   }, [key]);
 
   const older = () => {
-    if (isAll.current) return;
+    olderWanted.current = asking.current;
+    if (isAll.current || asking.current) return;
     void ask(async (signal) => {
       const page = await readOlder(filter, shown.current, signal);
       isAll.current = page.length === 0;

@@ -15,6 +15,6 @@ export function csvOf(rows: readonly AuditEntry[]): string {
 
 /** Names are anybody's: one that begins as a formula must not be one to a spreadsheet. */
 function cell(text: string): string {
-  const harmless = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+  const harmless = /^[=+\-@\t\r\n＝＋－＠]/.test(text) ? `'${text}` : text;
   return /[",\r\n]/.test(harmless) ? `"${harmless.replaceAll('"', '""')}"` : harmless;
 }

@@ -10,7 +10,7 @@ import { useNarrow } from "../parts/use-narrow.ts";
 import { VirtualList } from "../parts/virtual-list.tsx";
 import { place, setQuery } from "../router.ts";
 import { ClientError, faultText } from "../server.ts";
-import { noticeLogout, onForget } from "../live/connection.ts";
+import { connections, noticeLogout, onForget } from "../live/connection.ts";
 import { Payload } from "./payload.tsx";
 import { Publish } from "./publish.tsx";
 import { useRange } from "./use-range.ts";
@@ -186,7 +186,7 @@ function usePattern(pattern: string): { log: EventLog; fault: string } {
     };
     void follow();
     return () => aborter.abort();
-  }, [log]);
+  }, [log, connections.value]);
   return { log, fault };
 }
 

@@ -1,5 +1,6 @@
 import { signal } from "@preact/signals";
 import { type Change, client, origin, subscribe } from "../server.ts";
+import { heedServer, serverTime } from "./clock.ts";
 import { reconnectWithin, sayState, stream } from "./connection.ts";
 
 /** The one stream of changes: what was written, by whom. Lists of the page are kept true by it. */
@@ -36,6 +37,7 @@ stream("changes", follow, () => {
 
 async function follow(signal: AbortSignal): Promise<void> {
   const head = await client.send("changes.next", { query: { wait: "0ms" }, signal });
+  heedServer(head.headers.get("date"));
   const epoch = head.headers.get("koor-epoch") ?? undefined;
   const { last_id: last } = (await head.json()) as { last_id: number };
   changes.value = recent(await readPast(last, signal));
@@ -70,21 +72,29 @@ async function readPast(last: number, signal: AbortSignal): Promise<Change[]> {
 }
 
 function recent(list: readonly Change[]): readonly Change[] {
-  const since = new Date(Date.now() - hour).toISOString();
+  const since = new Date(serverTime() - hour).toISOString();
   const first = list.findIndex(({ created_at }) => created_at >= since);
   return first === -1 ? [] : list.slice(Math.max(first, list.length - maxChanges));
 }
 
 let gathered: Change[] = [];
+/** Whether more came than are kept; then lists are asked for. */
+let isCut = false;
 let timer: ReturnType<typeof setTimeout> | undefined;
 
 function gather(change: Change): void {
   gathered.push(change);
+  // The timer is slow while nobody looks.
+  if (gathered.length > 2 * maxChanges) {
+    gathered = gathered.slice(-maxChanges);
+    isCut = true;
+  }
   timer ??= setTimeout(() => {
     timer = undefined;
     const batch = gathered;
     gathered = [];
     changes.value = recent([...(changes.value ?? []), ...batch]);
-    tell(batch);
+    tell(isCut ? null : batch);
+    isCut = false;
   }, gatherMs);
 }

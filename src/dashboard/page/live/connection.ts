@@ -1,5 +1,6 @@
 import { computed, signal } from "@preact/signals";
 import { ClientError, type SubscriptionState } from "../server.ts";
+import { serverTime } from "./clock.ts";
 
 /** Whether the page is in touch with the server, and may be. */
 
@@ -47,7 +48,7 @@ export function onForget(forget: () => void): void {
 }
 
 export function sayState(name: keyof typeof streams, state: StreamState): void {
-  if (streams[name].value === "live" && state === "waiting") inTouchAt.value = Date.now();
+  if (streams[name].value === "live" && state === "waiting") inTouchAt.value = serverTime();
   streams[name].value = state;
 }
 
@@ -55,6 +56,17 @@ export function sayState(name: keyof typeof streams, state: StreamState): void {
 export function connect(): void {
   running = new AbortController();
   for (const follower of followers) void keepOn(follower, running.signal);
+}
+
+/** Rises when all that is followed is followed anew. */
+export const connections = signal(0);
+
+/** Goes live anew: browsers cannot ask a WebSocket whether the other side is there still. */
+export function reconnect(): void {
+  if (session.value === "needed") return;
+  running.abort();
+  connections.value += 1;
+  connect();
 }
 
 /** Goes live after a login. */

@@ -94,6 +94,7 @@ function apply(all: ReadonlyMap<string, KeyRow>, batch: readonly Change[]): void
     if (!topic.startsWith("state.")) continue;
     const known = next.get(key);
     if (known && known.version >= version) continue;
+    if (!known && next.size >= maxKeys) continue;
     changed = true;
     if (action === "state.delete") {
       sameKeys &&= !next.delete(key);

@@ -1,6 +1,6 @@
 import { useMemo, useState } from "preact/hooks";
 import { changes, hour } from "../live/changes.ts";
-import { now } from "../live/clock.ts";
+import { now, serverTime } from "../live/clock.ts";
 import { allEvents } from "../live/event-log.ts";
 import { leases } from "../live/lists.ts";
 import { Panel } from "../parts/panel.tsx";
@@ -26,7 +26,7 @@ export function Timeline({ names }: { names: readonly string[] }) {
   const held = leases.value.value;
   const shown = names.slice(0, maxLines);
   // Marks are drawn from here, and only moved as time goes.
-  const base = useMemo(() => Date.now() - hour, []);
+  const base = useMemo(() => serverTime() - hour, []);
   const lines = useMemo(
     () =>
       linesOf({
@@ -34,7 +34,7 @@ export function Timeline({ names }: { names: readonly string[] }) {
         events: rows ?? [],
         changes: all ?? [],
         leases: held ?? [],
-        since: Date.now() - hour,
+        since: serverTime() - hour,
       }),
     [shown.join("\n"), rows, all, held],
   );

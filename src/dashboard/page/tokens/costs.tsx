@@ -1,4 +1,4 @@
-import { now } from "../live/clock.ts";
+import { now, serverTime } from "../live/clock.ts";
 import { instances } from "../live/lists.ts";
 import { isUsage } from "../live/spent.ts";
 import { useAnswer } from "../live/use-answer.ts";
@@ -87,7 +87,7 @@ export function Costs() {
 
 /** One question a step, and one for the whole span, whose names the steps then have. */
 async function ask(by: Grouping, span: Span, signal: AbortSignal): Promise<Usage> {
-  const steps = stepsOf(span, Date.now());
+  const steps = stepsOf(span, serverTime());
   const sum = ({ from, to }: { from: number; to: number }): Promise<Summary> => {
     const query = { group_by: by, from: new Date(from).toISOString(), to: new Date(to - 1).toISOString() };
     return client.call("llm.summary", { query, signal });

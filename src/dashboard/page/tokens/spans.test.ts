@@ -28,6 +28,17 @@ test("days begin at midnight where the reader is, and a day with a changed clock
   for (const { from } of steps) expect(new Date(from).getHours()).toBe(0);
 });
 
+test("on the day that has an hour twice, now is in the last hour all the same", () => {
+  const zone = process.env["TZ"];
+  process.env["TZ"] = "Europe/Berlin";
+  // 2:30 for the second time.
+  const again = Date.parse("2026-10-25T01:30:00Z");
+  const last = stepsOf("day", again).at(-1)!;
+  if (zone === undefined) delete process.env["TZ"];
+  else process.env["TZ"] = zone;
+  expect([last.from, last.to]).toEqual([again - 1_800_000, again + 1_800_000]);
+});
+
 test("hours are named as on a clock", () => {
   expect(nameOf("day", stepsOf("day", now).at(-1)!)).toBe("14:00");
 });

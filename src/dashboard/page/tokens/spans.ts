@@ -32,11 +32,14 @@ function beginOfDay(date: Date, before = 0): Date {
   return new Date(date.getFullYear(), date.getMonth(), date.getDate() - before);
 }
 
-/** By minutes, since there are zones that are off by half an hour. */
+/**
+ * By the minutes on the clock, since there are zones that are off by half an hour. Subtracted, since a clock that is set
+ * back has this hour twice, and setting its minutes leads to the first of the two.
+ */
 function beginOfHour(date: Date): Date {
-  const begin = new Date(date);
-  begin.setMinutes(0, 0, 0);
-  return begin;
+  return new Date(
+    date.getTime() - (date.getMinutes() * 60 + date.getSeconds()) * 1000 - date.getMilliseconds(),
+  );
 }
 
 /** The steps of the span that ends with the one that `now` is in, oldest first. */
