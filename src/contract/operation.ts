@@ -61,6 +61,8 @@ export interface Operation {
    * made; `"socket"`: an upgrade, and `"stream"`: Server-Sent Events, both of the noun's log.
    */
   response: z.ZodType | "bytes" | "ndjson" | "socket" | "stream";
+  /** Its answer is a list without a bound, which the service gives page by page. */
+  paged?: boolean;
   /** Speaks of positions in the noun's log: refuses `?epoch=` of another, and names its own in `Koor-Epoch`. */
   positioned?: boolean;
   /** What this operation can be refused for, beyond what any can (auth, origin, malformed, internal, unavailable). */
@@ -203,6 +205,9 @@ export interface FileAnswer {
   filename: string;
 }
 
+/** A list that may be too long to be made in one go. */
+export type Pages<List> = List extends readonly (infer Item)[] ? AsyncGenerator<readonly Item[]> : never;
+
 /** Where a JSON answer keeps the version and hash of its record, for the headers alone. */
 export const recordOf = Symbol("record");
 
@@ -218,7 +223,9 @@ export function ofRecord<T extends object>(
 }
 
 export type Answer<O extends Operation> = O["response"] extends z.ZodType
-  ? z.input<O["response"]>
+  ? O["paged"] extends true
+    ? Pages<z.input<O["response"]>>
+    : z.input<O["response"]>
   : O["response"] extends "bytes"
     ? StoredAnswer
     : O["response"] extends "ndjson"

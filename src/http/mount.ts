@@ -8,6 +8,7 @@ import {
   type FileAnswer,
   type Input,
   type Operation,
+  type Pages,
   type StoredAnswer,
   takesTerms,
 } from "../contract/operation.ts";
@@ -37,7 +38,7 @@ import {
 } from "./request.ts";
 import { type Seen, noteRefusal, refuse, refuseVisitor } from "./refuse.ts";
 import { tallyAnswer, tallyRefusal } from "./tally.ts";
-import { type Sent, sendFile, sendJson, sendStored, sendText, withoutBody } from "./response.ts";
+import { type Sent, sendFile, sendJson, sendPages, sendStored, sendText, withoutBody } from "./response.ts";
 import type { BunServer, RouteHandler } from "./route.ts";
 import type { Sockets } from "./sockets.ts";
 
@@ -233,7 +234,7 @@ function mountOperation(
       const handle = () => (handler as Handler)(input);
       // A request that is sent again while the first one is under way waits for it.
       const result = once ? await inTurn(once.key, handle) : await handle();
-      const sent = show(operation, result);
+      const sent = await show(operation, result, ledger);
       if (place) {
         // What was read while another log took its place is neither's.
         await feed.place({ epoch: place.epoch });
@@ -254,9 +255,9 @@ function mountOperation(
         tallyAnswer(agents, operation, seen, { bytes: 0 });
         return await follow(operation.response, { ...options, request, server, feed, query: input.query });
       }
-      const { response, bytes, bytesIn } = await answer(request, server, seen);
+      const { response, bytes, bytesIn, goesOn = streams } = await answer(request, server, seen);
       if (!operation.unmetered) ledger.rest(bytes + bytesIn);
-      return request.method === "HEAD" ? withoutBody(response, streams ? undefined : bytes) : response;
+      return request.method === "HEAD" ? withoutBody(response, goesOn ? undefined : bytes) : response;
     } catch (error) {
       tallyRefusal(agents, operation, seen, error);
       await noteRefusal(operation, { request, ...seen }, error, refusals);
@@ -265,7 +266,8 @@ function mountOperation(
   };
 }
 
-function show({ response }: Operation, result: unknown): Sent {
+function show({ response, paged }: Operation, result: unknown, ledger: Ledger): Sent | Promise<Sent> {
+  if (paged) return sendPages(result as Pages<unknown[]>, ledger.streamed);
   if (response === "ndjson") return sendFile(result as FileAnswer);
   return response === "bytes" ? sendStored(result as StoredAnswer) : sendJson(result);
 }

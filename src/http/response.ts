@@ -1,3 +1,4 @@
+import { streamOf } from "../backup/stream.ts";
 import { type ErrorBody, KoorError } from "../contract/errors.ts";
 import { type FileAnswer, type StoredAnswer, recordOf } from "../contract/operation.ts";
 import { stringify } from "../contract/raw-json.ts";
@@ -12,6 +13,8 @@ export interface Sent {
   response: Response;
   /** Of the body, for the token ledger. */
   bytes: number;
+  /** More of it is to come. */
+  goesOn?: true;
 }
 
 /** An operation's JSON answer. What has a version and a hash, or is of a record, also has an entity tag. */
@@ -19,6 +22,60 @@ export function sendJson(body: unknown): Sent {
   const text = stringify(body);
   const headers = { ...jsonHeaders, ...recordHeaders(body) };
   return { response: new Response(text, { headers }), bytes: Buffer.byteLength(text) };
+}
+
+/** Text of a list that is gathered before its answer begins, in characters: one that ends within is sent as any other. */
+const listBegins = 64 * 1024;
+/** How long a reader of a long list may take nothing, in milliseconds: it holds a snapshot of the database open. */
+const listPatienceMs = 10_000;
+
+/**
+ * A list whose JSON is made page by page, as it is taken. What is refused with its first pages is a refusal; later it
+ * breaks off.
+ *
+ * @param later told at its end how many bytes went out beside those that are told at once
+ */
+export async function sendPages(
+  pages: AsyncGenerator<readonly unknown[]>,
+  later: (bytes: number) => void,
+): Promise<Sent> {
+  let text = "";
+  const take = async (): Promise<boolean> => {
+    const { value, done } = await pages.next();
+    if (done) {
+      text += begun ? "]" : "[]";
+      return false;
+    }
+    // Before the first item there is the bracket, before others a comma.
+    if (value.length > 0) text += `${begun ? "," : "["}${stringify(value).slice(1, -1)}`;
+    begun ||= value.length > 0;
+    return true;
+  };
+  let begun = false;
+  let more = true;
+  while (more && text.length < listBegins) more = await take();
+  if (!more) {
+    return { response: new Response(text, { headers: jsonHeaders }), bytes: Buffer.byteLength(text) };
+  }
+  const first = new TextEncoder().encode(text);
+  let sent = 0;
+  async function* pieces(): AsyncGenerator<Uint8Array> {
+    yield first;
+    for (let goesOn = true; goesOn;) {
+      text = "";
+      goesOn = await take();
+      const piece = new TextEncoder().encode(text);
+      sent += piece.length;
+      yield piece;
+    }
+  }
+  const end = () => {
+    later(sent);
+    // Also when nobody took the first piece.
+    void pages.return(undefined);
+  };
+  const stream = streamOf(pieces(), end, listPatienceMs);
+  return { response: new Response(stream, { headers: jsonHeaders }), bytes: first.length, goesOn: true };
 }
 
 function recordHeaders(body: unknown): Record<string, string> | undefined {

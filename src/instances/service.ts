@@ -140,7 +140,9 @@ export function instanceService({
   /** In order of registration. */
   async function all(): Promise<StoredRecord[]> {
     const records = await store.listValues("instances");
-    return records.sort((a, b) => decode(a).registered_at - decode(b).registered_at);
+    // Decoded once each, not at each comparison.
+    const times = new Map(records.map((record) => [record, decode(record).registered_at]));
+    return records.sort((a, b) => (times.get(a) as number) - (times.get(b) as number));
   }
 
   async function markStale(): Promise<string[]> {

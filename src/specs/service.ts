@@ -38,9 +38,11 @@ export function specService(options: SpecOptions): Handlers<typeof specOperation
   return {
     async projects() {
       const counts = new Map<string, number>();
-      for (const { key } of await store.list("specs")) {
-        const [project] = splitKey(key) as [string, string];
-        counts.set(project, (counts.get(project) ?? 0) + 1);
+      for await (const page of store.pages("specs")) {
+        for (const { key } of page) {
+          const [project] = splitKey(key) as [string, string];
+          counts.set(project, (counts.get(project) ?? 0) + 1);
+        }
       }
       return [...counts]
         .map(([project, specs]) => ({ project, specs }))
@@ -48,13 +50,14 @@ export function specService(options: SpecOptions): Handlers<typeof specOperation
     },
 
     async list({ params: { project } }) {
-      const heads = await store.list("specs", { prefix: joinKey(project) });
-      const specs = heads
-        .map(({ key, version, updatedAt }) => {
+      const found = [];
+      for await (const page of store.pages("specs", { prefix: joinKey(project) })) {
+        for (const { key, version, updatedAt } of page) {
           const [, name] = splitKey(key) as [string, string];
-          return { name, version, updated_at: showTime(updatedAt) };
-        })
-        .sort((a, b) => (a.name < b.name ? -1 : 1));
+          found.push({ name, version, updated_at: showTime(updatedAt) });
+        }
+      }
+      const specs = found.sort((a, b) => (a.name < b.name ? -1 : 1));
       return { project, specs };
     },
 

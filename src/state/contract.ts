@@ -25,7 +25,7 @@ export const stateOperations = {
   list: operation({
     method: "GET",
     path: "/api/state",
-    summary: "List keys, sorted",
+    summary: "List keys, sorted; without a limit all there are, as of one moment",
     query: z.object({
       prefix: text(limits.keyBytes).optional().meta({ description: "Only keys that begin with it." }),
       after: text(limits.keyBytes)
@@ -36,6 +36,7 @@ export const stateOperations = {
     response: z.array(
       z.object({ key: z.string(), version, content_type: z.string(), updated_at: timestamp }),
     ),
+    paged: true,
     cli: "state list --prefix P --after KEY --limit N",
   }),
   get: operation({

@@ -21,7 +21,9 @@ export function stateService(options: ValueOptions): Handlers<typeof stateOperat
   const writes = valueWrites(options, noun);
   return {
     async list({ query }) {
-      return (await store.list("state", query)).map(showHead);
+      return shown(
+        query.limit === undefined ? store.pages("state", query) : [await store.list("state", query)],
+      );
     },
 
     get: (input) => reads.read(placeOf(input.params), input),
@@ -50,6 +52,10 @@ export function stateService(options: ValueOptions): Handlers<typeof stateOperat
 
     delete: ({ params, ...asked }) => writes.delete(placeOf(params), asked),
   };
+}
+
+async function* shown(pages: AsyncIterable<RecordHead[]> | Iterable<RecordHead[]>) {
+  for await (const page of pages) yield page.map(showHead);
 }
 
 function placeOf({ key }: { key: string }): Place {

@@ -25,6 +25,7 @@ import {
   totalsOf,
   usageGroupings,
 } from "../core/usage.ts";
+import { pageRecords } from "./pages.ts";
 import type { Store } from "./store.ts";
 
 /** A store under test, and the clock it goes by. */
@@ -254,6 +255,34 @@ export function testStore(name: string, open: () => Promise<OpenStore>): void {
         expect(await keys({ prefix: "zzz" })).toEqual([]);
       });
 
+      test("come in pages out of one snapshot, whatever is written between two of them", async () => {
+        const keys = Array.from(
+          { length: 3 * pageRecords + 1 },
+          (_, at) => `k${String(at).padStart(4, "0")}`,
+        );
+        for (let at = 0; at < keys.length; at += 100)
+          await store.commit(commit(...keys.slice(at, at + 100).map((key) => put(key, "v"))));
+        const seen: { key: string; version: number }[] = [];
+        for await (const page of store.pages("state", { prefix: "k" })) {
+          expect(page.length).toBeLessThanOrEqual(pageRecords);
+          seen.push(...page);
+          await store.commit(
+            commit(
+              remove(keys.at(-1) as string),
+              put(keys.at(-2) as string, "w"),
+              put(`k9${seen.length}`, "new"),
+            ),
+          );
+        }
+        expect(seen.map(({ key, version }) => [key, version])).toEqual(keys.map((key) => [key, 1]));
+        // Whoever leaves early takes no place from those who come.
+        for (let time = 0; time < 10; time++)
+          for await (const page of store.pages("state")) if (page.length > 0) break;
+        const some = [];
+        for await (const page of store.pages("state", { after: keys[4], limit: 300 })) some.push(...page);
+        expect(some.map(({ key }) => key)).toEqual(keys.slice(5, 305));
+      });
+
       test("can bring the values along", async () => {
         await store.commit(commit(put("i", "v", undefined, "instances")));
         expect((await store.listValues("instances")).map(({ value }) => text(value))).toEqual(["v"]);
@@ -282,6 +311,22 @@ export function testStore(name: string, open: () => Promise<OpenStore>): void {
           source: "alice",
           topic: "t",
         });
+      });
+
+      test("data of every size comes with its event, whatever is asked for", async () => {
+        const data = [
+          "",
+          "é".repeat(128),
+          "é".repeat(129),
+          "x".repeat(256),
+          "x".repeat(257),
+          "y".repeat(50_000),
+        ];
+        for (const one of data) await store.commit(commit(publish("sizes", one)));
+        for (const topic of [undefined, compileGlob("sizes"), compileGlob("s*s")]) {
+          const rows = await store.events({ order: "oldest", limit: 100, topic });
+          expect(rows.map((row) => row.data)).toEqual(data);
+        }
       });
 
       test("filters apply to the whole log, together, and a limit counts what passes", async () => {

@@ -1,11 +1,12 @@
 import { changeTopic } from "../core/audit.ts";
-import { type Commit, recordId } from "../core/commit.ts";
+import { type Commit, type RecordHead, recordId } from "../core/commit.ts";
 import { type VersionRow, decide } from "../core/decide.ts";
 import { boundedCommit } from "./commit-room.ts";
 import { groupCommit } from "./group-commit.ts";
 import { dumpMemory, restoreMemory } from "./memory-dump.ts";
 import { selectAudit, summarizeAudit } from "./memory-audit.ts";
 import { MemoryTables, selectEvents } from "./memory-tables.ts";
+import { pageRecords } from "./pages.ts";
 import type { Newest, Store } from "./store.ts";
 
 /** The engine for tests: the same promises as the others, but for durability. */
@@ -42,6 +43,7 @@ export function openMemory(options: { now: () => number; epoch?: string }): Stor
         .reverse()
         .slice(0, limit),
     list: async (collection, range = {}) => tables.list(collection, range),
+    pages: (collection, range = {}) => pagesOf(tables.list(collection, range)),
     listValues: async (collection, range = {}) =>
       tables.list(collection, range).flatMap(({ key }) => tables.current(collection, key) ?? []),
     events: async (query) => selectEvents(tables.events, query),
@@ -90,4 +92,9 @@ export function openMemory(options: { now: () => number; epoch?: string }): Stor
     },
     close: () => committer.idle(),
   };
+}
+
+/** Heads are never changed, only replaced, so that a list of them is a snapshot. */
+async function* pagesOf(heads: readonly RecordHead[]): AsyncGenerator<RecordHead[]> {
+  for (let at = 0; at < heads.length; at += pageRecords) yield heads.slice(at, at + pageRecords);
 }

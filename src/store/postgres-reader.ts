@@ -2,7 +2,8 @@ import { changeTopic } from "../core/audit.ts";
 import type { AuditRow, Collection, EventRow, RecordHead, StoredRecord } from "../core/commit.ts";
 import { readHeads } from "./heads.ts";
 import { bounds, prefixEnd } from "./key-range.ts";
-import { type Pool, type Row, ask, epochOf, identitySql } from "./postgres-database.ts";
+import { pageThrough, snapshotMs } from "./pages.ts";
+import { type Connection, type Pool, type Row, ask, epochOf, identitySql } from "./postgres-database.ts";
 import {
   auditColumns,
   readAudit,
@@ -24,7 +25,7 @@ const currentFrom = `from koor.records r join koor.versions v
 const isCurrent = "r.collection = $1 and r.key = $2";
 
 /** Reads. Each is one statement (or pages of one), so each sees one state of the database, the newest there is. */
-export function postgresReader(pool: Pool) {
+export function postgresReader(pool: Pool | Connection) {
   const all = async (text: string, values: unknown[]) => (await ask(pool, text, values)).rows;
   const one = async (text: string, values: unknown[]) => (await all(text, values))[0];
 
@@ -131,6 +132,24 @@ export function postgresReader(pool: Pool) {
       return found;
     },
   };
+}
+
+/** A list in pages, out of one snapshot. */
+export async function* pagesOfPostgres(
+  pool: Pool,
+  collection: Collection,
+  range: KeyRange,
+): AsyncGenerator<RecordHead[]> {
+  const connection = await pool.connect();
+  try {
+    await ask(connection, "begin isolation level repeatable read read only");
+    await ask(connection, `set local idle_in_transaction_session_timeout = ${snapshotMs}`);
+    const { list } = postgresReader(connection);
+    yield* pageThrough(range, (page) => list(collection, page));
+  } finally {
+    await ask(connection, "rollback").catch(() => {});
+    connection.release();
+  }
 }
 
 interface LogQuery {

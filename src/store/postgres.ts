@@ -5,9 +5,10 @@ import { boundedCommit } from "./commit-room.ts";
 import { groupCommit } from "./group-commit.ts";
 import { auditSummary, auditTrail } from "./postgres-audit.ts";
 import { connect, migrate, speaking, inTransaction } from "./postgres-database.ts";
+import { snapshotRoom } from "./pages.ts";
 import { dumpPostgres } from "./postgres-dump.ts";
 import { openHints } from "./postgres-hints.ts";
-import { postgresReader } from "./postgres-reader.ts";
+import { pagesOfPostgres, postgresReader } from "./postgres-reader.ts";
 import { restorePostgres } from "./postgres-restore.ts";
 import { postgresTrimmer } from "./postgres-trim.ts";
 import { addMetrics, findMetrics, findUsage, metricTotals, usageTotals } from "./postgres-usage.ts";
@@ -82,6 +83,7 @@ export async function openPostgres({
     }),
   );
   const reader = postgresReader(reading);
+  const withSnapshot = snapshotRoom();
   const trimmer = postgresTrimmer(writing);
   hints.onReplaced(trimmer.reset);
   /** Reads of what is followed. */
@@ -99,6 +101,7 @@ export async function openPostgres({
     version: (collection, key, version) => speaking(() => reader.version(collection, key, version)),
     history: (collection, key, limit) => speaking(() => reader.history(collection, key, limit)),
     list: (collection, range = {}) => speaking(() => reader.list(collection, range)),
+    pages: (collection, range = {}) => withSnapshot(() => pagesOfPostgres(reading, collection, range)),
     listValues: (collection, range = {}) => speaking(() => reader.listValues(collection, range)),
     events: (query) => following(() => reader.events(query)),
     audit: (query) => following(() => reader.audit(query)),

@@ -3,7 +3,8 @@ import { changeTopic } from "../core/audit.ts";
 import type { AuditRow, Collection, EventRow, RecordHead, StoredRecord } from "../core/commit.ts";
 import { bounds, prefixEnd } from "./key-range.ts";
 import { readHeads } from "./heads.ts";
-import { closeDatabase } from "./sqlite-database.ts";
+import { pageRecords, pageThrough, snapshotRoom } from "./pages.ts";
+import { closeDatabase, openDatabase } from "./sqlite-database.ts";
 import {
   type EventHeadRow,
   type RecordRow,
@@ -18,6 +19,9 @@ import { turn } from "./turn.ts";
 
 type ValueRow = RecordRow & { value: Uint8Array };
 
+/** An event's data where it is small enough to be read before it is known how much there is. */
+const smallData = "iif(octet_length(data) <= 1024, data, null)";
+
 /** Event rows looked at in one go while a glob scans the log; after each the event loop gets its turn. */
 const scanRows = 2000;
 
@@ -28,6 +32,7 @@ const scanRows = 2000;
 export class SqliteReader {
   readonly db: Database;
   readonly #sql: ReturnType<typeof prepare>;
+  readonly #withSnapshot = snapshotRoom();
   #inSnapshot = false;
 
   constructor(db: Database) {
@@ -78,6 +83,17 @@ export class SqliteReader {
     return (this.#sql.list.all(...listBindings(collection, range)) as RecordRow[]).map(readHead);
   }
 
+  /** A short list here and now; a longer one on a connection of its own, whose snapshot lasts over many turns. */
+  async *pages(collection: Collection, range: KeyRange): AsyncGenerator<RecordHead[]> {
+    const { limit = Infinity } = range;
+    const first = this.list(collection, { ...range, limit: Math.min(limit, pageRecords + 1) });
+    if (first.length <= pageRecords) {
+      yield first;
+      return;
+    }
+    yield* this.#withSnapshot(() => snapshotOf(this.db.filename, collection, range));
+  }
+
   listValues(collection: Collection, range: KeyRange): StoredRecord[] {
     const rows = this.#sql.listValues.all(...listBindings(collection, range)) as ValueRow[];
     return rows.map((row) => ({ ...readHead(row), value: row.value }));
@@ -102,14 +118,20 @@ export class SqliteReader {
 
   /**
    * First the rows' heads, by index or by scanning, then the data of those that pass. So a scan never reads
-   * the payloads of events that nobody asked for.
+   * the payloads of events that nobody asked for. What does not scan has small data along with the heads. Each page is
+   * read in one snapshot: one for each of fifty events took 365 us, all together take 45 (on their own; of a million
+   * events 652 and 275, since each lies on a page of its own, and a read of one from the system's cache takes 4 us).
+   *
+   * Rejected: an index of topics that holds small data, too. It answers in 58 us whatever there is, but publishing to a
+   * thousand topics fell from 27,000 to 11,000 a second, with a cache of 16 MB as well. And a larger cache for reading: in WAL
+   * mode it is emptied by every commit.
    */
   async events(query: EventQuery): Promise<EventRow[]> {
     const { where, bindings } = eventConditions(query);
     const descending = query.order === "newest";
     const scan = query.topic?.kind === "glob";
     const sql = this.db.query(
-      `select id, topic, source, created_at from events where ${where}
+      `select id, topic, source, created_at, ${scan ? "null" : smallData} as data from events where ${where}
          and id ${descending ? "<" : ">"} ? order by id ${descending ? "desc" : "asc"} limit ?`,
     );
     const found: EventRow[] = [];
@@ -117,13 +139,13 @@ export class SqliteReader {
     let cursor = descending ? Number.MAX_SAFE_INTEGER : (query.after ?? 0);
     for (;;) {
       const pageRows = scan ? scanRows : query.limit - found.length;
-      const rows = sql.all(...bindings, cursor, pageRows) as EventHeadRow[];
+      this.#begin();
+      const rows = sql.all(...bindings, cursor, pageRows) as (EventHeadRow & { data: string | null })[];
       for (const row of rows) {
         if (scan && !query.topic?.test(row.topic)) continue;
-        const data = this.#sql.eventData.get(row.id) as { data: string } | null;
-        if (!data) continue;
-        found.push(readEvent(row, data.data));
-        bytes += data.data.length;
+        const data = row.data ?? (this.#sql.eventData.get(row.id) as { data: string }).data;
+        found.push(readEvent(row, data));
+        bytes += data.length;
         if (found.length === query.limit || bytes > eventPageBytes) return found;
       }
       const last = rows.at(-1);
@@ -162,9 +184,29 @@ export class SqliteReader {
   }
 }
 
+const list = `from records where collection = ? and key >= ? and key > ? and (? is null or key < ?)
+  and deleted = 0 order by key limit ?`;
+
+async function* snapshotOf(
+  file: string,
+  collection: Collection,
+  range: KeyRange,
+): AsyncGenerator<RecordHead[]> {
+  const db = openDatabase(file, "read");
+  try {
+    db.run("begin");
+    const sql = db.query(`select ${recordColumns} ${list}`);
+    yield* pageThrough(range, (page) =>
+      (sql.all(...listBindings(collection, page)) as RecordRow[]).map(readHead),
+    );
+  } finally {
+    db.run("rollback");
+    // It finalizes the statements that `query` made, and would throw for others.
+    db.close(true);
+  }
+}
+
 function prepare(db: Database) {
-  const list = `from records where collection = ? and key >= ? and key > ? and (? is null or key < ?)
-    and deleted = 0 order by key limit ?`;
   // The value by a subselect: the join of the two tables took four times as long (6.0 and 1.5 us a row).
   const current = `${recordColumns}, (select value from versions where id = version_id) as value`;
   return {

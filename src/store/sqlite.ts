@@ -86,6 +86,7 @@ function assemble({ file, reader, writer, listeners, now, newEpoch, unlock }: Pa
     version: async (collection, key, version) => reader.version(collection, key, version),
     history: async (collection, key, limit) => reader.history(collection, key, limit),
     list: async (collection, range = {}) => reader.list(collection, range),
+    pages: (collection, range = {}) => reader.pages(collection, range),
     listValues: async (collection, range = {}) => reader.listValues(collection, range),
     events: (query) => reader.events(query),
     audit: (query) => reader.audit(query),

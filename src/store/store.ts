@@ -42,6 +42,14 @@ export interface Store {
   /** Records that are not deleted, without their values, sorted by the bytes of their keys. */
   list(collection: Collection, range?: KeyRange): Promise<RecordHead[]>;
 
+  /**
+   * As `list`, in pages out of one snapshot, for those that may be many: between two of them others have their turn. A list of
+   * more than a page holds the snapshot until it is read to its end, or returned early.
+   *
+   * @throws KoorError `unavailable` when too many such lists are read; an Error for one that is read too slowly
+   */
+  pages(collection: Collection, range?: KeyRange): AsyncGenerator<RecordHead[]>;
+
   /** As `list`, with the values. For collections of small records. */
   listValues(collection: Collection, range?: KeyRange): Promise<StoredRecord[]>;
 
