@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { measureAudit } from "./audit.ts";
 import { measureCliTime } from "./cli-time.ts";
 import { measureContracts } from "./contracts.ts";
+import { measureDashboard } from "./dashboard.ts";
 import { measureGetRate } from "./get-rate.ts";
 import { measureGrowth } from "./growth.ts";
 import { measureIdle } from "./idle.ts";
@@ -33,6 +34,7 @@ const benches: Record<string, () => Promise<Section>> = {
   contracts: measureContracts,
   audit: measureAudit,
   usage: measureUsage,
+  dashboard: measureDashboard,
   idle: measureIdle,
   tokens: measureTokens,
 };
