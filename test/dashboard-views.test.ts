@@ -151,6 +151,17 @@ describe("State", () => {
     await page.locator(".facts", { hasText: "version 6" }).waitFor();
   });
 
+  test("unfolds what is the same in two long texts a part at a time", async () => {
+    const lines = (last: string) => `${"the same\n".repeat(5000)}${last}\n`;
+    await desk.put("folded", lines("a"), "text/plain");
+    await desk.put("folded", lines("b"), "text/plain");
+    const { page } = await desk.open("/state/folded");
+    await page.getByRole("tab", { name: "History (2)" }).click();
+    await page.getByRole("button", { name: "4,997 lines the same" }).click();
+    await page.getByRole("button", { name: "3,997 lines the same" }).waitFor();
+    expect(await page.locator(".diff tr").count()).toBeLessThan(1100);
+  });
+
   test("an edit that somebody came in between is shown with both sides, and loses nothing", async () => {
     await desk.put("edited", '{"a":1}');
     const { page } = await desk.open("/state/edited");
@@ -348,6 +359,12 @@ describe("Specs and rules", () => {
     await page.getByText("1 violation").waitFor();
     expect(await text(page, "[data-broken]")).toMatch(/sleep\(5\)\s+no-sleep Wait for what you need\./);
     expect(await page.locator("[data-broken]").getAttribute("data-line")).toBe("2");
+    // As pasting does it; typing so many lines takes a browser ten seconds.
+    await page.getByLabel("Text to check").evaluate((field) => {
+      (field as HTMLTextAreaElement).value = "one\n".repeat(1500);
+      field.dispatchEvent(new Event("input", { bubbles: true }));
+    });
+    await page.getByText("The first 1,000 of 1,501 lines are shown").waitFor();
   });
 });
 
@@ -503,9 +520,11 @@ describe("Audit", () => {
       await desk.client.call("txn.commit", { body: { do: steps } });
     }
     held.resolve();
-    const row = page.locator(`[data-audit="${(before?.id ?? 0) + 2}"]`);
+    const rowOf = (more: number) => page.locator(`[data-audit="${(before?.id ?? 0) + more}"]`);
+    await rowOf(1281).waitFor();
+    const row = rowOf(2);
     await page.getByRole("listbox").focus();
-    for (let turn = 0; turn < 30 && (await row.count()) === 0; turn++) {
+    for (let turn = 0; turn < 60 && (await row.count()) === 0; turn++) {
       await page.waitForTimeout(100);
       await page.keyboard.press("End");
     }

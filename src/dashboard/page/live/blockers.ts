@@ -14,30 +14,39 @@ const maxPaths = 8;
 export const blockers = signal<ReadonlyMap<string, readonly Lease[]>>(new Map());
 
 let asking = "";
+/** Whether a question is under way: the next one waits for it, however often leases change. */
+let busy = false;
+const answered = signal(0);
 
 effect(() => {
   const all = leases.value.value ?? [];
   const waiting = all.filter(({ state }) => state === "waiting").slice(0, maxWaiting);
   const wanted = waiting.length === 0 ? "" : all.map(({ id, state }) => `${id} ${state}`).join();
-  if (wanted === asking) return;
+  void answered.value;
+  if (wanted === asking || busy) return;
   asking = wanted;
   if (wanted === "") {
     blockers.value = new Map();
     return;
   }
-  void ask(wanted, waiting, all);
+  void ask(waiting, all);
 });
 
-async function ask(wanted: string, waiting: readonly Lease[], all: readonly Lease[]): Promise<void> {
+async function ask(waiting: readonly Lease[], all: readonly Lease[]): Promise<void> {
+  busy = true;
   try {
     const found = await Promise.all(
       waiting.map(async (lease) => [lease.id, await inFrontOf(lease, all)] as const),
     );
-    if (asking === wanted) blockers.value = new Map(found);
+    blockers.value = new Map(found);
   } catch {
     // Asked anew with the next change.
-    if (asking === wanted) asking = "";
+    asking = "";
+  } finally {
+    busy = false;
   }
+  // Also what was wanted meanwhile; after a fault not at once.
+  if (asking !== "") answered.value += 1;
 }
 
 async function inFrontOf(waiting: Lease, all: readonly Lease[]): Promise<Lease[]> {

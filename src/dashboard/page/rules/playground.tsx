@@ -1,7 +1,7 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { rules } from "../live/lists.ts";
 import { Fault, Panel } from "../parts/panel.tsx";
-import { count } from "../parts/show.ts";
+import { count, showNumber } from "../parts/show.ts";
 import { type Violation, client, faultText } from "../server.ts";
 
 /** How long nobody types before the text is checked, in milliseconds. */
@@ -18,7 +18,7 @@ export function Playground({ projects }: { projects: readonly string[] }) {
   const [filename, setFilename] = useState("src/example.ts");
   const [text, setText] = useState("");
   const chosen = project || own[0] || "_global";
-  const { found, fault } = useViolations(chosen, filename, text);
+  const { checked, fault } = useViolations(chosen, filename, text);
   return (
     <Panel id="playground" title="Playground" count="paste a file, and see what is wrong with it">
       <div class="playground">
@@ -45,25 +45,38 @@ export function Playground({ projects }: { projects: readonly string[] }) {
           onInput={(event) => setText(event.currentTarget.value)}
         />
         <Fault text={fault} />
-        {text !== "" && found && <Verdict violations={found} text={text} />}
+        {text !== "" && checked && <Verdict {...checked} />}
       </div>
     </Panel>
   );
 }
 
+/** What was found, and in which text: it may have been changed since. */
+interface Checked {
+  text: string;
+  violations: readonly Violation[];
+  /** Whether there are more than were counted. */
+  isCut: boolean;
+}
+
 function useViolations(project: string, filename: string, content: string) {
-  const [found, setFound] = useState<readonly Violation[] | undefined>(undefined);
+  const [checked, setChecked] = useState<Checked | undefined>(undefined);
   const [fault, setFault] = useState("");
   const all = rules.value.value;
   useEffect(() => {
     setFault("");
-    if (content === "") return setFound(undefined);
+    if (content === "") return setChecked(undefined);
     const aborter = new AbortController();
     const { signal } = aborter;
     const check = () => {
       client.call("rules.validate", { params: { project }, body: { filename, content }, signal }).then(
-        ({ violations }) => setFound(violations),
-        (error: unknown) => !signal.aborted && setFault(faultText(error)),
+        ({ violations, truncated }) => setChecked({ text: content, violations, isCut: truncated ?? false }),
+        (error: unknown) => {
+          if (signal.aborted) return;
+          // What was found before says nothing of this text.
+          setChecked(undefined);
+          setFault(faultText(error));
+        },
       );
     };
     const timer = setTimeout(check, checkAfter);
@@ -72,10 +85,10 @@ function useViolations(project: string, filename: string, content: string) {
       aborter.abort();
     };
   }, [project, filename, content, all]);
-  return { found, fault };
+  return { checked, fault };
 }
 
-function Verdict({ violations, text }: { violations: readonly Violation[]; text: string }) {
+function Verdict({ violations, text, isCut }: Checked) {
   const byLine = useMemo(() => {
     const lines = new Map<number, Violation[]>();
     for (const violation of violations) {
@@ -84,12 +97,15 @@ function Verdict({ violations, text }: { violations: readonly Violation[]; text:
     }
     return lines;
   }, [violations]);
-  const lines = text.split("\n").slice(0, maxLines);
+  const all = text.split("\n");
+  const lines = all.slice(0, maxLines);
   return (
     <>
       <p role="status">
         <span class="tag" data-tint={violations.length === 0 ? "good" : "bad"}>
-          {violations.length === 0 ? "No rule is broken" : count(violations.length, "violation")}
+          {violations.length === 0
+            ? "No rule is broken"
+            : `${isCut ? "more than " : ""}${count(violations.length, "violation")}`}
         </span>
       </p>
       {(byLine.get(0) ?? []).slice(0, maxViolations).map((violation, index) => (
@@ -108,6 +124,12 @@ function Verdict({ violations, text }: { violations: readonly Violation[]; text:
           );
         })}
       </ol>
+      {all.length > maxLines && (
+        <p class="more">
+          The first {showNumber(maxLines)} of {showNumber(all.length)} lines are shown; all of them are
+          checked
+        </p>
+      )}
     </>
   );
 }
