@@ -112,6 +112,8 @@ export async function openServer(config: Config, options: ServerOptions = {}): P
     notes: {
       refusal: house.refusals.note,
       named: (instanceId) => house.agents.count(instanceId, { mcp_calls: 1 }),
+      violations: (instanceId, violations) => house.agents.count(instanceId, { violations }),
+      refused: house.agents.refused,
     },
     ...(options.extraTools && { extraTools: options.extraTools }),
   });

@@ -103,6 +103,20 @@ describe("agents' metrics", () => {
     expect(await countsOf("made-up")).toEqual({});
   });
 
+  test("count what was refused and found over MCP, once, for the instance whose token it carries", async () => {
+    const amy = await agent("amy");
+    const headers = { "Content-Type": "application/json", Accept: "application/json, text/event-stream" };
+    const call = (name: string, args: object) => ({
+      jsonrpc: "2.0",
+      id: 1,
+      method: "tools/call",
+      params: { name, arguments: args },
+    });
+    await amy.send("POST", "/mcp", call("set_intent", { instance_id: "made-up", intent: "x" }), headers);
+    await amy.send("POST", "/mcp", call("set_intent", { intent: 7 }), headers);
+    expect(await countsOf(amy.id)).toEqual({ mcp_calls: 2, errors: 2, bytes: expect.any(Number) });
+  });
+
   test("do not count who asks for them", async () => {
     const grace = await agent("grace");
     await grace.send("GET", "/api/metrics/agents");

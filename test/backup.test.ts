@@ -356,7 +356,7 @@ describe("koor-cli backup and restore", () => {
   const cli = (server: TestServer, cwd: string, ...argv: string[]) =>
     runCli(argv, { cwd, env: { KOOR_SERVER: server.url } });
   const counts =
-    /^state keys: 1\nspecs: 1\nrules: 1\ninstances: 0\nversions: \d+\nevents: 2\naudit rows: \d+\n/;
+    /^state keys: 1\nspecs: 1\nrules: 1\ninstances: 0\nversions: \d+\nevents: 2\ncalls of models: 0\naudit rows: \d+\n/;
 
   test("bring everything from one server to another, and say what it was", async () => {
     const [source, target, at] = [await serve(), await serve(), folder()];

@@ -406,6 +406,44 @@ describe("koor-cli llm import", () => {
     expect((await send("GET", "/api/audit?action=llm.import")).body).toHaveLength(3);
   });
 
+  test("an answer that still streams is left for the next import, which has all of it", async () => {
+    const line = (output: number, stop_reason: string | null) => {
+      const entry = JSON.parse(claude("streams", output));
+      Object.assign(entry, { sessionId: "streaming", message: { ...entry.message, stop_reason } });
+      return `${JSON.stringify(entry)}\n`;
+    };
+    const file = join(directory, "streaming.jsonl");
+    writeFileSync(file, claude("before", 4) + "\n" + line(1, null));
+    expect(JSON.parse((await cli("llm", "import", "streaming.jsonl")).stdout)).toMatchObject({ calls: 1 });
+    appendFileSync(file, line(900, "end_turn"));
+    expect(JSON.parse((await cli("llm", "import", "streaming.jsonl")).stdout)).toMatchObject({ recorded: 1 });
+    expect(await usage("session_tag=streaming")).toMatchObject([{ tokens_out: 900 }]);
+  });
+
+  test("a fork of a Codex session does not count its parent's calls again, nor take a command's directory for the project", async () => {
+    const meta = (id: string, more = {}) =>
+      JSON.stringify({ type: "session_meta", payload: { id, cwd: "/home/me/work/forked", ...more } });
+    const ran = JSON.stringify({
+      type: "event_msg",
+      payload: { type: "exec_command_begin", cwd: "/tmp/elsewhere", parsed: { usage: 1 } },
+    });
+    const parent = [meta("parent"), tokenCount(counts(50, 0, 5), counts(50, 0, 5))];
+    const fork = [
+      meta("fork", { forked_from_id: "parent" }),
+      ...parent,
+      ran,
+      tokenCount(counts(80, 0, 9), counts(30, 0, 4)),
+    ];
+    writeFileSync(join(directory, "parent.jsonl"), parent.join("\n"));
+    writeFileSync(join(directory, "fork.jsonl"), fork.join("\n"));
+    expect(JSON.parse((await cli("llm", "import", "parent.jsonl", "fork.jsonl")).stdout)).toMatchObject({
+      calls: 3,
+      recorded: 2,
+      known: 1,
+    });
+    expect((await usage("project=forked")).map((row: any) => row.tokens_in)).toEqual([30, 50]);
+  });
+
   test("two servers' imports of one log at once record each call once", async () => {
     const records = Array.from({ length: 40 }, (_, n) => ({ ...call(), session_tag: "race", ref: `r${n}` }));
     const answers = await Promise.all(

@@ -85,7 +85,16 @@ async function writeAll(file: FileHandle, chunk: Uint8Array): Promise<void> {
   for (let at = 0; at < chunk.length;) at += (await file.write(chunk, at)).bytesWritten;
 }
 
-function showCounts({ state, specs, rules, instances, versions, events, audit }: BackupCounts): string {
+function showCounts({
+  state,
+  specs,
+  rules,
+  instances,
+  versions,
+  events,
+  usage = 0,
+  audit,
+}: BackupCounts): string {
   const lines = {
     "state keys": state,
     specs,
@@ -93,6 +102,7 @@ function showCounts({ state, specs, rules, instances, versions, events, audit }:
     instances,
     versions,
     events,
+    "calls of models": usage,
     "audit rows": audit,
   };
   return Object.entries(lines)

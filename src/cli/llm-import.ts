@@ -11,6 +11,8 @@ import { connection } from "./settings.ts";
 
 /** Calls in one request: `limits.usageRecords`. */
 const batchCalls = 500;
+/** How long after its last line a session may still be in the middle of an answer, in milliseconds. */
+const settledAfter = 5 * 60 * 1000;
 
 /**
  * `llm import`: what models used, out of session logs of Claude Code and Codex. Prints how many calls there were, how many of
@@ -66,7 +68,8 @@ function logsAt(path: string): string[] {
 async function read(file: string): Promise<LoggedCall[]> {
   try {
     const lines = createInterface({ input: createReadStream(file, "utf8"), crlfDelay: Infinity });
-    return await readSessionLog(lines, basename(file, ".jsonl"));
+    const growing = Date.now() - statSync(file).mtimeMs < settledAfter;
+    return await readSessionLog(lines, basename(file, ".jsonl"), growing);
   } catch (error) {
     throw new UsageError(`cannot read ${file}: ${(error as Error).message}`);
   }

@@ -27,19 +27,31 @@ export interface LoggedCall {
 
 type Fields = Record<string, unknown>;
 
-/** The calls of one session's log. Lines that are none of it, or cut off, are passed over. */
-export async function readSessionLog(lines: AsyncIterable<string>, name: string): Promise<LoggedCall[]> {
+/**
+ * The calls of one session's log. Lines that are none of it, or cut off, are passed over.
+ *
+ * @param growing the log is being written: a message at its end that streams is left out, since a call that was recorded with
+ *   the numbers so far stays so
+ */
+export async function readSessionLog(
+  lines: AsyncIterable<string>,
+  name: string,
+  growing = false,
+): Promise<LoggedCall[]> {
   const calls = new Map<string, LoggedCall>();
+  let streaming = "";
   const codex = codexReader(name);
   for await (const line of lines) {
     const entry = parse(line);
     if (!entry) continue;
     const call = readClaude(entry) ?? codex(entry);
     if (!call) continue;
+    streaming = fields(entry["message"])["stop_reason"] === null ? call.ref : "";
     const before = calls.get(call.ref);
     // Of a message that streams the last line has all of it.
     if (!before || call.tokens_out >= before.tokens_out) calls.set(call.ref, call);
   }
+  if (growing) calls.delete(streaming);
   return [...calls.values()];
 }
 
@@ -86,9 +98,13 @@ function codexReader(name: string): (entry: Fields) => LoggedCall | undefined {
   let before = { tokens_in: 0, tokens_out: 0, cached: 0 };
   return (entry) => {
     const payload = fields(entry["payload"]);
-    if (entry["type"] === "session_meta") session = text(payload["id"]) || session;
-    if (entry["type"] === "turn_context") model = text(payload["model"]) || model;
-    directory = text(payload["cwd"]) || directory;
+    const isMeta = entry["type"] === "session_meta";
+    const isTurn = entry["type"] === "turn_context";
+    // A fork begins with its parent's lines, the parent's name among them: so what it repeats has the parent's refs.
+    if (isMeta) session = text(payload["id"]) || session;
+    if (isTurn) model = text(payload["model"]) || model;
+    // Commands that were run have a directory, too.
+    if (isMeta || isTurn) directory = text(payload["cwd"]) || directory;
     const info = fields(payload["info"]);
     if (payload["type"] !== "token_count" || info["total_token_usage"] === undefined) return undefined;
     const total = readCounts(fields(info["total_token_usage"]));

@@ -9,6 +9,8 @@ export interface BackupCounts {
   instances: number;
   versions: number;
   events: number;
+  /** Missing in backups of a time when there were none. */
+  usage?: number;
   audit: number;
 }
 

@@ -28,6 +28,7 @@ export function tallyRefusal(
 ): void {
   const id = caller?.instanceId;
   if (id === undefined || operation.unmetered) return;
+  agents.count(id, { calls: 1 });
   agents.refused(id, error instanceof KoorError ? error : new KoorError("internal", ""));
 }
 

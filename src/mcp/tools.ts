@@ -22,6 +22,10 @@ export interface Notes {
   refusal?(refused: Refused, error: KoorError): Promise<void>;
   /** A call without a token, for the instance that it names. */
   named?(instanceId: string): void;
+  /** What was found in what an instance had checked. */
+  violations?(instanceId: string, found: number): void;
+  /** A call of an instance was refused. */
+  refused?(instanceId: string, error: KoorError): void;
 }
 
 /** All tools of a set, in the order of the contract. */
@@ -44,31 +48,43 @@ export function makeTools(
 }
 
 function makeTool(operation: Operation, mcp: McpTool, handler: Handler, notes: Notes): Tool {
+  const call: Tool["call"] = async (given, caller) => {
+    if (caller.unknown && !operation.anonymous) throw caller.unknown;
+    // Unknown arguments are dropped, as REST drops unknown members: some clients send one to every tool.
+    const args = check(mcp.input, given, "arguments") as Record<string, string | undefined>;
+    const request = mcp.request(args);
+    try {
+      const answer = await handler({
+        params: check(operation.params ?? nothing, request.params ?? {}, "params"),
+        query: check(operation.query ?? nothing, request.query ?? {}, "query"),
+        body:
+          operation.body?.kind === "json" ? check(operation.body.schema, request.body, "body") : undefined,
+        contentType: "",
+        condition: {},
+        caller,
+      });
+      const { id } = (request.params ?? {}) as { id?: string };
+      if (id !== undefined && caller.instanceId === undefined) notes.named?.(id);
+      const found = operation.violations?.(answer as never) ?? 0;
+      if (caller.instanceId !== undefined) notes.violations?.(caller.instanceId, found);
+      return mcp.answer(answer as never);
+    } catch (error) {
+      if (!(error instanceof KoorError)) throw error;
+      const { params, body } = request;
+      if (operation.audit) await notes.refusal?.({ audit: operation.audit, caller, params, body }, error);
+      throw inArguments(error, mcp);
+    }
+  };
+
   return {
     definition: define(mcp),
-    async call(given, caller) {
-      if (caller.unknown && !operation.anonymous) throw caller.unknown;
-      // Unknown arguments are dropped, as REST drops unknown members: some clients send one to every tool.
-      const args = check(mcp.input, given, "arguments") as Record<string, string | undefined>;
-      const request = mcp.request(args);
+    call: async (given, caller) => {
       try {
-        const answer = await handler({
-          params: check(operation.params ?? nothing, request.params ?? {}, "params"),
-          query: check(operation.query ?? nothing, request.query ?? {}, "query"),
-          body:
-            operation.body?.kind === "json" ? check(operation.body.schema, request.body, "body") : undefined,
-          contentType: "",
-          condition: {},
-          caller,
-        });
-        const { id } = (request.params ?? {}) as { id?: string };
-        if (id !== undefined && caller.instanceId === undefined) notes.named?.(id);
-        return mcp.answer(answer as never);
+        return await call(given, caller);
       } catch (error) {
-        if (!(error instanceof KoorError)) throw error;
-        const { params, body } = request;
-        if (operation.audit) await notes.refusal?.({ audit: operation.audit, caller, params, body }, error);
-        throw inArguments(error, mcp);
+        const refusal = error instanceof KoorError ? error : new KoorError("internal", "");
+        if (caller.instanceId !== undefined) notes.refused?.(caller.instanceId, refusal);
+        throw error;
       }
     },
   };

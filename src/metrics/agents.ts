@@ -19,7 +19,7 @@ const countedAtOnce = 20_000;
 /** Counts what agents do. In memory: no request waits for it, and a crash forgets what was not written yet. */
 export interface AgentCounts {
   count(instanceId: string, what: Partial<Record<MetricName, number>>): void;
-  /** Counts a refusal. */
+  /** Counts a refusal; the call itself is counted by the way on which it came. */
   refused(instanceId: string, error: KoorError): void;
   /** Writes what was counted since the last time. */
   flush(): Promise<void>;
@@ -51,7 +51,7 @@ export function countAgents(store: Store): AgentCounts {
     count,
     refused(instanceId, { reason }) {
       const isConflict = reasons[reason].exit === 4;
-      count(instanceId, { calls: 1, [isConflict ? "conflicts" : "errors"]: 1 });
+      count(instanceId, { [isConflict ? "conflicts" : "errors"]: 1 });
     },
     async flush() {
       const rows = [...counted.values()].flat();
