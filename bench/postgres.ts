@@ -42,7 +42,7 @@ export async function measurePostgres(): Promise<Section> {
         delivered("with notifications", heard, 100),
         delivered("by polling alone", polled, 1500),
       ],
-      limits: ["A network between server and database, of which each commit takes three round trips."],
+      limits: ["A network between server and database, of which each commit takes two round trips."],
     };
   } finally {
     stoppers.delete(cluster.stop);

@@ -4,6 +4,7 @@ import { spawnSync } from "node:child_process";
 import { accessSync, constants, existsSync, readFileSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { pgbouncer } from "./pooler.mjs";
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
@@ -133,6 +134,11 @@ function aptInstall(name, purpose) {
 /** strace, by which the power cuts are recorded; without it that proof is skipped, and says so. */
 export function strace() {
   if (!onPath("strace")) aptInstall("strace", "the power cuts");
+}
+
+/** PgBouncer, by which Koor is tried behind a pooler; without it those tests are skipped. */
+export function pooler() {
+  if (!pgbouncer()) aptInstall("pgbouncer", "the tests behind a pooler");
 }
 
 /**

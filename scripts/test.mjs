@@ -5,7 +5,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startPostgres } from "./postgres.mjs";
-import { SetupError, chromium, root, setUp, strace, succeeds } from "./setup.mjs";
+import { SetupError, chromium, pooler, root, setUp, strace, succeeds } from "./setup.mjs";
 
 const filters = process.argv.slice(2);
 const tally = { passed: 0, failed: 0 };
@@ -121,6 +121,7 @@ async function postgres() {
   try {
     // Nothing here outlives the machine, and what a killed database has written the system still has.
     const cluster = await startPostgres({ fsync: "off" });
+    pooler();
     process.env.KOOR_TEST_POSTGRES = cluster.url;
     count("PostgreSQL", true);
     return cluster;

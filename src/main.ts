@@ -70,12 +70,6 @@ const faults: readonly { codes: readonly string[]; advice: string }[] = [
     advice:
       "data.db in the data directory is damaged, or not Koor's. Move it away, or choose another --data-dir.",
   },
-  {
-    // SQLSTATEs: 28 is no such user or a wrong password, 3D000 no such database, 42501 too few rights.
-    codes: ["ECONNREFUSED", "CONNECT_TIMEOUT", "28", "3D000", "42501"],
-    advice:
-      "Check the user, host and database of --database (KOOR_DATABASE), and that PostgreSQL runs there.",
-  },
   { codes: ["SQLITE_FULL", "ENOSPC"], advice: "Free some space on the disk of the data directory." },
 ];
 

@@ -26,7 +26,7 @@ export function openStore(
     ...(databaseListen && { listenUrl: databaseListen }),
     ...(now && { now }),
     onBatch,
-    onError: (error) => log.warn("the database does not answer: {error}", { error }),
+    onError: (error) => log.warn("{error}", { error: (error as Error).message }),
   });
 }
 

@@ -1,9 +1,11 @@
 import { type Anchor, checkChain } from "../core/audit-chain.ts";
 import type { AuditRow } from "../core/commit.ts";
 import { readHeads } from "./heads.ts";
+import { explained } from "./postgres-advice.ts";
 import { type Report, newPart, newReport } from "./check-report.ts";
 import { type Pool, ask, connect, inTransaction } from "./postgres-database.ts";
 import { auditColumns, readAudit } from "./postgres-rows.ts";
+import { headsSql } from "./postgres-stand.ts";
 import type { AuditSummary, AuditTrailQuery, TimeSpan } from "./store.ts";
 
 /** Rows read in one go while the chain is looked at. */
@@ -103,11 +105,14 @@ export async function verifyPostgresAudit(
   const chain = checkChain(part.fault, anchor);
   const pool = connect(url, 1);
   try {
+    await ask(pool, "select epoch from koor.heads").catch((error: unknown) => {
+      throw explained(error);
+    });
     const newest = await inTransaction(
       pool,
-      "begin isolation level repeatable read read only",
-      async (tx) => {
-        const { rows } = await ask(tx, "select heads from koor.heads where id = 1");
+      [["set transaction isolation level repeatable read read only"]],
+      async ({ connection: tx }) => {
+        const { rows } = await ask(tx, `select ${headsSql} as heads`);
         const heads = readHeads(rows[0]?.["heads"] as string);
         let count = 0;
         for (let last = 0; ;) {

@@ -1,16 +1,5 @@
-import { createHash } from "node:crypto";
 import pg from "pg";
 import { KoorError } from "../contract/errors.ts";
-import { emptyHeads } from "../core/commit.ts";
-import initial from "./migrations/postgres/0001-initial.sql" with { type: "text" };
-import auditIndexes from "./migrations/postgres/0002-audit-indexes.sql" with { type: "text" };
-import usage from "./migrations/postgres/0003-usage.sql" with { type: "text" };
-
-/** In order; `koor.schema` holds the number of those applied. */
-const migrations = [initial, auditIndexes, usage];
-
-/** Names the lock under which servers that start together migrate one after the other. */
-const migrationLock = 0x6b6f6f72;
 
 /** How long a connection may take to be made, in milliseconds: a caller who waits longer is better told so. */
 const connectMs = 5000;
@@ -22,9 +11,12 @@ const connectMs = 5000;
  */
 const answerMs = 10_000;
 
+/** The same as the database measures it: it ends what nobody would wait for, which would go on else, and pile up. */
+const statementMs = answerMs - 1000;
+
 /**
  * How long the database lets a transaction of ours stand still before it ends it, in milliseconds. Whoever commits
- * holds the head row: a server that is frozen there must not stop the others.
+ * holds the lock of commits: a server that is frozen there must not stop the others.
  */
 const idleInTransactionMs = 2000;
 
@@ -35,16 +27,53 @@ export type Connection = pg.ClientBase;
 /**
  * What a connection needs. The client is node-postgres: of Bun's own (1.4.5) some answers never came after a hundred
  * connections had come and gone, and the `postgres` package (3.4.9) ended the process, or lost the next query, when the
- * database was killed in the middle of a transaction.
+ * database was killed in the middle of a transaction. No settings of the session's: a pooler refuses those of PostgreSQL.
+ * It takes the weaker modes of TLS for `verify-full` and warns of that in ten lines; that is in docs/scaling.md.
  */
 export function connectionOptions(url: string): pg.ClientConfig {
   return {
-    connectionString: url,
+    connectionString: url.replace(/([?&]sslmode=)(prefer|require|verify-ca)(?=&|$)/, "$1verify-full"),
     application_name: "koor",
     connectionTimeoutMillis: connectMs,
-    idle_in_transaction_session_timeout: idleInTransactionMs,
+    query_timeout: answerMs,
     keepAlive: true,
+    // What is asked before the answer to the one before has come is sent at once.
+    pipeline: true,
   };
+}
+
+/** What is known of a connection since it was made. */
+interface Session {
+  /** It leads through a pooler, which may give each transaction another session: nothing may be left behind in one. */
+  isPooled: boolean;
+  /** What a transaction begins with. */
+  begin: string;
+}
+
+const sessions = new WeakMap<Connection, Session>();
+
+/** Whether a connection leads through a pooler: then the process that it was told of is none of the database's. */
+export async function isPooled(connection: Connection): Promise<boolean> {
+  const { rows } = await connection.query<{ pid: number }>("select pg_backend_pid() as pid");
+  return rows[0]?.pid !== (connection as unknown as { processID: number }).processID;
+}
+
+/**
+ * Settings that others may have made for the role or the database would break promises: snapshots older than the head
+ * row's lock, commits that are answered before they are on disk, an end of what takes its time.
+ */
+async function greet(connection: Connection, patient: boolean): Promise<void> {
+  const timeout = `statement_timeout = ${patient ? 0 : statementMs}`;
+  const pooled = await isPooled(connection);
+  if (!pooled) await connection.query(`set ${timeout}`);
+  const { rows } = await connection.query<Row>("show synchronous_commit");
+  const local = [
+    `idle_in_transaction_session_timeout = ${idleInTransactionMs}`,
+    ...(pooled ? [timeout] : []),
+    ...(rows[0]?.["synchronous_commit"] === "off" ? ["synchronous_commit = on"] : []),
+  ];
+  const begin = ["begin isolation level read committed", ...local.map((setting) => `set local ${setting}`)];
+  sessions.set(connection, { isPooled: pooled, begin: begin.join("; ") });
 }
 
 /**
@@ -55,22 +84,43 @@ export function connect(url: string, max: number, patient = false): Pool {
   const pool = new pg.Pool({
     ...connectionOptions(url),
     max,
-    ...(!patient && { query_timeout: answerMs }),
+    ...(patient && { query_timeout: 0 }),
+    // It waits for this one, which its types do not know.
+    onConnect: (connection): unknown => greet(connection, patient),
   });
   // An idle connection broke: the pool drops it, and whoever needs one next gets another.
   pool.on("error", () => {});
   return pool;
 }
 
-/** One statement; those with values are prepared once on each connection, under their own text as name. */
+/** One statement; on a connection of our own those with values are prepared once, under their own text as name. */
 export async function ask(
   sql: Pool | Connection,
   text: string,
   values: readonly unknown[] = [],
 ): Promise<{ rows: Row[]; count: number }> {
-  const query = values.length > 0 ? { name: nameOf(text), text, values: [...values] } : { text };
-  const { rows, rowCount } = await sql.query<Row>(query);
+  if (sql instanceof pg.Pool) return withConnection(sql, (connection) => ask(connection, text, values));
+  const name = values.length > 0 && !sessions.get(sql)?.isPooled ? nameOf(text) : undefined;
+  const { rows, rowCount } = await sql.query<Row>({ name, text, values: [...values] });
   return { rows, count: rowCount ?? 0 };
+}
+
+/** Lends a connection; one on which something failed is not used again. */
+async function withConnection<T>(pool: Pool, work: (connection: Connection) => Promise<T>): Promise<T> {
+  const connection = await pool.connect();
+  let failure: Error | undefined;
+  // One that breaks meanwhile says so by the statement's own failure, too.
+  const ignore = () => {};
+  connection.on("error", ignore);
+  try {
+    return await work(connection);
+  } catch (error) {
+    failure = error as Error;
+    throw error;
+  } finally {
+    connection.removeListener("error", ignore);
+    connection.release(failure);
+  }
 }
 
 const names = new Map<string, string>();
@@ -82,103 +132,60 @@ function nameOf(text: string): string {
   return name;
 }
 
+/** Statement and values; without values it is not prepared, and may be several. */
+export type Statement = readonly [text: string, values?: readonly unknown[]];
+
+export interface Transaction {
+  connection: Connection;
+  /** What the first statements answered. */
+  answers: Row[][];
+  /** Sends one whose answer nobody needs, together with the commit: when it fails, so does the transaction. */
+  send(text: string, values: readonly unknown[]): void;
+}
+
 /**
- * Runs work in a transaction, on a connection of its own.
- * @param begin a statement that begins with `begin`, and others behind it; what each of them answers is handed on
+ * Runs work in a transaction, on a connection of its own. One that only sends takes two round trips: the first statements
+ * go out with its begin, the last with its commit.
  */
-export async function inTransaction<T>(
+export function inTransaction<T>(
   pool: Pool,
-  begin: string,
-  work: (connection: Connection, begun: Row[][]) => Promise<T>,
+  first: readonly Statement[],
+  work: (transaction: Transaction) => Promise<T>,
 ): Promise<T> {
-  const connection = await pool.connect();
-  let broken: Error | undefined;
-  const noticeBreak = (error: Error) => {
-    broken = error;
-  };
-  connection.on("error", noticeBreak);
-  try {
-    // Several statements in one message answer with an array, which the types do not know.
-    const answers = (await connection.query(begin)) as unknown as pg.QueryResult<Row>[] | pg.QueryResult<Row>;
-    const result = await work(
-      connection,
-      [answers].flat().map(({ rows }) => rows),
+  return withConnection(pool, async (connection) => {
+    const { begin } = sessions.get(connection) as Session;
+    const [, ...answers] = await Promise.all(
+      [[begin] as const, ...first].map(([text, values]) => ask(connection, text, values)),
     );
-    const { command } = await connection.query("commit");
+    const sent: Promise<unknown>[] = [];
+    const result = await work({
+      connection,
+      answers: answers.map(({ rows }) => rows),
+      send(text, values) {
+        const answer = ask(connection, text, values);
+        answer.catch(() => {});
+        sent.push(answer);
+      },
+    });
+    // After a failure this is a rollback, and says so.
+    const [{ command }] = await Promise.all([connection.query("commit"), ...sent]);
     if (command !== "COMMIT") throw new Error("the transaction was rolled back");
     return result;
-  } catch (error) {
-    // What does not answer would let this wait, too. Without the connection the database rolls back by itself.
-    if (silent.test((error as Error).message)) broken = error as Error;
-    else await connection.query("rollback").catch(noticeBreak);
-    throw error;
-  } finally {
-    connection.removeListener("error", noticeBreak);
-    connection.release(broken);
-  }
-}
-
-/** Milliseconds since 1970 by the database's clock. */
-export const clockSql = "select (extract(epoch from clock_timestamp()) * 1000)::bigint as now";
-
-/**
- * Names the cluster and its timeline. A database that was restored from a dump carries its epoch along, and a standby
- * that was promoted may lack the last commits: in both, positions of before mean nothing.
- */
-export const identitySql = `select (select system_identifier from pg_control_system()) || ':' ||
-  substring(pg_walfile_name(pg_current_wal_lsn()) from 1 for 8)`;
-
-/** The epoch as clients see it: the database's own, in this cluster, on this timeline. */
-export function epochOf(epoch: string, identity: string): string {
-  return createHash("sha256")
-    .update(JSON.stringify([epoch, identity]))
-    .digest("hex")
-    .slice(0, 32);
-}
-
-/**
- * Makes the schema, or brings it up to date. Safe with several servers starting at once: they take turns.
- * @param newEpoch names a database that is made now
- * @throws Error when a newer Koor wrote it, or it does not keep UTF-8
- */
-export async function migrate(pool: Pool, newEpoch: () => string): Promise<void> {
-  const begin = `begin; select pg_advisory_xact_lock(${migrationLock}); show server_encoding`;
-  await inTransaction(pool, begin, async (tx, [, , encoding]) => {
-    if (encoding?.[0]?.["server_encoding"] !== "UTF8")
-      throw new Error("the database does not keep UTF-8: create it with encoding 'UTF8'");
-    await ask(
-      tx,
-      "create schema if not exists koor; create table if not exists koor.schema (version integer not null)",
-    );
-    const { rows } = await ask(tx, "select version from koor.schema");
-    const current = Number(rows[0]?.["version"] ?? 0);
-    if (current > migrations.length) {
-      throw new Error(
-        `the database was written by a newer Koor (schema ${current}, this one knows ${migrations.length}): ` +
-          "use that one, or restore a backup into an empty database",
-      );
-    }
-    for (const migration of migrations.slice(current)) await ask(tx, migration);
-    await ask(tx, "delete from koor.schema");
-    await ask(tx, "insert into koor.schema (version) values ($1)", [migrations.length]);
-    const heads = [newEpoch(), JSON.stringify(emptyHeads)];
-    await ask(
-      tx,
-      "insert into koor.heads (id, epoch, heads) values (1, $1, $2) on conflict do nothing",
-      heads,
-    );
   });
 }
 
-/** SQLSTATEs after which nothing was committed and trying again makes sense (appendix A of PostgreSQL's manual). */
-const passing = /^(08|40|53[23]|55P03|57P0|25006|25P03)/;
+/**
+ * SQLSTATEs after which nothing was committed and trying again makes sense (appendix A of PostgreSQL's manual): also when
+ * it lets nobody in (28, 3D000) or is a standby (25006, 55000), which others put right while we run.
+ */
+const passing = /^(08|28|40|53[23]|55000|55P03|57014|57P0|3D000|25006|25P0)/;
 
 /** What the client says when a statement takes too long. */
 const silent = /query read timeout/i;
 
 /** What the client and the system say when there is no connection, or not any more. */
 const lost =
-  /^(ECONN|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENOTFOUND|EAI_AGAIN)|connection terminated|timeout exceeded|not queryable|client was closed/i;
+  /^(ECONN|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|ENOENT|ERR_TLS|CERT_|SELF_SIGNED|DEPTH_ZERO|UNABLE_TO)|connection terminated|timeout exceeded|not queryable|client was closed/i;
 
 /** The engine's failures in Koor's words; what is none of them is a fault of the program and comes through as it is. */
 export function translateError(error: unknown): unknown {

@@ -1,6 +1,6 @@
 import { type DumpRow, dumpedHeads, isDumped } from "../core/dump.ts";
 import { readHeads } from "./heads.ts";
-import { type Connection, type Pool, type Row, ask, epochOf, identitySql } from "./postgres-database.ts";
+import { type Connection, type Pool, type Row, ask } from "./postgres-database.ts";
 import { metricColumns, readMetric, readUsage, usageColumns } from "./postgres-usage.ts";
 import {
   auditColumns,
@@ -10,21 +10,26 @@ import {
   recordColumns,
   versionColumns,
 } from "./postgres-rows.ts";
+import { epochOf, identitySql } from "./postgres-schema.ts";
+import { headsSql } from "./postgres-stand.ts";
 
 /** Rows read in one go, without values and data. */
 const dumpRows = 256;
 /** Bytes of values and data that are read in one go: one large value, or many small ones. */
 const dumpBytes = 8 * 1024 * 1024;
 
-const headsSql = `select epoch, heads, (${identitySql}) as identity from koor.heads where id = 1`;
+const standSql = `select epoch, ${headsSql} as heads, (${identitySql}) as identity from koor.heads where id = 1`;
 
 /** The whole store out of one snapshot, on a connection of its own, which waits for whoever reads however slowly. */
 export async function* dumpPostgres(pool: Pool): AsyncGenerator<DumpRow> {
   const connection = await pool.connect();
   try {
     await ask(connection, "begin isolation level repeatable read read only");
-    await ask(connection, "set local idle_in_transaction_session_timeout = 0");
-    const { rows } = await ask(connection, headsSql);
+    await ask(
+      connection,
+      "set local idle_in_transaction_session_timeout = 0; set local statement_timeout = 0",
+    );
+    const { rows } = await ask(connection, standSql);
     const { epoch, identity, heads } = rows[0] as Record<"epoch" | "identity" | "heads", string>;
     yield { kind: "heads", epoch: epochOf(epoch, identity), heads: dumpedHeads(readHeads(heads)) };
     yield* versions(connection);

@@ -1,12 +1,18 @@
 import pg from "pg";
-import { type Pool, ask, connectionOptions, identitySql } from "./postgres-database.ts";
+import { type Pool, ask, connectionOptions, isPooled } from "./postgres-database.ts";
 import { readHeads } from "./heads.ts";
 import type { Heads } from "../core/commit.ts";
+import { identitySql } from "./postgres-schema.ts";
+import { clockSql, headsSql } from "./postgres-stand.ts";
 import type { Newest } from "./store.ts";
 
 /** How often the heads are looked at, in milliseconds: what a server that hears no notification is late by at most. */
 const pollMs = 1000;
 const channel = "koor";
+
+const deaf =
+  "--database leads through a pooler: this server hears of what others commit up to a second later. " +
+  "--database-listen (KOOR_DATABASE_LISTEN) names a way around it; the same URL when it keeps a session for each client";
 
 /** Where the store stands: a commit that leaves no row in a log still has a revision. */
 type Stand = Newest & Pick<Heads, "revision">;
@@ -26,8 +32,11 @@ export interface Hints {
 
 export interface HintsOptions {
   pool: Pool;
-  /** A connection that is not behind a pooler in transaction mode, where LISTEN does not work. */
-  listenUrl: string;
+  url: string;
+  /** Where LISTEN works, said by somebody who knows; without, it is not tried through a pooler. */
+  listenUrl?: string | undefined;
+  /** Told what the database's clock says, with each look. */
+  onClock: (now: number) => void;
   onError: (error: unknown) => void;
 }
 
@@ -36,7 +45,7 @@ export interface HintsOptions {
  * within the transaction it would take a lock of the whole database (src/backend/commands/async.c). Where it does not
  * come through, the heads are looked at once a second.
  */
-export function openHints({ pool, listenUrl, onError }: HintsOptions): Hints {
+export function openHints({ pool, url, listenUrl, onClock, onError }: HintsOptions): Hints {
   const listeners = new Set<(newest: Newest) => void>();
   const onReplaced = new Set<() => void>();
   let newest: Stand = { events: 0, audit: 0, revision: 0 };
@@ -73,8 +82,9 @@ export function openHints({ pool, listenUrl, onError }: HintsOptions): Hints {
     try {
       const { rows } = await ask(
         pool,
-        `select epoch || (${identitySql}) as epoch, heads from koor.heads where id = 1`,
+        `select epoch || (${identitySql}) as epoch, ${headsSql} as heads, ${clockSql} as now from koor.heads where id = 1`,
       );
+      onClock(Number(rows[0]?.["now"]));
       noticeEpoch(rows[0]?.["epoch"] as string);
       if (!closed) tell(readHeads(rows[0]?.["heads"] as string), always);
       away = false;
@@ -86,7 +96,7 @@ export function openHints({ pool, listenUrl, onError }: HintsOptions): Hints {
 
   void look();
   const timer = setInterval(() => void look(), pollMs);
-  const ear = listen(listenUrl, () => void look(), onError);
+  const ear = listen(listenUrl ?? url, listenUrl !== undefined, () => void look(), onError);
 
   return {
     committed(heads) {
@@ -135,7 +145,7 @@ function coalesce(run: () => Promise<unknown>): () => Promise<void> {
 }
 
 /** Hears notifications, across breaks: a connection that is lost is made anew, at the pace of the looks. */
-function listen(url: string, heard: () => void, onError: (error: unknown) => void) {
+function listen(url: string, certain: boolean, heard: () => void, onError: (error: unknown) => void) {
   let client: pg.Client | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let complained = false;
@@ -157,6 +167,12 @@ function listen(url: string, heard: () => void, onError: (error: unknown) => voi
     opened.on("notification", heard);
     try {
       await opened.connect();
+      if (!certain && (await isPooled(opened))) {
+        client = undefined;
+        await quit(opened);
+        onError(new Error(deaf));
+        return;
+      }
       await opened.query(`listen ${channel}`);
       complained = false;
     } catch (error) {

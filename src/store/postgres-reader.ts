@@ -3,7 +3,7 @@ import type { AuditRow, Collection, EventRow, RecordHead, StoredRecord } from ".
 import { readHeads } from "./heads.ts";
 import { bounds, prefixEnd } from "./key-range.ts";
 import { pageThrough, snapshotMs } from "./pages.ts";
-import { type Connection, type Pool, type Row, ask, epochOf, identitySql } from "./postgres-database.ts";
+import { type Connection, type Pool, type Row, ask } from "./postgres-database.ts";
 import {
   auditColumns,
   readAudit,
@@ -13,6 +13,8 @@ import {
   recordColumns,
   versionColumns,
 } from "./postgres-rows.ts";
+import { epochOf, identitySql } from "./postgres-schema.ts";
+import { headsSql } from "./postgres-stand.ts";
 import { type AuditQuery, type EventQuery, type KeyRange, type StoreHeads, eventPageBytes } from "./store.ts";
 
 /** Rows looked at in one go while a glob scans a log. */
@@ -83,7 +85,7 @@ export function postgresReader(pool: Pool | Connection) {
 
     async heads(): Promise<StoreHeads> {
       const row = await one(
-        `select epoch, heads, (select min(id) from koor.events) as first_event,
+        `select epoch, ${headsSql} as heads, (select min(id) from koor.events) as first_event,
            (select min(id) from koor.audit) as first_audit, (${identitySql}) as identity from koor.heads where id = 1`,
         [],
       );
@@ -101,12 +103,7 @@ export function postgresReader(pool: Pool | Connection) {
       let bytes = 0;
       const { terms, values } = eventConditions(query);
       const scan = query.topic?.kind === "glob";
-      const pages = logPages(all, "events", "id, topic, source, created_at, data", {
-        ...query,
-        terms,
-        values,
-        scan,
-      });
+      const pages = logPages(all, { ...query, table: "events", terms, values, scan });
       for await (const rows of pages(() => found.length)) {
         for (const row of rows.map(readEvent)) {
           if (scan && !query.topic?.test(row.topic)) continue;
@@ -121,7 +118,7 @@ export function postgresReader(pool: Pool | Connection) {
     async audit(query: AuditQuery): Promise<AuditRow[]> {
       const found: AuditRow[] = [];
       const scan = query.topic !== undefined;
-      const pages = logPages(all, "audit", auditColumns, { ...query, terms: [], values: [], scan });
+      const pages = logPages(all, { ...query, table: "audit", terms: [], values: [], scan });
       for await (const rows of pages(() => found.length)) {
         for (const row of rows.map(readAudit)) {
           if (query.topic && !query.topic.test(changeTopic(row))) continue;
@@ -153,6 +150,7 @@ export async function* pagesOfPostgres(
 }
 
 interface LogQuery {
+  table: keyof typeof logColumns;
   order: "newest" | "oldest";
   limit: number;
   after?: number | undefined;
@@ -162,31 +160,44 @@ interface LogQuery {
   scan: boolean;
 }
 
+const logColumns = { events: "id, topic, source, created_at, data", audit: auditColumns };
+
 /** Pages of a log until it ends, or the caller has enough. @param found how many rows have passed so far */
 function logPages(
   all: (text: string, values: unknown[]) => Promise<Row[]>,
-  table: string,
-  columns: string,
-  { order, limit, after = 0, terms, values, scan }: LogQuery,
+  { table, order, limit, after = 0, terms, values, scan }: LogQuery,
 ) {
   const descending = order === "newest";
+  const byId = `order by id ${descending ? "desc" : "asc"}`;
   const [afterAt, cursorAt, limitAt] = [1, 2, 3].map((place) => `$${values.length + place}`);
-  const text = `select ${columns} from koor.${table} where ${[
+  const page = `select ${logColumns[table]} from koor.${table} where ${[
     ...terms,
     `id > ${afterAt}`,
     `id ${descending ? "<" : ">"} ${cursorAt}`,
-  ].join(" and ")} order by id ${descending ? "desc" : "asc"} limit ${limitAt}`;
+  ].join(" and ")} ${byId} limit ${limitAt}`;
+  const text = table === "events" ? untilFull(page, byId) : page;
   return async function* pages(found: () => number): AsyncGenerator<Row[]> {
     let cursor = descending ? Number.MAX_SAFE_INTEGER : after;
     for (;;) {
       const pageRows = scan ? scanRows : limit - found();
       const rows = await all(text, [...values, after, cursor, pageRows]);
       yield rows;
-      if (rows.length < pageRows) return;
-      cursor = Number(rows.at(-1)?.["id"]);
+      const last = rows.at(-1);
+      if (!last || (rows.length < pageRows && !isFull(last))) return;
+      cursor = Number(last["id"]);
     }
   };
 }
+
+/**
+ * A page of events that ends early where it has enough bytes: a thousand events may be a gibibyte, which would all be here
+ * before the first of them is looked at. Data that lies apart is measured without being read.
+ */
+const untilFull = (page: string, byId: string) =>
+  `select * from (select *, sum(octet_length(data)) over (${byId}) as through from (${page}) wanted) measured
+     where through - octet_length(data) <= ${eventPageBytes} ${byId}`;
+
+const isFull = (last: Row) => Number(last["through"] ?? 0) > eventPageBytes;
 
 function inRange(collection: Collection, range: KeyRange): { where: string; values: unknown[] } {
   const { from, after, before } = bounds(range);

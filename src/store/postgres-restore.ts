@@ -2,11 +2,10 @@ import { KoorError } from "../contract/errors.ts";
 import { type DumpRow, type DumpedRecord, type DumpedVersion, restoredHeads } from "../core/dump.ts";
 import type { AuditRow, EventRow } from "../core/commit.ts";
 import type { MetricRow, UsageRow } from "../core/usage.ts";
-import { readHeads } from "./heads.ts";
-import { type Connection, type Pool, ask, inTransaction } from "./postgres-database.ts";
+import { type Connection, type Pool, type Statement, ask, inTransaction } from "./postgres-database.ts";
+import { lockStand, moveStand, readStand, standOf } from "./postgres-stand.ts";
 import { insertAudit, insertEvents, insertVersions } from "./postgres-statements.ts";
-import { addMetrics, insertUsage } from "./postgres-usage.ts";
-import { lockHeads } from "./postgres-writer.ts";
+import { addMetrics, usageStatements } from "./postgres-usage.ts";
 
 /** Rows written in one statement. */
 const restoreRows = 500;
@@ -34,13 +33,13 @@ interface Page {
 const emptyPage = (): Page => ({ version: [], record: [], event: [], usage: [], metric: [], audit: [] });
 
 /**
- * Replaces all that the database holds, in one transaction under the head row's lock: whoever reads meanwhile reads what
+ * Replaces all that the database holds, in one transaction under the lock of commits: whoever reads meanwhile reads what
  * was there before, also on other servers.
  */
 export async function restorePostgres({ pool, rows, by, now, epoch }: Replacement): Promise<void> {
-  const begin = `begin; set local idle_in_transaction_session_timeout = 0; ${lockHeads}`;
-  await inTransaction(pool, begin, async (connection, [, , head]) => {
-    const { revision } = readHeads(head?.[0]?.["heads"] as string);
+  const patience: Statement = ["set local idle_in_transaction_session_timeout = 0"];
+  await inTransaction(pool, [patience, lockStand, readStand], async ({ connection, answers }) => {
+    const { heads: former, n } = standOf(answers[2]);
     await ask(
       connection,
       "delete from koor.records; delete from koor.versions; delete from koor.events; delete from koor.audit;\n       delete from koor.usage; delete from koor.usage_days; delete from koor.metrics",
@@ -62,12 +61,10 @@ export async function restorePostgres({ pool, rows, by, now, epoch }: Replacemen
     }
     await writePage(connection, page);
     if (!dumped) throw contradiction("it does not say where it stands");
-    const { heads, audit } = restoredHeads(dumped, revision, by, now());
+    const { heads, audit } = restoredHeads(dumped, former.revision, by, now());
     await insertAudit(connection, [audit]);
-    await ask(connection, "update koor.heads set epoch = $1, heads = $2 where id = 1", [
-      epoch,
-      JSON.stringify(heads),
-    ]);
+    await ask(connection, "update koor.heads set epoch = $1 where id = 1", [epoch]);
+    await ask(connection, moveStand("$1", "$2"), [n, JSON.stringify(heads)]);
   });
 }
 
@@ -105,7 +102,7 @@ async function writePage(connection: Connection, page: Page): Promise<void> {
     }
     if (page.record.length > 0) await insertRecords(connection, page.record);
     if (page.event.length > 0) await insertEvents(connection, page.event);
-    await insertUsage(connection, page.usage);
+    for (const [text, values] of usageStatements(page.usage)) await ask(connection, text, values);
     if (page.metric.length > 0) await addMetrics(connection, page.metric);
     if (page.audit.length > 0) await insertAudit(connection, page.audit);
   } catch (error) {

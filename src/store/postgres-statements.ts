@@ -40,11 +40,12 @@ const audit = (rows: string) =>
 
 /**
  * All that a batch writes, in one statement and so one round trip. Its values: those of `versionValues`, the records, the
- * events, the audit rows and the heads, each as JSON.
+ * events and the audit rows, each as JSON, the number of the row of `koor.stand` that is replaced, and the heads.
  */
 export const writeAll = `with versions as (${versions("$1", "$2")}), records as (${records("$3")}),
-  events as (${events("$4")}), audit as (${audit("$5")})
-  update koor.heads set heads = $6 where id = 1`;
+  events as (${events("$4")}), audit as (${audit("$5")}),
+  former as (delete from koor.stand where n = $6::bigint)
+  insert into koor.stand (n, heads) values ($6::bigint + 1, $7)`;
 
 interface Version {
   head: Omit<DumpedVersion, "value">;

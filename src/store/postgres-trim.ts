@@ -14,7 +14,7 @@ interface Key {
 
 /**
  * Removes old versions. As on SQLite, a walk over the append-only table by its ids tells which keys can have too many, and
- * those are looked at until nothing of them is left to remove. The head row is not locked: no commit touches old versions.
+ * those are looked at until nothing of them is left to remove. The lock of commits is not taken: no commit touches old versions.
  */
 export function postgresTrimmer(pool: Pool) {
   const tracked = new Map<string, Key>();

@@ -8,7 +8,7 @@ import {
   sumDays,
 } from "../core/usage.ts";
 import { byName } from "./postgres-audit.ts";
-import { type Connection, type Pool, type Row, ask } from "./postgres-database.ts";
+import { type Connection, type Pool, type Row, type Statement, ask } from "./postgres-database.ts";
 import type { MetricQuery, UsageQuery, UsageTotalsQuery } from "./store.ts";
 import { columnOf, end, filtersOf } from "./usage-sql.ts";
 
@@ -30,33 +30,32 @@ function numbered(row: Row): Row {
 export const readUsage = (row: Row) => numbered(row) as unknown as UsageRow;
 export const readMetric = (row: Row) => numbered(row) as unknown as MetricRow;
 
-export async function insertUsage(connection: Connection, rows: readonly UsageRow[]): Promise<void> {
-  if (rows.length === 0) return;
-  await ask(
-    connection,
-    `insert into koor.usage (id, at, provider, model, tokens_in, tokens_out, cache_read, cache_write, cost, cost_source,
-       instance_id, project, session_tag, request_type)
-     select id, at, provider, model, "tokensIn", "tokensOut", "cacheRead", "cacheWrite", cost, "costSource",
-       "instanceId", project, "sessionTag", "requestType"
-     from json_to_recordset($1::text::json) as u(id bigint, at bigint, provider text, model text, "tokensIn" bigint,
-       "tokensOut" bigint, "cacheRead" bigint, "cacheWrite" bigint, cost bigint, "costSource" text,
-       "instanceId" text, project text, "sessionTag" text, "requestType" text)`,
-    [JSON.stringify(rows)],
-  );
-  await ask(
-    connection,
-    `insert into koor.usage_days as d ("grouping", name, day, requests, tokens_in, tokens_out, cost)
-     select "grouping", name, day, requests, "tokensIn", "tokensOut", cost
-     from json_to_recordset($1::text::json) as u("grouping" text, name text, day bigint, requests bigint,
-       "tokensIn" bigint, "tokensOut" bigint, cost bigint)
-     on conflict ("grouping", day, name) do update set requests = d.requests + excluded.requests,
-       tokens_in = d.tokens_in + excluded.tokens_in, tokens_out = d.tokens_out + excluded.tokens_out,
-       cost = d.cost + excluded.cost`,
-    [JSON.stringify(sumDays(rows))],
-  );
+/** What writes rows, and adds them to the sums of their days. */
+export function usageStatements(rows: readonly UsageRow[]): Statement[] {
+  if (rows.length === 0) return [];
+  return [
+    [insertRows, [JSON.stringify(rows)]],
+    [addToDays, [JSON.stringify(sumDays(rows))]],
+  ];
 }
 
-/** Under the head row's lock where several servers add: two writers of the same rows in another order would block each other. */
+const insertRows = `insert into koor.usage (id, at, provider, model, tokens_in, tokens_out, cache_read, cache_write, cost,
+    cost_source, instance_id, project, session_tag, request_type)
+  select id, at, provider, model, "tokensIn", "tokensOut", "cacheRead", "cacheWrite", cost, "costSource",
+    "instanceId", project, "sessionTag", "requestType"
+  from json_to_recordset($1::text::json) as u(id bigint, at bigint, provider text, model text, "tokensIn" bigint,
+    "tokensOut" bigint, "cacheRead" bigint, "cacheWrite" bigint, cost bigint, "costSource" text,
+    "instanceId" text, project text, "sessionTag" text, "requestType" text)`;
+
+const addToDays = `insert into koor.usage_days as d ("grouping", name, day, requests, tokens_in, tokens_out, cost)
+  select "grouping", name, day, requests, "tokensIn", "tokensOut", cost
+  from json_to_recordset($1::text::json) as u("grouping" text, name text, day bigint, requests bigint,
+    "tokensIn" bigint, "tokensOut" bigint, cost bigint)
+  on conflict ("grouping", day, name) do update set requests = d.requests + excluded.requests,
+    tokens_in = d.tokens_in + excluded.tokens_in, tokens_out = d.tokens_out + excluded.tokens_out,
+    cost = d.cost + excluded.cost`;
+
+/** Under the lock of commits where several servers add: two writers of the same rows in another order would block each other. */
 export async function addMetrics(connection: Connection, rows: readonly MetricRow[]): Promise<void> {
   await ask(
     connection,

@@ -3,24 +3,19 @@ import type { Commit } from "../core/commit.ts";
 import { inBites } from "./bites.ts";
 import { boundedCommit } from "./commit-room.ts";
 import { groupCommit } from "./group-commit.ts";
+import { explained } from "./postgres-advice.ts";
 import { auditSummary, auditTrail } from "./postgres-audit.ts";
-import { connect, migrate, speaking, inTransaction } from "./postgres-database.ts";
 import { snapshotRoom } from "./pages.ts";
+import { ask, connect, inTransaction, speaking } from "./postgres-database.ts";
 import { dumpPostgres } from "./postgres-dump.ts";
 import { openHints } from "./postgres-hints.ts";
 import { pagesOfPostgres, postgresReader } from "./postgres-reader.ts";
 import { restorePostgres } from "./postgres-restore.ts";
+import { migrate } from "./postgres-schema.ts";
+import { clockSql, lockStand } from "./postgres-stand.ts";
 import { postgresTrimmer } from "./postgres-trim.ts";
 import { addMetrics, findMetrics, findUsage, metricTotals, usageTotals } from "./postgres-usage.ts";
-import {
-  dropExpired,
-  takeTurn,
-  touch,
-  transact,
-  trimEvents,
-  lockHeads,
-  trimMetrics,
-} from "./postgres-writer.ts";
+import { dropExpired, takeTurn, touch, transact, trimEvents, trimMetrics } from "./postgres-writer.ts";
 import type { BatchFigures, Store } from "./store.ts";
 
 /** Connections for reading. A read is some hundred microseconds, and every server of a fleet has as many. */
@@ -43,8 +38,8 @@ export interface PostgresOptions {
 }
 
 /**
- * The engine for many servers: one database, of which each is a client. Their order is the order in which they lock the
- * head row; what one has acknowledged, all of them read.
+ * The engine for many servers: one database, of which each is a client. Their order is the order in which they take the
+ * lock of commits; what one has acknowledged, all of them read.
  *
  * @throws Error when the database cannot be reached, was written by a newer Koor or does not keep UTF-8
  */
@@ -61,22 +56,26 @@ export async function openPostgres({
   const reading = connect(url, readConnections);
   const patient = connect(url, patientConnections, true);
   const disconnect = () => Promise.all([writing, reading, patient].map((pool) => pool.end()));
-  try {
-    await migrate(patient, newEpoch);
-  } catch (error) {
-    await disconnect();
-    throw error;
-  }
-  const hints = openHints({ pool: reading, listenUrl: listenUrl ?? url, onError });
   /** How far the database's clock is ahead of this machine's, in milliseconds. */
   let ahead = 0;
+  const onClock = (at: number) => {
+    ahead = at - Date.now();
+  };
+  try {
+    await migrate(patient, newEpoch);
+    onClock(Number((await ask(patient, `select ${clockSql} as now`)).rows[0]?.["now"]));
+  } catch (error) {
+    await disconnect();
+    throw explained(error);
+  }
+  const hints = openHints({ pool: reading, url, listenUrl, onClock, onError });
 
   const committer = groupCommit((batch: Commit[]) =>
     speaking(async () => {
       const began = performance.now();
       const { outcomes, newest, at } = await transact(writing, batch, now);
       onBatch?.({ commits: batch.length, ms: performance.now() - began });
-      ahead = at - Date.now();
+      onClock(at);
       // After the answers: whoever published hears of the commit before the subscribers do.
       queueMicrotask(() => hints.committed(newest));
       return outcomes;
@@ -110,9 +109,7 @@ export async function openPostgres({
     usage: (query) => speaking(() => findUsage(reading, query)),
     usageTotals: (query) => speaking(() => usageTotals(reading, query)),
     addMetrics: (rows) =>
-      speaking(() =>
-        inTransaction(writing, `begin; ${lockHeads}`, (connection) => addMetrics(connection, rows)),
-      ),
+      speaking(() => inTransaction(writing, [lockStand], ({ connection }) => addMetrics(connection, rows))),
     metrics: (query) => speaking(() => findMetrics(reading, query)),
     metricTotals: (period) => speaking(() => metricTotals(reading, period)),
     trimMetrics: (before) => inBites(() => speaking(() => trimMetrics(writing, before))),
