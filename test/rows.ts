@@ -20,7 +20,7 @@ export interface Rows {
   close(): Promise<void>;
 }
 
-/** What a server keeps, past the server: for what no operation shows or does. Both engines have the same tables. */
+/** What a server keeps, past the server: for what no operation shows or does. Both engines have the same tables but for `headsTable`. */
 export function openRows({ directory, config }: Kept): Rows {
   if (!config?.database) {
     const file = new Database(join(directory, "data.db"));
@@ -44,6 +44,9 @@ function numbered({ rows, fields }: pg.QueryResult<Record<string, unknown>>): an
     ...Object.fromEntries(long.map((name) => [name, Number(row[name])])),
   }));
 }
+
+/** Where the heads are: PostgreSQL has them apart from the epoch. */
+export const headsTable = ({ config }: Kept) => (config?.database ? "stand" : "heads");
 
 /** One statement on what a server keeps. */
 export async function sqlOn(kept: Kept, sql: string, ...values: (string | number)[]): Promise<any[]> {

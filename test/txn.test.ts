@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { type TestServer, openSocket, startServer } from "./harness.ts";
-import { sqlOn } from "./rows.ts";
+import { headsTable, sqlOn } from "./rows.ts";
 
 let server: TestServer;
 beforeAll(async () => {
@@ -93,7 +93,7 @@ describe("a transaction", () => {
     await put("/api/state/cond", "2");
     // All but the audit, which notes what was refused.
     const kept = async () => {
-      const { events, live } = JSON.parse((await rowsOf("select heads from heads"))[0].heads);
+      const { events, live } = JSON.parse((await rowsOf(`select heads from ${headsTable(server)}`))[0].heads);
       return { events, live, versions: await rowsOf("select count(*) as count from versions") };
     };
     const before = await kept();

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { reasons } from "../../src/contract/errors.ts";
 import type { Operation } from "../../src/contract/operation.ts";
 import type { Heads } from "../../src/core/commit.ts";
-import { type Kept, openRows } from "../rows.ts";
+import { type Kept, headsTable, openRows } from "../rows.ts";
 import { badRequests } from "./bad-requests.ts";
 import { type RawAnswer, type RawRequest, sendExactly } from "./raw-request.ts";
 
@@ -29,7 +29,7 @@ export async function meetBadInput(
   const stored = async () => {
     const [{ heads, ...rest }] = await rows.ask(
       `select heads, (select max(id) from versions) as version,
-         (select count(*) from audit where outcome = 'ok') as changes from heads`,
+         (select count(*) from audit where outcome = 'ok') as changes from ${headsTable(target)}`,
     );
     const { revision: _, audit: __, auditHash: ___, ...others } = JSON.parse(heads) as Heads;
     return { ...rest, ...others };
