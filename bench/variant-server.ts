@@ -37,6 +37,7 @@ const routes = mountApi({
   agents: countAgents(store),
   refusals: createRefusals({ store, onError: () => {} }),
   identify: async () => ({ name: "" }),
+  isOwnDelivery: async () => false,
 });
 const server = Bun.serve({
   hostname: "127.0.0.1",

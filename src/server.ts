@@ -262,6 +262,7 @@ function furnish(
     documents,
     contractEngine,
     dispatcher: webhooks.dispatcher,
+    isOwnDelivery: webhooks.isOwnDelivery,
     webhookFeed,
     ledger,
     agents,

@@ -328,6 +328,21 @@ describe("delivering", () => {
     expect(Date.parse(next_at) - Date.parse(at)).toBeGreaterThanOrEqual(3_590_000);
   });
 
+  test("one that leads back to Koor is refused there, so that no event makes another", async () => {
+    for (const id of ["loop1", "loop2"]) {
+      ids.push(id);
+      await post("/api/webhooks", { id, url: `${server.url}/api/events/publish`, patterns: ["loop"] });
+    }
+    expect((await post("/api/webhooks/loop1/test")).body).toMatchObject({ code: 400, reason: "bad_request" });
+    const event = await publish("loop");
+    await until(
+      async () => (await deliveries("loop2")).position >= event && (await one("loop1")).fail_count > 0,
+    );
+    const [kept] = (await deliveries("loop1")).deliveries;
+    expect(kept).toMatchObject({ event_id: event, code: 400 });
+    expect(await events("loop")).toHaveLength(1);
+  });
+
   test("redirects are not followed", async () => {
     const elsewhere = receive();
     const receiver = receive(() => Response.redirect(elsewhere.url, 307));

@@ -3,7 +3,8 @@ import { limits } from "../contract/limits.ts";
 import type { Caller } from "../contract/operation.ts";
 import type { McpHandler } from "../mcp/handler.ts";
 import { readBody } from "./body.ts";
-import { type MountOptions, callerOf } from "./mount.ts";
+import { type CallerOptions, callerOf } from "./caller.ts";
+import type { MountOptions } from "./mount.ts";
 import { metered } from "./metered.ts";
 import { refuse } from "./refuse.ts";
 import type { RouteHandler } from "./route.ts";
@@ -11,7 +12,7 @@ import type { RouteHandler } from "./route.ts";
 /** `/mcp` behind the same front as REST: the MCP library checks neither Host, Origin nor token. */
 export function mountMcp(
   mcp: McpHandler,
-  options: Pick<MountOptions, "front" | "identify" | "refusals" | "meters">,
+  options: CallerOptions & Pick<MountOptions, "front" | "refusals" | "meters">,
 ): RouteHandler {
   const { front } = options;
   const route: RouteHandler = async (request) => {

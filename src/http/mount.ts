@@ -4,7 +4,6 @@ import { type Services, api } from "../contract/api.ts";
 import { check } from "../contract/check.ts";
 import { KoorError } from "../contract/errors.ts";
 import {
-  type Caller,
   type FileAnswer,
   type Input,
   type Operation,
@@ -20,6 +19,7 @@ import type { Ledger } from "../metrics/ledger.ts";
 import type { Meters } from "../metrics/meters.ts";
 import { prometheusType } from "../metrics/prometheus.ts";
 import { readBody, readPieces } from "./body.ts";
+import { type CallerOptions, callerOf, nobody } from "./caller.ts";
 import type { EventStreams } from "./event-streams.ts";
 import type { Front } from "./front.ts";
 import { metered, noOperation } from "./metered.ts";
@@ -47,7 +47,7 @@ import type { Sockets } from "./sockets.ts";
  * who asks, then the body is read, checked and handed to the service.
  */
 
-export interface MountOptions {
+export interface MountOptions extends CallerOptions {
   services: Services;
   front: Front;
   ledger: Ledger;
@@ -61,15 +61,10 @@ export interface MountOptions {
   feeds: Readonly<Record<string, Feed>>;
   /** Where what is refused to somebody who is known is noted. */
   refusals: Refusals;
-  /** Whose token this is. @param doing the operation it is used for. @throws KoorError `unknown_instance` */
-  identify: (instanceToken: string, doing: string) => Promise<Caller>;
-  /** Who asks without such a token; nobody in particular unless said. */
-  visitor?: (request: Request) => Caller;
 }
 
 type Handler = (input: Input<Operation>) => Promise<unknown>;
 
-const nobody: Caller = Object.freeze({ name: "" });
 const noBytes = new Uint8Array();
 const inTurn = oneAtATime();
 
@@ -335,15 +330,4 @@ function documentRoute(
 function openApi(): () => Promise<Response> {
   let document: object | undefined;
   return async () => sendJson((document ??= openApiDocument())).response;
-}
-
-/** Who asks: the instance whose own token the request carries, else whoever visits here. @param doing the operation */
-export async function callerOf(
-  request: Request,
-  doing: string,
-  { identify, visitor }: Pick<MountOptions, "identify" | "visitor">,
-): Promise<Caller> {
-  const token = request.headers.get("koor-instance-token");
-  if (token !== null) return identify(token, doing);
-  return visitor?.(request) ?? nobody;
 }

@@ -7,6 +7,7 @@ import { openSender } from "./attempt.ts";
 import type { webhookOperations } from "./contract.ts";
 import { type Dispatcher, openDispatcher } from "./dispatcher.ts";
 import { webhookService } from "./service.ts";
+import { isMessageOf } from "./webhook.ts";
 
 export interface OpenOptions {
   store: Store;
@@ -31,6 +32,8 @@ export interface OpenOptions {
 export interface Webhooks {
   service: Handlers<typeof webhookOperations>;
   dispatcher: Dispatcher;
+  /** Whether a `webhook-id` is of what is sent from here, or from another server on the store. */
+  isOwnDelivery: (webhookId: string) => Promise<boolean>;
 }
 
 /** What is said of webhooks, and what is done for them, over one way of sending. */
@@ -39,5 +42,6 @@ export function openWebhooks(options: OpenOptions): Webhooks {
   return {
     service: webhookService({ ...options, send }),
     dispatcher: openDispatcher({ ...options, send, server: options.newId() }),
+    isOwnDelivery: async (webhookId) => isMessageOf((await options.store.heads()).epoch, webhookId),
   };
 }

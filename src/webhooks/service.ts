@@ -17,6 +17,7 @@ import {
   readPlace,
   readWebhook,
   forgetRetry,
+  messageId,
   putPlace,
   putRetry,
   putWebhook,
@@ -127,7 +128,11 @@ export function webhookService(options: WebhookOptions): Handlers<typeof webhook
       try {
         const data = JSON.stringify({ webhook_id: id });
         const event = { id: 0, topic: "webhook.test", data, source: "webhooks", createdAt: now() };
-        const attempt = await send(webhook, `msg_test_${newId()}`, Buffer.from(payloadOf(event)));
+        const attempt = await send(
+          webhook,
+          messageId((await store.heads()).epoch, newId()),
+          Buffer.from(payloadOf(event)),
+        );
         if (attempt.ok) return { tested: id, status: "ok" as const };
         throw new KoorError("bad_request", `the test event did not get through: ${attempt.error}`, {
           hint: "The receiver must answer with a status of 200 to 299 within 10 s.",

@@ -142,8 +142,13 @@ export function cutTopic(topic: string): string {
  * The header `webhook-id`. Ids of events are taken again after a backup is restored, so the name of the log is part of
  * it; without dots, since they divide what is signed.
  */
-export function messageId(epoch: string, event: number): string {
+export function messageId(epoch: string, event: number | string): string {
   return `msg_${createHash("sha256").update(epoch).digest("hex").slice(0, 12)}_${event}`;
+}
+
+/** Whether it is the `webhook-id` of something that is sent of this log. */
+export function isMessageOf(epoch: string, id: string): boolean {
+  return id.startsWith(messageId(epoch, ""));
 }
 
 export function showWebhook(
