@@ -89,8 +89,8 @@ async function untilTold(worker: Worker): Promise<void> {
     const next = rounds[worker.turn < rounds.length ? worker.turn : Math.floor(random() * rounds.length)];
     worker.turn += 1;
     await Promise.all([next?.(worker), random() < usageShare && record(worker)]).catch((error: unknown) => {
-      // A conflict is everyday life; so is a server that is just being restarted.
-      const expected = error instanceof ClientError && (error.status === 409 || error.status === 0);
+      // A conflict is everyday life; so is a server that is just being restarted, and a lease that somebody released by hand.
+      const expected = error instanceof ClientError && [0, 404, 409].includes(error.status);
       if (!expected && !signal.aborted) throw error;
     });
   }

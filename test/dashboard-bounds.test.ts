@@ -56,6 +56,11 @@ describe("whoever looks", () => {
       ] as const) {
         await page.setViewportSize({ width, height: 800 });
         await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+        const lines = await page
+          .locator(".diff .line")
+          .evaluateAll((all) => all.map((line) => line.clientWidth));
+        for (const line of lines)
+          if (line > 0 && line < 200) found.push(`${path} at ${width}: a line of ${line}`);
         const wide = await page.evaluate(() => document.documentElement.scrollWidth);
         if (wide > width) found.push(`${path} at ${width}: ${wide} wide`);
         if (width === 2560) continue;

@@ -168,7 +168,7 @@ function Connection() {
   return (
     <p class="connection" role="status" data-connection={state}>
       <span>{words[state]}</span>
-      {server && (
+      {server && state !== "waiting" && (
         <small title={`The server has been up for ${server.uptime} when this page asked`}>
           {server.version}
         </small>

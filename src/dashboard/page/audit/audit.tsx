@@ -36,14 +36,19 @@ export function Audit() {
           <Field name="action" label="Action" value={filter.action} />
           <Field name="resource" label="Resource" value={filter.resource} />
           <Range range={range} />
-          <Export filter={filter} />
+          {rows && rows.length > 0 && <Export filter={filter} />}
         </>
       }
     >
       <Fault text={fault} />
       {!rows && fault === "" && <Loading />}
       {rows?.length === 0 && (
-        <p class="panel empty">Nothing of this kind was done. All of it: {cli("audit")}</p>
+        <p class="panel empty">
+          {Object.values(filter).every((value) => value === "")
+            ? "Nothing was done yet."
+            : "No entry has exactly this actor, action, resource or time: each is compared as a whole."}{" "}
+          All of it: {cli("audit")}
+        </p>
       )}
       {rows && rows.length > 0 && (
         <div class="split">

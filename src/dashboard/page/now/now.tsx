@@ -103,7 +103,7 @@ function Summary({ active, stuck, held, today }: SummaryProps) {
       , {count(held, "lease")} held
       {today && today.request_count > 0 && (
         <>
-          , <a href="/tokens">{showUsd(today.total_cost_usd)} today</a>
+          , <a href="/tokens?span=day">{showUsd(today.total_cost_usd)} today</a>
         </>
       )}
       {spent.length > 0 && (

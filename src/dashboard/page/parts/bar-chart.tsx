@@ -10,7 +10,7 @@ const numbersWidth = 64;
 /** How far beside the pointer a bar is spoken of, in CSS pixels. */
 const tipGap = 20;
 /** Width of a name at the axis, in CSS pixels: of so many one is written. */
-const nameWidth = 84;
+const nameWidth = 96;
 /** Custom properties with the series' colours: `--series-1` to `--series-8`. */
 export const seriesColours = 8;
 
@@ -131,7 +131,7 @@ function optionsOf({ element, names, colours, show, onPoint }: Drawing): uPlot.O
         size: namesHeight,
         grid: { show: false },
         splits: ({ width }) => {
-          const every = Math.max(1, Math.ceil((names.length * nameWidth) / width));
+          const every = Math.max(1, Math.ceil((names.length * nameWidth) / (width - numbersWidth)));
           // From the end, so that the present is named.
           return names.map((_, bar) => bar).filter((bar) => (names.length - 1 - bar) % every === 0);
         },

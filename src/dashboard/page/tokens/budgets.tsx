@@ -6,9 +6,6 @@ import { showNumber, showUsd } from "../parts/show.ts";
 import { type Column, Table } from "../parts/table.tsx";
 import { type Budget, client, faultText } from "../server.ts";
 
-/** Where a bar ends, as a share of the budget: beyond all of it there is something to see. */
-const barEnd = 1.25;
-
 /** Budgets that are drawn: those that are used up, or nearly, are the first. */
 const maxRows = 100;
 
@@ -103,10 +100,8 @@ function Bar({ budget: { project, usd, share, spent_usd: spent } }: { budget: Bu
         aria-valuenow={spent}
         aria-valuetext={said}
       >
-        <div style={{ inlineSize: `${(Math.min(share, barEnd) / barEnd) * 100}%` }} />
-        {[warnsAt, 1].map((at) => (
-          <span key={at} style={{ insetInlineStart: `${(at / barEnd) * 100}%` }} />
-        ))}
+        <div style={{ inlineSize: `${Math.min(share, 1) * 100}%` }} />
+        <span style={{ insetInlineStart: `${warnsAt * 100}%` }} title="80 %: budget.warning" />
       </div>
       <span>
         <b>{said}</b> <small>{rest}</small>

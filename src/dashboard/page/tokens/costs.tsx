@@ -75,7 +75,7 @@ export function Costs() {
         {!answer && fault === "" && <Loading />}
         {answer?.whole.total.request_count === 0 && (
           <Empty command={cli("llm import ~/.claude/projects ~/.codex/sessions")}>
-            No calls of models were recorded in these {spanTitles[span]}. Agents record their own by{" "}
+            No calls of models were recorded ({spanTitles[span].toLowerCase()}). Agents record their own by{" "}
             <code>koor-cli llm record</code>; what Claude Code and Codex have used is in their logs:
           </Empty>
         )}

@@ -39,6 +39,12 @@ test("on the day that has an hour twice, now is in the last hour all the same", 
   expect([last.from, last.to]).toEqual([again - 1_800_000, again + 1_800_000]);
 });
 
+test("today begins at midnight and ends with this hour", () => {
+  const steps = stepsOf("day", now);
+  expect(steps).toHaveLength(15);
+  expect(steps[0]!.from).toBe(new Date(2026, 2, 31).getTime());
+});
+
 test("hours are named as on a clock", () => {
   expect(nameOf("day", stepsOf("day", now).at(-1)!)).toBe("14:00");
 });

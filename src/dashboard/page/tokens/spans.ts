@@ -4,7 +4,7 @@ export const spans = ["day", "week", "month", "year"] as const;
 export type Span = (typeof spans)[number];
 
 export const spanTitles: Readonly<Record<Span, string>> = {
-  day: "24 hours",
+  day: "Today",
   week: "7 days",
   month: "30 days",
   year: "12 months",
@@ -17,15 +17,20 @@ export interface Step {
 }
 
 /** How many steps a span has, and where the step begins that is so many before the one of a date. */
-const cuts: Readonly<Record<Span, { count: number; begin: (date: Date, before: number) => Date }>> = {
+const cuts: Readonly<
+  Record<Span, { count: (date: Date) => number; begin: (date: Date, before: number) => Date }>
+> = {
   day: {
-    count: 24,
     // An hour is an hour, also on the day that has one of them twice.
+    count: (date) => 1 + Math.round((beginOfHour(date).getTime() - beginOfDay(date).getTime()) / 3_600_000),
     begin: (date, before) => new Date(beginOfHour(date).getTime() - before * 3_600_000),
   },
-  week: { count: 7, begin: beginOfDay },
-  month: { count: 30, begin: beginOfDay },
-  year: { count: 12, begin: (date, before) => new Date(date.getFullYear(), date.getMonth() - before, 1) },
+  week: { count: () => 7, begin: beginOfDay },
+  month: { count: () => 30, begin: beginOfDay },
+  year: {
+    count: () => 12,
+    begin: (date, before) => new Date(date.getFullYear(), date.getMonth() - before, 1),
+  },
 };
 
 function beginOfDay(date: Date, before = 0): Date {
@@ -44,7 +49,8 @@ function beginOfHour(date: Date): Date {
 
 /** The steps of the span that ends with the one that `now` is in, oldest first. */
 export function stepsOf(span: Span, now: number): Step[] {
-  const { count, begin } = cuts[span];
+  const { count: countOf, begin } = cuts[span];
+  const count = countOf(new Date(now));
   const at = (before: number) => begin(new Date(now), before).getTime();
   return Array.from({ length: count }, (_, index) => {
     const before = count - 1 - index;

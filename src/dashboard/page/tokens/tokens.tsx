@@ -51,7 +51,14 @@ function Books(read: Metrics) {
   return (
     <div class="ledger">
       <p class="ledger-share">
-        <strong>{share.toFixed(share > 99 ? 2 : 0)} %</strong> of all tokens were kept out of models’ contexts
+        {tax.mcp_calls === 0 ? (
+          "Nothing went through a model’s context by MCP yet: the data went around it."
+        ) : (
+          <>
+            <strong>{share.toFixed(share > 99 ? 2 : 0)} %</strong> of all tokens were kept out of models’
+            contexts
+          </>
+        )}
       </p>
       <div class="bar" aria-hidden="true">
         <div style={{ width: `${100 - share}%` }} />
