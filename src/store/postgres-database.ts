@@ -105,21 +105,57 @@ export async function ask(
   return { rows, count: rowCount ?? 0 };
 }
 
-/** Lends a connection; one on which something failed is not used again. */
-async function withConnection<T>(pool: Pool, work: (connection: Connection) => Promise<T>): Promise<T> {
+/** A connection of one's own until it is given back; one on which something failed is not used again. */
+async function borrow(pool: Pool): Promise<{ connection: Connection; giveBack: (failure?: Error) => void }> {
   const connection = await pool.connect();
-  let failure: Error | undefined;
-  // One that breaks meanwhile says so by the statement's own failure, too.
+  // One that breaks meanwhile says so by the statement's own failure, too; that nobody listens would end the process.
   const ignore = () => {};
   connection.on("error", ignore);
+  return {
+    connection,
+    giveBack(failure) {
+      connection.removeListener("error", ignore);
+      connection.release(failure);
+    },
+  };
+}
+
+async function withConnection<T>(pool: Pool, work: (connection: Connection) => Promise<T>): Promise<T> {
+  const { connection, giveBack } = await borrow(pool);
+  let failure: Error | undefined;
   try {
     return await work(connection);
   } catch (error) {
     failure = error as Error;
     throw error;
   } finally {
-    connection.removeListener("error", ignore);
-    connection.release(failure);
+    giveBack(failure);
+  }
+}
+
+/**
+ * Reads piece by piece out of one snapshot, which lasts until the reader has all or leaves.
+ * @param idleMs how long the reader may take between two pieces, in milliseconds; 0: as long as it does
+ * @throws KoorError `unavailable` when the database goes away meanwhile
+ */
+export async function* inSnapshot<T>(
+  pool: Pool,
+  idleMs: number,
+  read: (connection: Connection) => AsyncGenerator<T>,
+): AsyncGenerator<T> {
+  const { connection, giveBack } = await speaking(() => borrow(pool));
+  let failure: Error | undefined;
+  try {
+    await ask(connection, "begin isolation level repeatable read read only");
+    await ask(connection, `set local idle_in_transaction_session_timeout = ${idleMs}`);
+    if (idleMs === 0) await ask(connection, "set local statement_timeout = 0");
+    yield* read(connection);
+  } catch (error) {
+    failure = error as Error;
+    throw translateError(error);
+  } finally {
+    if (!failure) await ask(connection, "rollback").catch((error: Error) => (failure = error));
+    giveBack(failure);
   }
 }
 

@@ -1,6 +1,6 @@
 import { type DumpRow, dumpedHeads, isDumped } from "../core/dump.ts";
 import { readHeads } from "./heads.ts";
-import { type Connection, type Pool, type Row, ask } from "./postgres-database.ts";
+import { type Connection, type Pool, type Row, ask, inSnapshot } from "./postgres-database.ts";
 import { metricColumns, readMetric, readUsage, usageColumns } from "./postgres-usage.ts";
 import {
   auditColumns,
@@ -21,35 +21,22 @@ const dumpBytes = 8 * 1024 * 1024;
 const standSql = `select epoch, ${headsSql} as heads, (${identitySql}) as identity from koor.heads where id = 1`;
 
 /** The whole store out of one snapshot, on a connection of its own, which waits for whoever reads however slowly. */
-export async function* dumpPostgres(pool: Pool): AsyncGenerator<DumpRow> {
-  const connection = await pool.connect();
-  try {
-    await ask(connection, "begin isolation level repeatable read read only");
-    await ask(
-      connection,
-      "set local idle_in_transaction_session_timeout = 0; set local statement_timeout = 0",
-    );
-    const { rows } = await ask(connection, standSql);
-    const { epoch, identity, heads } = rows[0] as Record<"epoch" | "identity" | "heads", string>;
-    yield { kind: "heads", epoch: epochOf(epoch, identity), heads: dumpedHeads(readHeads(heads)) };
-    yield* versions(connection);
-    yield* records(connection);
-    for await (const row of byId(
-      connection,
-      "events",
-      "id, topic, source, created_at, octet_length(data) as size",
-      "data",
-    ))
-      yield { kind: "event", event: readEvent(row) };
-    for await (const row of byId(connection, "usage", usageColumns))
-      yield { kind: "usage", usage: readUsage(row) };
-    yield* metrics(connection);
-    for await (const { size: _, ...row } of byId(connection, "audit", `${auditColumns}, 0 as size`))
-      yield { kind: "audit", audit: readAudit(row) };
-  } finally {
-    await ask(connection, "rollback").catch(() => {});
-    connection.release();
-  }
+export const dumpPostgres = (pool: Pool): AsyncGenerator<DumpRow> => inSnapshot(pool, 0, everything);
+
+async function* everything(connection: Connection): AsyncGenerator<DumpRow> {
+  const { rows } = await ask(connection, standSql);
+  const { epoch, identity, heads } = rows[0] as Record<"epoch" | "identity" | "heads", string>;
+  yield { kind: "heads", epoch: epochOf(epoch, identity), heads: dumpedHeads(readHeads(heads)) };
+  yield* versions(connection);
+  yield* records(connection);
+  const eventColumns = "id, topic, source, created_at, octet_length(data) as size";
+  for await (const row of byId(connection, "events", eventColumns, "data"))
+    yield { kind: "event", event: readEvent(row) };
+  for await (const row of byId(connection, "usage", usageColumns))
+    yield { kind: "usage", usage: readUsage(row) };
+  yield* metrics(connection);
+  for await (const { size: _, ...row } of byId(connection, "audit", `${auditColumns}, 0 as size`))
+    yield { kind: "audit", audit: readAudit(row) };
 }
 
 async function* versions(connection: Connection): AsyncGenerator<DumpRow> {

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, setSystemTime, test } from "bun:test";
+import type { KoorError } from "../contract/errors.ts";
 import { commit, publish, put } from "./conformance.ts";
 import { newDatabase, postgresUrl } from "./database-for-tests.ts";
 import { ask, connect } from "./postgres-database.ts";
@@ -80,6 +81,28 @@ describe.if(postgresUrl !== undefined)("a database as operators set it up", () =
     const refused = await openPostgres({ url: database.url, onError }).catch((error: Error) => error.message);
     expect(refused).toContain("Name a database that can be written to");
   });
+
+  test.each(["dump", "list"])(
+    "a %s whose connection the database ends is unavailable, and the server goes on",
+    async (what) => {
+      const store = await openPostgres({ url: database.url, onError });
+      await store.commit(
+        commit(...Array.from({ length: 300 }, (_, n) => put(`k${String(n).padStart(3, "0")}`, "x"))),
+      );
+      const read: AsyncIterable<unknown> = what === "dump" ? store.dump() : store.pages("state");
+      const rows = read[Symbol.asyncIterator]();
+      await rows.next();
+      await administer(
+        `select pg_terminate_backend(pid) from pg_stat_activity where datname = '${name}' and state = 'idle in transaction'`,
+      );
+      const rest = (async () => {
+        while (!(await rows.next()).done);
+      })().catch((error: KoorError) => error.reason);
+      expect(await rest).toBe("unavailable");
+      expect((await store.commit(commit(put("after", "x")))).ok).toBe(true);
+      await store.close();
+    },
+  );
 
   test("the clock is the database's before the first commit, too, on a machine whose own is wrong", async () => {
     const real = Date.now();

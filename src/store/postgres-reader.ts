@@ -3,7 +3,7 @@ import type { AuditRow, Collection, EventRow, RecordHead, StoredRecord } from ".
 import { readHeads } from "./heads.ts";
 import { bounds, prefixEnd } from "./key-range.ts";
 import { pageThrough, snapshotMs } from "./pages.ts";
-import { type Connection, type Pool, type Row, ask } from "./postgres-database.ts";
+import { type Connection, type Pool, type Row, ask, inSnapshot } from "./postgres-database.ts";
 import {
   auditColumns,
   readAudit,
@@ -132,22 +132,10 @@ export function postgresReader(pool: Pool | Connection) {
 }
 
 /** A list in pages, out of one snapshot. */
-export async function* pagesOfPostgres(
-  pool: Pool,
-  collection: Collection,
-  range: KeyRange,
-): AsyncGenerator<RecordHead[]> {
-  const connection = await pool.connect();
-  try {
-    await ask(connection, "begin isolation level repeatable read read only");
-    await ask(connection, `set local idle_in_transaction_session_timeout = ${snapshotMs}`);
-    const { list } = postgresReader(connection);
-    yield* pageThrough(range, (page) => list(collection, page));
-  } finally {
-    await ask(connection, "rollback").catch(() => {});
-    connection.release();
-  }
-}
+export const pagesOfPostgres = (pool: Pool, collection: Collection, range: KeyRange) =>
+  inSnapshot(pool, snapshotMs, (connection) =>
+    pageThrough(range, (page) => postgresReader(connection).list(collection, page)),
+  );
 
 interface LogQuery {
   table: keyof typeof logColumns;
