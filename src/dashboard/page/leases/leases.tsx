@@ -4,6 +4,7 @@ import { leases } from "../live/lists.ts";
 import { pathsOf } from "../now/card.tsx";
 import { confirm } from "../parts/dialog.tsx";
 import { Age, Empty, Fault, Loading, Panel, ViewFrame, cli } from "../parts/panel.tsx";
+import { SearchField } from "../parts/search-field.tsx";
 import { count, showNumber } from "../parts/show.ts";
 import { type Column, Table } from "../parts/table.tsx";
 import { type Lease, client } from "../server.ts";
@@ -22,20 +23,7 @@ export function Leases() {
     <ViewFrame
       title="Leases"
       summary={all && all.length > 0 ? `${held.length} held, ${waiting.length} waiting` : undefined}
-      tools={
-        all &&
-        all.length > 0 && (
-          <input
-            class="search"
-            type="search"
-            data-search
-            aria-label="Search leases"
-            placeholder="Search leases  /"
-            value={words}
-            onInput={(event) => setWords(event.currentTarget.value)}
-          />
-        )
-      }
+      tools={all && all.length > 0 && <SearchField of="leases" value={words} onInput={setWords} />}
     >
       <Fault text={leases.fault.value} />
       {!all && <Loading />}

@@ -8,7 +8,7 @@ import { useAnswer } from "./use-answer.ts";
 export const isUsage = ({ action }: Change) => action === "llm.usage" || action === "llm.import";
 
 /** How often at most sums are asked for anew, in milliseconds: agents record every call. */
-const askEvery = 2000;
+export const sumsEvery = 2000;
 
 /** What each instance used since midnight, by its id; undefined until it is there. */
 export function useToday() {
@@ -18,7 +18,7 @@ export function useToday() {
     (signal) => client.call("llm.summary", { query, signal }),
     isUsage,
     [from],
-    askEvery,
+    sumsEvery,
   );
   return answer;
 }

@@ -2,6 +2,7 @@ import { useState } from "preact/hooks";
 import { rules } from "../live/lists.ts";
 import { confirm } from "../parts/dialog.tsx";
 import { Age, Empty, Fault, Loading, Panel, ViewFrame, cli } from "../parts/panel.tsx";
+import { SearchField } from "../parts/search-field.tsx";
 import { count, showNumber } from "../parts/show.ts";
 import { type Column, Table } from "../parts/table.tsx";
 import { type Rule, client } from "../server.ts";
@@ -28,17 +29,7 @@ export function Rules() {
       summary={
         all && all.length > 0 ? `${count(all.length, "rule")}, ${proposed.length} proposed` : undefined
       }
-      tools={
-        <input
-          class="search"
-          type="search"
-          data-search
-          aria-label="Search rules"
-          placeholder="Search rules  /"
-          value={words}
-          onInput={(event) => setWords(event.currentTarget.value)}
-        />
-      }
+      tools={<SearchField of="rules" value={words} onInput={setWords} />}
     >
       <Fault text={rules.fault.value} />
       {!all && rules.fault.value === "" && <Loading />}

@@ -2,6 +2,7 @@ import { useState } from "preact/hooks";
 import { now } from "../live/clock.ts";
 import { type Project, maxRead, specs } from "../live/specs.ts";
 import { Empty, Fault, Loading, ViewFrame, cli } from "../parts/panel.tsx";
+import { SearchField } from "../parts/search-field.tsx";
 import { count, showAge } from "../parts/show.ts";
 import { VirtualList } from "../parts/virtual-list.tsx";
 import { go, place } from "../router.ts";
@@ -33,17 +34,7 @@ export function Specs() {
       summary={
         projects && total > 0 ? `${count(total, "spec")} in ${count(projects.length, "project")}` : undefined
       }
-      tools={
-        <input
-          class="search"
-          type="search"
-          data-search
-          aria-label="Search specs"
-          placeholder="Search specs  /"
-          value={words}
-          onInput={(event) => setWords(event.currentTarget.value)}
-        />
-      }
+      tools={<SearchField of="specs" value={words} onInput={setWords} />}
     >
       <Fault text={specs.fault.value} />
       {!projects && specs.fault.value === "" && <Loading />}

@@ -4,6 +4,7 @@ import { type KeyRow, keySet, keys, keysFault, maxKeys, useKeys } from "../live/
 import { now } from "../live/clock.ts";
 import { Icon } from "../parts/icon.tsx";
 import { Empty, Fault, Loading, ViewFrame, cli } from "../parts/panel.tsx";
+import { SearchField } from "../parts/search-field.tsx";
 import { count, showAge } from "../parts/show.ts";
 import { VirtualList } from "../parts/virtual-list.tsx";
 import { go, place } from "../router.ts";
@@ -36,15 +37,11 @@ export function State() {
       summary={all && `${count(all.size, "key")}${all.size >= maxKeys ? " shown; there are more" : ""}`}
       tools={
         <>
-          <input
-            class="search"
-            type="search"
-            data-search
-            aria-label="Search keys"
-            placeholder="Search keys  /"
+          <SearchField
+            of="keys"
             value={search.value}
-            onInput={(event) => {
-              search.value = event.currentTarget.value;
+            onInput={(value) => {
+              search.value = value;
             }}
           />
           <button type="button" class="quiet" onClick={() => setCreating(true)}>

@@ -1,6 +1,7 @@
+import { useMemo } from "preact/hooks";
 import { now, serverTime } from "../live/clock.ts";
 import { instances } from "../live/lists.ts";
-import { isUsage } from "../live/spent.ts";
+import { isUsage, sumsEvery } from "../live/spent.ts";
 import { useAnswer } from "../live/use-answer.ts";
 import { BarChart, colourOf } from "../parts/bar-chart.tsx";
 import { Choice } from "../parts/choice.tsx";
@@ -27,8 +28,6 @@ import {
 
 /** Rows of the table. */
 const maxRows = 100;
-/** How often at most the sums are asked for, in milliseconds: a question for each step. */
-const askEvery = 2000;
 
 const groupTitles: Readonly<Record<Grouping, string>> = {
   instance: "Agent",
@@ -51,7 +50,7 @@ export function Costs() {
     (signal) => ask(by, span, signal),
     isUsage,
     [by, span, current],
-    askEvery,
+    sumsEvery,
   );
   return (
     <Panel
@@ -120,8 +119,9 @@ interface DrawnProps {
 function Drawn({ usage, by, measure }: DrawnProps) {
   const called = useNames(by);
   const { span, steps, whole } = usage;
-  const series = seriesOf(usage, measure);
-  const heights = stacked(series);
+  // Drawn each second, since time goes on; what was used changes more seldom.
+  const series = useMemo(() => seriesOf(usage, measure), [usage, measure]);
+  const names = useMemo(() => namesOf(whole, measure), [whole, measure]);
   const show = measure === "cost" ? showUsd : showShort;
   const tip = (bar: number) => (
     <ul>
@@ -135,6 +135,14 @@ function Drawn({ usage, by, measure }: DrawnProps) {
         ))}
     </ul>
   );
+  const numberColumn = (
+    title: string,
+    cell: (totals: UsageTotals | undefined) => string,
+  ): Column<string> => ({
+    title,
+    kind: "number told",
+    cell: (name) => cell(ownOf(whole.groups, name)),
+  });
   const columns: Column<string>[] = [
     {
       title: groupTitles[by],
@@ -148,34 +156,17 @@ function Drawn({ usage, by, measure }: DrawnProps) {
         );
       },
     },
-    {
-      title: "Cost",
-      kind: "number told",
-      cell: (name) => showUsd(measured("cost", ownOf(whole.groups, name))),
-    },
-    {
-      title: "Tokens in",
-      kind: "number told",
-      cell: (name) => showNumber(ownOf(whole.groups, name)?.total_tokens_in ?? 0),
-    },
-    {
-      title: "Tokens out",
-      kind: "number told",
-      cell: (name) => showNumber(ownOf(whole.groups, name)?.total_tokens_out ?? 0),
-    },
-    {
-      title: "Calls",
-      kind: "number told",
-      cell: (name) => showNumber(ownOf(whole.groups, name)?.request_count ?? 0),
-    },
+    numberColumn("Cost", (totals) => showUsd(measured("cost", totals))),
+    numberColumn("Tokens in", (totals) => showNumber(totals?.total_tokens_in ?? 0)),
+    numberColumn("Tokens out", (totals) => showNumber(totals?.total_tokens_out ?? 0)),
+    numberColumn("Calls", (totals) => showNumber(totals?.request_count ?? 0)),
   ];
-  const names = namesOf(whole, measure);
   return (
     <>
       <BarChart
         label={`${measureTitles[measure]} by ${groupTitles[by].toLowerCase()}, ${spanTitles[span]}`}
         names={steps.map((step) => nameOf(span, step))}
-        heights={heights}
+        heights={stacked(series)}
         colours={series.map((_, at) => colourOf(at)).reverse()}
         show={show}
         tip={tip}
@@ -202,10 +193,11 @@ function Chip({ at }: { at: number }) {
 
 /** Instances are known by their ids, and called by their names. */
 function useNames(by: Grouping): (name: string | undefined) => string {
-  const list = instances.use() ?? [];
+  const list = instances.use();
+  const nameById = useMemo(() => new Map(list?.map(({ id, name }) => [id, name])), [list]);
   return (name) => {
     if (name === undefined) return "all others";
     if (name === "") return `no ${groupTitles[by].toLowerCase()} named`;
-    return (by === "instance" && list.find(({ id }) => id === name)?.name) || name;
+    return (by === "instance" && nameById.get(name)) || name;
   };
 }
