@@ -26,19 +26,23 @@ async function main(args: readonly string[]): Promise<void> {
   }
   const config = readConfig(args, process.env);
   await configureLog(config.logLevel);
-  const server = await openServer(config);
+  const opening = openServer(config);
   let stopping = false;
   const stop = () => {
     // A second signal means now; what was acknowledged is on disk.
     if (stopping) process.exit(1);
     stopping = true;
-    server.close().then(
-      () => process.exit(0),
-      (error: unknown) => fail(error),
-    );
+    // It may still be opening: then it has not said that it listens, or has said so just now.
+    opening
+      .then((server) => server.close())
+      .then(
+        () => process.exit(0),
+        (error: unknown) => fail(error),
+      );
   };
   process.on("SIGTERM", stop);
   process.on("SIGINT", stop);
+  await opening;
 }
 
 function fail(error: unknown): never {

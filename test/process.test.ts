@@ -332,12 +332,19 @@ describe("SIGTERM (STOP-1)", () => {
     expect((await stop(server)).code).toBe(0);
   });
 
-  test("SIGINT, as from Ctrl-C, does the same", async () => {
-    const server = await serve();
-    server.kill("SIGINT");
-    const { code, stderr } = await server.exited;
-    expect(code).toBe(0);
-    expect(stderr).toContain("stopped");
+  test("SIGINT, as from Ctrl-C, does the same, also when it comes as soon as the server says that it listens", async () => {
+    const servers = await Promise.all(
+      Array.from({ length: 5 }, async () => {
+        const server = await serve();
+        server.kill("SIGINT");
+        return server;
+      }),
+    );
+    for (const { exited } of servers) {
+      const { code, stderr } = await exited;
+      expect(code).toBe(0);
+      expect(stderr).toContain("stopped");
+    }
   });
 });
 
