@@ -2,7 +2,7 @@ import { chainHash } from "../src/core/audit.ts";
 import type { AuditRow } from "../src/core/commit.ts";
 import type { DumpRow } from "../src/core/dump.ts";
 import { emptyHeads } from "../src/core/commit.ts";
-import { openSqlite } from "../src/store/sqlite.ts";
+import { openSqlite } from "../src/store/sqlite/open.ts";
 import type { Store } from "../src/store/store.ts";
 import { temporaryDirectory } from "./processes.ts";
 import { type Section, median, percentile, ratioOf } from "./report.ts";

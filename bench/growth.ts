@@ -1,4 +1,4 @@
-import { openSqlite } from "../src/store/sqlite.ts";
+import { openSqlite } from "../src/store/sqlite/open.ts";
 import { type Served, startKoor, temporaryDirectory } from "./processes.ts";
 import { type Section, median, show } from "./report.ts";
 

@@ -1,7 +1,7 @@
 import type { DumpRow } from "../src/core/dump.ts";
 import { emptyHeads } from "../src/core/commit.ts";
 import { type UsageGrouping, usageGroupings } from "../src/core/usage.ts";
-import { openSqlite } from "../src/store/sqlite.ts";
+import { openSqlite } from "../src/store/sqlite/open.ts";
 import { temporaryDirectory } from "./processes.ts";
 import { type Section, median } from "./report.ts";
 

@@ -11,7 +11,7 @@ import { countAgents } from "../src/metrics/agents.ts";
 import { createLedger } from "../src/metrics/ledger.ts";
 import { createMeters } from "../src/metrics/meters.ts";
 import { stateService } from "../src/state/service.ts";
-import { openSqlite } from "../src/store/sqlite.ts";
+import { openSqlite } from "../src/store/sqlite/open.ts";
 
 const [directory = "", variant] = process.argv.slice(2);
 const changed = variant === "normal" ? ({ synchronous: "NORMAL" } as const) : { batchCommits: 1 };

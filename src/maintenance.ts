@@ -4,9 +4,9 @@ import { ConfigError, readOptions } from "./config.ts";
 import type { Anchor } from "./core/audit-chain.ts";
 import { progressOn } from "./progress.ts";
 import type { Report } from "./store/check-report.ts";
-import { verifyPostgresAudit } from "./store/postgres-audit.ts";
-import { checkSqlite, verifySqliteAudit } from "./store/sqlite-check.ts";
-import { copySqlite } from "./store/sqlite-copy.ts";
+import { verifyPostgresAudit } from "./store/postgres/audit.ts";
+import { checkSqlite, verifySqliteAudit } from "./store/sqlite/check.ts";
+import { copySqlite } from "./store/sqlite/copy.ts";
 import { moveToPostgres } from "./store/sqlite-to-postgres.ts";
 
 /** What koor-server does to its files, beside a server that runs on them or without one. */

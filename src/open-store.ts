@@ -1,7 +1,7 @@
 import { getLogger } from "@logtape/logtape";
 import { type Config, showAddress } from "./config.ts";
-import { openPostgres } from "./store/postgres.ts";
-import { openSqlite } from "./store/sqlite.ts";
+import { openPostgres } from "./store/postgres/open.ts";
+import { openSqlite } from "./store/sqlite/open.ts";
 import type { BatchFigures, Store } from "./store/store.ts";
 
 /**

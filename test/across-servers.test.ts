@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 import type { ServerProcess } from "../demo/compiled.ts";
-import { newDatabase, postgresUrl } from "../src/store/database-for-tests.ts";
+import { newDatabase, postgresUrl } from "../src/store/postgres/database-for-tests.ts";
 import { historiesOf, linearizable } from "./proof/over-http.ts";
 import { seeded } from "./proof/random.ts";
 import { follow, insist, openFleet, openWay, publish, put, until } from "./several-servers.ts";

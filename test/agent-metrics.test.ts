@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { runCli } from "../src/cli/io-for-tests.ts";
 import { countAgents } from "../src/metrics/agents.ts";
-import { openMemory } from "../src/store/memory.ts";
+import { openMemory } from "../src/store/memory/open.ts";
 import { type TestServer, startServer } from "./harness.ts";
 
 const clock = { now: Date.UTC(2026, 10, 24, 9, 30) };

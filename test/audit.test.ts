@@ -4,8 +4,8 @@ import { copyFileSync } from "node:fs";
 import { join } from "node:path";
 import { runCli } from "../src/cli/io-for-tests.ts";
 import { maintenanceCommand } from "../src/maintenance.ts";
-import { connect } from "../src/store/postgres-database.ts";
-import { newDatabase, postgresUrl } from "../src/store/database-for-tests.ts";
+import { connect } from "../src/store/postgres/database.ts";
+import { newDatabase, postgresUrl } from "../src/store/postgres/database-for-tests.ts";
 import { type TestServer, startServer, temporaryDirectory } from "./harness.ts";
 
 const token = "s3cret-token";

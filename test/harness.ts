@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Config, readConfig } from "../src/config.ts";
-import { newDatabase } from "../src/store/database-for-tests.ts";
+import { newDatabase } from "../src/store/postgres/database-for-tests.ts";
 import { type RunningServer, type ServerOptions, openServer } from "../src/server.ts";
 
 /** `KOOR_TEST_ENGINE=postgres` runs the same tests on PostgreSQL. */

@@ -2,7 +2,7 @@ import { expect } from "bun:test";
 import type { Services } from "../src/contract/api.ts";
 import { instanceService } from "../src/instances/service.ts";
 import { type McpHandler, mcpHandler } from "../src/mcp/handler.ts";
-import { openMemory } from "../src/store/memory.ts";
+import { openMemory } from "../src/store/memory/open.ts";
 
 /** `/mcp` alone, with a real registry behind it, and clients that send exactly what they are told. */
 

@@ -11,7 +11,7 @@ import {
   startServer,
   temporaryFolder,
 } from "../demo/compiled.ts";
-import { newDatabase, postgresUrl } from "../src/store/database-for-tests.ts";
+import { newDatabase, postgresUrl } from "../src/store/postgres/database-for-tests.ts";
 import { publish, put } from "./several-servers.ts";
 
 /** koor-server migrate-from-sqlite, as a process, between real servers. */

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { pgbouncer, startPooler } from "../scripts/pooler.mjs";
 import { freePort } from "../scripts/postgres.mjs";
 import type { ServerProcess } from "../demo/compiled.ts";
-import { newDatabase, postgresUrl } from "../src/store/database-for-tests.ts";
+import { newDatabase, postgresUrl } from "../src/store/postgres/database-for-tests.ts";
 import { type Following, follow, lastId, openFleet, publish, put, until } from "./several-servers.ts";
 
 /** Real servers behind a real PgBouncer in transaction mode, which gives each transaction whatever session is free. */

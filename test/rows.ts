@@ -1,7 +1,7 @@
 import { Database } from "bun:sqlite";
 import { join } from "node:path";
 import type pg from "pg";
-import { connect } from "../src/store/postgres-database.ts";
+import { connect } from "../src/store/postgres/database.ts";
 
 /** Where a server keeps its data. */
 export interface Kept {

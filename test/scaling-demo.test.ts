@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { rmSync } from "node:fs";
 import { readSource, root, run, temporaryFolder } from "../demo/compiled.ts";
 import { freePort } from "../bench/processes.ts";
-import { postgresUrl } from "../src/store/database-for-tests.ts";
+import { postgresUrl } from "../src/store/postgres/database-for-tests.ts";
 
 /** The commands of one section of a page, as they are typed. */
 function commandsOf(page: string, heading: string): string[] {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { startPostgres } from "../scripts/postgres.mjs";
 import type { ServerProcess } from "../demo/compiled.ts";
-import { postgresUrl } from "../src/store/database-for-tests.ts";
+import { postgresUrl } from "../src/store/postgres/database-for-tests.ts";
 import { type Following, follow, insist, lastId, openFleet, publish, put, until } from "./several-servers.ts";
 
 /** Real servers over one real PostgreSQL, which this file starts, kills and starts again. */

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { startPostgres } from "../scripts/postgres.mjs";
 import type { ServerProcess } from "../demo/compiled.ts";
-import { postgresUrl } from "../src/store/database-for-tests.ts";
+import { postgresUrl } from "../src/store/postgres/database-for-tests.ts";
 import { insist, openFleet, publish, until } from "./several-servers.ts";
 import { type Received, startReceiver } from "./webhooks-harness.ts";
 

@@ -6,7 +6,7 @@ import { isAbove } from "../src/core/version-wait.ts";
 import { createFeed } from "../src/feed/feed.ts";
 import { versionWaits } from "../src/feed/version-waits.ts";
 import { openWaitingRoom } from "../src/feed/waiting-room.ts";
-import { openMemory } from "../src/store/memory.ts";
+import { openMemory } from "../src/store/memory/open.ts";
 import { openTcp } from "./followers.ts";
 import { type TestServer, startServer } from "./harness.ts";
 

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import fc from "fast-check";
 import type { DumpRow } from "../core/dump.ts";
 import { commit, publish, put, remove } from "../store/conformance.ts";
-import { openMemory } from "../store/memory.ts";
+import { openMemory } from "../store/memory/open.ts";
 import { readBackup, verifyBackup } from "./read.ts";
 import { streamOf } from "./stream.ts";
 import { writeBackup } from "./write.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { joinKey } from "../core/composite-key.ts";
 import type { Fault } from "../core/contract-judge.ts";
-import { openMemory } from "../store/memory.ts";
+import { openMemory } from "../store/memory/open.ts";
 import { checkEvents, checkMs, checkRuns, complianceService, keptChecks, scheduler } from "./service.ts";
 
 const nothing = { params: {}, body: undefined, contentType: "", condition: {}, caller: { name: "" } };

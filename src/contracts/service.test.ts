@@ -2,7 +2,7 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { KoorError } from "../contract/errors.ts";
 import { joinKey } from "../core/composite-key.ts";
 import { parseTargets } from "../outbound/target.ts";
-import { openMemory } from "../store/memory.ts";
+import { openMemory } from "../store/memory/open.ts";
 import { openSmallServer } from "../cli/io-for-tests.ts";
 import { openContractEngine } from "./engine.ts";
 import { contractService } from "./service.ts";

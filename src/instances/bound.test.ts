@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { openMemory } from "../store/memory.ts";
+import { openMemory } from "../store/memory/open.ts";
 import { instanceService } from "./service.ts";
 
 test("no more instances are registered than the bound; one that leaves makes room (LIMIT-1)", async () => {

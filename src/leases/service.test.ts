@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { type Op, isLive } from "../core/commit.ts";
 import { overlapOf } from "../core/path-glob.ts";
 import { instanceService } from "../instances/service.ts";
-import { openMemory } from "../store/memory.ts";
+import { openMemory } from "../store/memory/open.ts";
 import { type Lease, excludes, putHeld, putWaiting, readLease } from "./lease.ts";
 import type { Timer } from "./line.ts";
 import { leaseService } from "./service.ts";

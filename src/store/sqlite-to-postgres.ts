@@ -1,11 +1,11 @@
 import { dirname } from "node:path";
 import type { DumpRow } from "../core/dump.ts";
 import { type Tally, differences, tallier } from "./dump-tally.ts";
-import { openPostgres } from "./postgres.ts";
-import { checkSqlite } from "./sqlite-check.ts";
-import { openDatabase } from "./sqlite-database.ts";
-import { dumpSqlite } from "./sqlite-dump.ts";
-import { lockDirectory } from "./sqlite-lock.ts";
+import { openPostgres } from "./postgres/open.ts";
+import { checkSqlite } from "./sqlite/check.ts";
+import { openDatabase } from "./sqlite/database.ts";
+import { dumpSqlite } from "./sqlite/dump.ts";
+import { lockDirectory } from "./sqlite/lock.ts";
 
 export interface Move {
   /** A `data.db`. */

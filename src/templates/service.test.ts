@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { openMemory } from "../store/memory.ts";
+import { openMemory } from "../store/memory/open.ts";
 import { templateService } from "./service.ts";
 
 /** Bounds that a test over HTTP is slow to reach: the same code with smaller numbers. */

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { createFeed } from "../feed/feed.ts";
 import { KoorError } from "../contract/errors.ts";
 import type { Commit } from "../core/commit.ts";
-import { openMemory } from "../store/memory.ts";
+import { openMemory } from "../store/memory/open.ts";
 import type { Store } from "../store/store.ts";
 import type { Attempt } from "./attempt.ts";
 import { type Dispatcher, openDispatcher } from "./dispatcher.ts";

@@ -20,7 +20,7 @@ export const faults: readonly Fault[] = [
   {
     promise: "DUR-1",
     says: "the writer answers when a batch is written, and commits only every tenth",
-    file: "src/store/sqlite-writer.ts",
+    file: "src/store/sqlite/writer.ts",
     find: `    let applied = 0;
     const written = this.#db
       .transaction(() => {
@@ -44,7 +44,7 @@ export const faults: readonly Fault[] = [
   {
     promise: "DUR-2",
     says: "commits are not synced (synchronous=NORMAL)",
-    file: "src/store/sqlite-database.ts",
+    file: "src/store/sqlite/database.ts",
     find: "db.run(`pragma synchronous = ${synchronous}`);",
     put: 'db.run("pragma synchronous = NORMAL");',
     test: "test/durability.test.ts",
@@ -53,7 +53,7 @@ export const faults: readonly Fault[] = [
   {
     promise: "DUR-3",
     says: "the lock is one that others may have too",
-    file: "src/store/sqlite-lock.ts",
+    file: "src/store/sqlite/lock.ts",
     find: 'db.run("begin exclusive");',
     put: 'db.run("begin");',
     test: "test/process.test.ts",
@@ -78,7 +78,7 @@ export const faults: readonly Fault[] = [
   {
     promise: "LIN-1",
     says: "reads share a snapshot for longer than a turn",
-    file: "src/store/sqlite-reader.ts",
+    file: "src/store/sqlite/reader.ts",
     find: `    if (!this.#inSnapshot) return;
     this.#inSnapshot = false;`,
     put: `    if (!this.#inSnapshot || performance.now() % 20 > 10) return;
@@ -123,7 +123,7 @@ export const faults: readonly Fault[] = [
     file: "src/core/decide.ts",
     find: `if (isLive(made, now)) return { ok: false, op: -1, failure: "repeated", current: made };`,
     put: "void made;",
-    test: "src/store/memory.test.ts",
+    test: "src/store/memory/memory.test.ts",
   },
   {
     promise: "LEASE-1",
@@ -186,7 +186,7 @@ export const faults: readonly Fault[] = [
   {
     promise: "READ-1",
     says: "a read waits until what was accepted is written",
-    file: "src/store/sqlite.ts",
+    file: "src/store/sqlite/open.ts",
     find: "get: async (collection, key) => reader.get(collection, key),",
     put: "get: async (collection, key) => (await writer.idle(), reader.get(collection, key)),",
     test: "test/others-do-not-wait.test.ts",
@@ -195,7 +195,7 @@ export const faults: readonly Fault[] = [
   {
     promise: "DISK-1",
     says: "a full disk is taken for a fault of the server",
-    file: "src/store/sqlite-database.ts",
+    file: "src/store/sqlite/database.ts",
     find: 'if (code === "SQLITE_FULL") {',
     put: 'if (code === "SQLITE_NEVER") {',
     test: "test/durability.test.ts",

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { type ServerProcess, serverProgram, startServer, temporaryFolder } from "../../demo/compiled.ts";
-import { openSqlite } from "../../src/store/sqlite.ts";
+import { openSqlite } from "../../src/store/sqlite/open.ts";
 import { applyCall, emptyDisk, writeCertain, writePossible } from "./disk-image.ts";
 import { keepEverything } from "./kill-loop.ts";
 import { type Ledger, assertKept, emptyLedger, startLoad } from "./load.ts";

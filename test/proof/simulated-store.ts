@@ -3,7 +3,7 @@ import type { Commit, Outcome } from "../../src/core/commit.ts";
 import { decide } from "../../src/core/decide.ts";
 import { createFeed } from "../../src/feed/feed.ts";
 import { groupCommit } from "../../src/store/group-commit.ts";
-import { type MemoryTables, selectEvents } from "../../src/store/memory-tables.ts";
+import { type MemoryTables, selectEvents } from "../../src/store/memory/tables.ts";
 import type { Newest, Store } from "../../src/store/store.ts";
 import type { Random } from "./random.ts";
 import type { VirtualTime } from "./virtual-time.ts";

@@ -1,5 +1,5 @@
 import type { Feed } from "../../src/feed/feed.ts";
-import type { MemoryTables } from "../../src/store/memory-tables.ts";
+import type { MemoryTables } from "../../src/store/memory/tables.ts";
 import type { Store } from "../../src/store/store.ts";
 import type { Operation } from "./register.ts";
 import type { VirtualTime } from "./virtual-time.ts";

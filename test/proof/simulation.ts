@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { eventLog } from "../../src/events/log.ts";
-import { MemoryTables } from "../../src/store/memory-tables.ts";
+import { MemoryTables } from "../../src/store/memory/tables.ts";
 import { isLinearizable } from "./linearizability.ts";
 import { type Random, seeded } from "./random.ts";
 import { type Operation, register } from "./register.ts";
