@@ -80,4 +80,21 @@ describe("the committer's batches", () => {
     await committer.idle();
     expect(log).toEqual(["write 2", "a", "b", "write 1", "c"]);
   });
+
+  test("may be begun while answers of the one before wait: those come in order, and idle waits for them", async () => {
+    const log: string[] = [];
+    const committer = groupCommit(
+      async (batch) => {
+        log.push(`write ${batch.length}`);
+        if (log.length === 2) throw new Error("the database is gone");
+        return batch.map(() => done);
+      },
+      { most: 2, answering: () => new Promise(setImmediate) },
+    );
+    for (const name of ["a", "b", "c"]) {
+      committer.add(one(), { resolve: () => log.push(name), reject: () => log.push(`no ${name}`) });
+    }
+    await committer.idle();
+    expect(log).toEqual(["write 2", "write 1", "a", "b", "no c"]);
+  });
 });

@@ -14,6 +14,11 @@ export interface Gathering {
   turn?: () => Promise<void>;
   /** Commits in one transaction, at most; `batchCommits` unless said. */
   most?: number | undefined;
+  /**
+   * Waited for before answers are given, not before the next batch is begun, which an engine that works elsewhere has by
+   * then. Without it they are given at once.
+   */
+  answering?: () => Promise<void>;
 }
 
 /**
@@ -23,23 +28,31 @@ export interface Gathering {
  * When the engine fails, each commit of the batch is told so, and none is tried again: an engine that loses its
  * connection may have written, and would write it twice. When a commit is at fault (`decide` threw), nothing was
  * written, and the batch is tried again one by one, so that it takes no neighbour along. Answers come in the order of
- * the commits, and before the next batch is begun.
+ * the commits.
  *
  * @param transact runs one batch as one transaction and resolves when it is durable
  */
 export function groupCommit(
   transact: (batch: Commit[]) => Promise<Outcome[]>,
-  { turn = () => Promise.resolve(), most = batchCommits }: Gathering = {},
+  { turn = () => Promise.resolve(), most = batchCommits, answering }: Gathering = {},
 ) {
   const queue: Waiting[] = [];
   let running: Promise<void> | undefined;
+  let answered: Promise<void> | undefined;
+
+  function respond(give: () => void): void {
+    if (answering) answered = answering().then(give);
+    else give();
+  }
 
   async function run(): Promise<void> {
     // So that requests which are already here make the first batch together.
     await turn();
     while (queue.length > 0) {
       await runBatch(queue.splice(0, batchSize(queue, most)));
-      if (queue.length === 0) await turn();
+      if (queue.length > 0) continue;
+      if (answered) await answered;
+      await turn();
     }
     running = undefined;
   }
@@ -47,10 +60,10 @@ export function groupCommit(
   async function runBatch(batch: readonly Waiting[]): Promise<void> {
     try {
       const outcomes = await transact(batch.map((waiting) => waiting.commit));
-      batch.forEach((waiting, index) => waiting.resolve(outcomes[index] as Outcome));
+      respond(() => batch.forEach((waiting, index) => waiting.resolve(outcomes[index] as Outcome)));
     } catch (error) {
       if (batch.length === 1 || (error as { code?: string }).code !== commitFault) {
-        for (const waiting of batch) waiting.reject(error);
+        respond(() => batch.forEach((waiting) => waiting.reject(error)));
         return;
       }
       for (const waiting of batch) await runBatch([waiting]);

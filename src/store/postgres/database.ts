@@ -1,3 +1,4 @@
+import type { Duplex } from "node:stream";
 import pg from "pg";
 import { KoorError } from "../../contract/errors.ts";
 
@@ -52,10 +53,41 @@ interface Session {
 
 const sessions = new WeakMap<Connection, Session>();
 
+/** The number of the database's process that a connection leads to; in a pooler another one for each transaction, perhaps. */
+export async function processOf(connection: Connection): Promise<number | undefined> {
+  const { rows } = await connection.query<{ pid: number }>("select pg_backend_pid() as pid");
+  return rows[0]?.pid;
+}
+
 /** Whether a connection leads through a pooler: then the process that it was told of is none of the database's. */
 export async function isPooled(connection: Connection): Promise<boolean> {
-  const { rows } = await connection.query<{ pid: number }>("select pg_backend_pid() as pid");
-  return rows[0]?.pid !== (connection as unknown as { processID: number }).processID;
+  return (await processOf(connection)) !== (connection as unknown as { processID: number }).processID;
+}
+
+const streamOf = (connection: Connection): Duplex =>
+  (connection as unknown as { connection: { stream: Duplex } }).connection.stream;
+
+/**
+ * Lets what is written to a corked stream go out as one: the client sends a statement as five messages, and Bun's sockets
+ * (1.4.5) would make a system call of each, and of a commit's statements some thirty.
+ */
+function gatherWrites(connection: Connection): void {
+  const stream = streamOf(connection);
+  const writeOne: Duplex["_write"] = Reflect.get(stream, "_write").bind(stream);
+  const writeAll: Duplex["_writev"] = (chunks, done) =>
+    writeOne(Buffer.concat(chunks.map(({ chunk }) => chunk as Buffer)), "buffer" as BufferEncoding, done);
+  Reflect.set(stream, "_writev", writeAll);
+}
+
+/** Sends statements as one; their answers come one by one. */
+function sendTogether<T>(connection: Connection, send: () => T): T {
+  const stream = streamOf(connection);
+  stream.cork();
+  try {
+    return send();
+  } finally {
+    stream.uncork();
+  }
 }
 
 /**
@@ -63,6 +95,7 @@ export async function isPooled(connection: Connection): Promise<boolean> {
  * row's lock, commits that are answered before they are on disk, an end of what takes its time.
  */
 async function greet(connection: Connection, patient: boolean): Promise<void> {
+  gatherWrites(connection);
   const timeout = `statement_timeout = ${patient ? 0 : statementMs}`;
   const pooled = await isPooled(connection);
   if (!pooled) await connection.query(`set ${timeout}`);
@@ -190,21 +223,20 @@ export function inTransaction<T>(
 ): Promise<T> {
   return withConnection(pool, async (connection) => {
     const { begin } = sessions.get(connection) as Session;
-    const [, ...answers] = await Promise.all(
-      [[begin] as const, ...first].map(([text, values]) => ask(connection, text, values)),
+    const [, ...answers] = await sendTogether(connection, () =>
+      Promise.all([[begin] as const, ...first].map(([text, values]) => ask(connection, text, values))),
     );
-    const sent: Promise<unknown>[] = [];
+    const last: Statement[] = [];
     const result = await work({
       connection,
       answers: answers.map(({ rows }) => rows),
-      send(text, values) {
-        const answer = ask(connection, text, values);
-        answer.catch(() => {});
-        sent.push(answer);
-      },
+      send: (text, values) => void last.push([text, values]),
     });
     // After a failure this is a rollback, and says so.
-    const [{ command }] = await Promise.all([connection.query("commit"), ...sent]);
+    const [{ command }] = await sendTogether(connection, () => {
+      const sent = last.map(([text, values]) => ask(connection, text, values));
+      return Promise.all([connection.query("commit"), ...sent]);
+    });
     if (command !== "COMMIT") throw new Error("the transaction was rolled back");
     return result;
   });

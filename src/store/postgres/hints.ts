@@ -1,5 +1,5 @@
 import pg from "pg";
-import { type Pool, ask, connectionOptions, isPooled } from "./database.ts";
+import { type Pool, ask, connectionOptions, isPooled, processOf } from "./database.ts";
 import { readHeads } from "../heads.ts";
 import type { Heads } from "../../core/commit.ts";
 import { identitySql } from "./schema.ts";
@@ -73,7 +73,7 @@ export function openHints({ pool, url, listenUrl, onClock, onError }: HintsOptio
   }
 
   // A hint that gets lost is no matter: the others look by themselves.
-  const notify = coalesce(() => ask(pool, `notify ${channel}`).catch(() => {}));
+  const notify = coalesce(() => ask(ear.mouth() ?? pool, `notify ${channel}`).catch(() => {}));
 
   const look = coalesce(async () => {
     // Who was reading when the database went away waits for the next hint: there is one when it is back.
@@ -151,12 +151,16 @@ function listen(url: string, certain: boolean, heard: () => void, onError: (erro
   let complained = false;
   let closed = false;
 
+  /** The client, while it listens. */
+  let listening: pg.Client | undefined;
+
   async function open(): Promise<void> {
     const opened = new pg.Client(connectionOptions(url));
     client = opened;
     const retry = (error?: Error) => {
       if (closed || client !== opened) return;
       client = undefined;
+      listening = undefined;
       void quit(opened);
       if (error && !complained) onError(error);
       complained = true;
@@ -164,7 +168,10 @@ function listen(url: string, certain: boolean, heard: () => void, onError: (erro
     };
     opened.on("error", retry);
     opened.on("end", () => retry());
-    opened.on("notification", heard);
+    let own: number | undefined;
+    opened.on("notification", ({ processId }) => {
+      if (processId !== own) heard();
+    });
     try {
       await opened.connect();
       if (!certain && (await isPooled(opened))) {
@@ -173,7 +180,9 @@ function listen(url: string, certain: boolean, heard: () => void, onError: (erro
         onError(new Error(deaf));
         return;
       }
+      own = await processOf(opened);
       await opened.query(`listen ${channel}`);
+      listening = opened;
       complained = false;
     } catch (error) {
       retry(error as Error);
@@ -182,8 +191,11 @@ function listen(url: string, certain: boolean, heard: () => void, onError: (erro
 
   const opening = open();
   return {
+    /** Where to speak, if possible: what is said there is not heard by oneself. */
+    mouth: () => listening,
     async close(): Promise<void> {
       closed = true;
+      listening = undefined;
       clearTimeout(timer);
       await opening;
       if (client) await quit(client);

@@ -70,16 +70,20 @@ export async function openPostgres({
   }
   const hints = openHints({ pool: reading, url, listenUrl, onClock, onError });
 
-  const committer = groupCommit((batch: Commit[]) =>
-    speaking(async () => {
-      const began = performance.now();
-      const { outcomes, newest, at } = await transact(writing, batch, now);
-      onBatch?.({ commits: batch.length, ms: performance.now() - began });
-      onClock(at);
-      // After the answers: whoever published hears of the commit before the subscribers do.
-      queueMicrotask(() => hints.committed(newest));
-      return outcomes;
-    }),
+  const committer = groupCommit(
+    (batch: Commit[]) =>
+      speaking(async () => {
+        const began = performance.now();
+        const { outcomes, newest, at } = await transact(writing, batch, now);
+        onBatch?.({ commits: batch.length, ms: performance.now() - began });
+        onClock(at);
+        // Beside the answers: whoever follows has to read the log first.
+        setImmediate(() => hints.committed(newest));
+        return outcomes;
+      }),
+    // The database loads for the next batch while this process answers those of the one before: a third to a half more
+    // PUTs a second at 32 connections, together with sending what belongs together at once (2 cores for everything).
+    { answering: () => new Promise(setImmediate) },
   );
   const reader = postgresReader(reading);
   const withSnapshot = snapshotRoom();

@@ -67,8 +67,13 @@ describe.if(postgresUrl !== undefined)("several servers on one database", () => 
     const other = connect(url, 1);
     const admin = await other.connect();
     await admin.query("begin; lock koor.events in access exclusive mode");
-    const read = store.events({ order: "oldest", limit: 1 }).catch((error: KoorError) => error.reason);
     const hint = Promise.withResolvers<void>();
+    let failed = false;
+    store.watch(() => failed && hint.resolve());
+    const read = store.events({ order: "oldest", limit: 1 }).catch((error: KoorError) => {
+      failed = true;
+      return error.reason;
+    });
     const ended = async () =>
       (
         await admin.query(
@@ -77,7 +82,6 @@ describe.if(postgresUrl !== undefined)("several servers on one database", () => 
       ).rowCount === 1;
     while (!(await ended())) await Bun.sleep(5);
     expect(await read).toBe("unavailable");
-    store.watch(() => hint.resolve());
     await hint.promise;
     await admin.query("rollback");
     admin.release();

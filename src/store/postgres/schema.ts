@@ -4,11 +4,12 @@ import initial from "./migrations/0001-initial.sql" with { type: "text" };
 import auditIndexes from "./migrations/0002-audit-indexes.sql" with { type: "text" };
 import usage from "./migrations/0003-usage.sql" with { type: "text" };
 import stand from "./migrations/0004-stand.sql" with { type: "text" };
+import valuesInline from "./migrations/0005-values-inline.sql" with { type: "text" };
 import { type Pool, type Row, ask, inTransaction } from "./database.ts";
 import { lockSchema } from "./stand.ts";
 
 /** In order; `koor.schema` holds the number of those applied. */
-const migrations = [initial, auditIndexes, usage, stand];
+const migrations = [initial, auditIndexes, usage, stand, valuesInline];
 
 /**
  * Names the cluster and its timeline. A database that was restored from a dump carries its epoch along, and a standby

@@ -23,10 +23,10 @@ export const clockSql = "(extract(epoch from clock_timestamp()) * 1000)::bigint"
 /** The newest heads, as an expression. */
 export const headsSql = "(select heads from koor.stand order by n desc limit 1)";
 
-/** The newest row, and the time. */
+/** The newest row, and the time. With a value, since only such statements are prepared. */
 export const readStand: Statement = [
-  `select n, heads, ${clockSql} as now from koor.stand order by n desc limit $1::int`,
-  [1],
+  `select n, heads, ${clockSql} as now from koor.stand where n > $1::bigint order by n desc limit 1`,
+  [0],
 ];
 
 export interface Stand {

@@ -26,9 +26,10 @@ export interface Transacted {
   at: number;
 }
 
+/** Each by the key's index: beside rows that were not counted yet PostgreSQL would join by reading all of them. */
 const load = `select ${recordColumns("r")} from (select distinct collection, key
     from unnest($1::text[], $2::text[]) as n(collection, key)) n
-  join koor.records r on r.collection = n.collection and r.key = n.key`;
+  cross join lateral (select * from koor.records r where r.collection = n.collection and r.key = n.key limit 1) r`;
 
 /**
  * One batch, one transaction, two round trips: one that locks and loads, and one that writes and commits. The lock is free
@@ -148,13 +149,12 @@ function write(send: Send, { versions, events, audit, usage, heads }: Decision, 
   remove(send, "versions", names(current.filter(({ head }) => !collections[head.collection].history)));
   remove(send, "records", names(current.filter((row) => !stays(row))));
 
-  const kept = versions.filter(
-    (row) => stays(row) && (collections[row.head.collection].history || isLast(row)),
-  );
+  const kept = versions
+    .filter((row) => stays(row) && (collections[row.head.collection].history || isLast(row)))
+    .map((row) => ({ ...row, current: isLast(row) }));
   for (const [text, values = []] of usageStatements(usage)) send(text, values);
   send(writeAll, [
     ...versionValues(kept),
-    JSON.stringify(current.filter(stays).map(({ head }) => head)),
     JSON.stringify(events),
     JSON.stringify(audit),
     n,
