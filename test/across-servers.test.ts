@@ -139,4 +139,15 @@ describe.if(postgresUrl !== undefined)("across servers over one database", () =>
     expect(reader.closed()).toBe(false);
     way.close();
   });
+
+  test("a server whose database is cut off without a word stops all the same (STOP-1)", async () => {
+    const way = openWay(database.url);
+    const server = await serve({ KOOR_DATABASE: way.url });
+    started.push(server);
+    expect((await put(server, "stopping", "1")).status).toBe(200);
+    way.cut();
+    server.kill("SIGTERM");
+    expect((await server.exited).code).toBe(0);
+    way.close();
+  });
 });

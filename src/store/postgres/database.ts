@@ -21,6 +21,9 @@ const statementMs = answerMs - 1000;
  */
 const idleInTransactionMs = 2000;
 
+/** How long the end of a connection waits for the database's, in milliseconds: from one that is frozen it never comes. */
+const goodbyeMs = 1000;
+
 export type Row = Record<string, unknown>;
 export type Pool = pg.Pool;
 export type Connection = pg.ClientBase;
@@ -114,16 +117,48 @@ async function greet(connection: Connection, patient: boolean): Promise<void> {
  * @param patient for statements that may take as long as they do
  */
 export function connect(url: string, max: number, patient = false): Pool {
+  const open = new Set<Connection>();
   const pool = new pg.Pool({
     ...connectionOptions(url),
     max,
     ...(patient && { query_timeout: 0 }),
     // It waits for this one, which its types do not know.
-    onConnect: (connection): unknown => greet(connection, patient),
+    onConnect(connection): unknown {
+      open.add(connection);
+      return greet(connection, patient);
+    },
   });
+  pool.on("remove", (connection) => void open.delete(connection));
   // An idle connection broke: the pool drops it, and whoever needs one next gets another.
   pool.on("error", () => {});
+  connections.set(pool, open);
   return pool;
+}
+
+const connections = new WeakMap<Pool, ReadonlySet<Connection>>();
+
+/** Ends a pool when its statements have; its connections without goodbye, where the database does not say it. */
+export async function disconnect(pool: Pool): Promise<void> {
+  await saying(
+    () => pool.end(),
+    () => connections.get(pool) ?? [],
+  );
+}
+
+/** Ends a connection of its own, as `disconnect` a pool. */
+export async function hangUp(client: pg.Client): Promise<void> {
+  // It may have been broken already.
+  await saying(
+    () => client.end(),
+    () => [client],
+  ).catch(() => {});
+}
+
+async function saying(goodbye: () => Promise<void>, to: () => Iterable<Connection>): Promise<void> {
+  const timer = setTimeout(() => {
+    for (const connection of to()) streamOf(connection).destroy();
+  }, goodbyeMs);
+  await goodbye().finally(() => clearTimeout(timer));
 }
 
 /** One statement; on a connection of our own those with values are prepared once, under their own text as name. */

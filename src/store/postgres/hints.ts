@@ -1,5 +1,5 @@
 import pg from "pg";
-import { type Pool, ask, connectionOptions, isPooled, processOf } from "./database.ts";
+import { type Pool, ask, connectionOptions, hangUp, isPooled, processOf } from "./database.ts";
 import { readHeads } from "../heads.ts";
 import type { Heads } from "../../core/commit.ts";
 import { identitySql } from "./schema.ts";
@@ -73,9 +73,12 @@ export function openHints({ pool, url, listenUrl, onClock, onError }: HintsOptio
   }
 
   // A hint that gets lost is no matter: the others look by themselves.
-  const notify = coalesce(() => ask(ear.mouth() ?? pool, `notify ${channel}`).catch(() => {}));
+  const notify = coalesce(async () => {
+    if (!closed) await ask(ear.mouth() ?? pool, `notify ${channel}`).catch(() => {});
+  });
 
   const look = coalesce(async () => {
+    if (closed) return;
     // Who was reading when the database went away waits for the next hint: there is one when it is back.
     const always = away || missed;
     missed = false;
@@ -161,7 +164,7 @@ function listen(url: string, certain: boolean, heard: () => void, onError: (erro
       if (closed || client !== opened) return;
       client = undefined;
       listening = undefined;
-      void quit(opened);
+      void hangUp(opened);
       if (error && !complained) onError(error);
       complained = true;
       timer = setTimeout(() => void open(), pollMs);
@@ -176,7 +179,7 @@ function listen(url: string, certain: boolean, heard: () => void, onError: (erro
       await opened.connect();
       if (!certain && (await isPooled(opened))) {
         client = undefined;
-        await quit(opened);
+        await hangUp(opened);
         onError(new Error(deaf));
         return;
       }
@@ -198,15 +201,7 @@ function listen(url: string, certain: boolean, heard: () => void, onError: (erro
       listening = undefined;
       clearTimeout(timer);
       await opening;
-      if (client) await quit(client);
+      if (client) await hangUp(client);
     },
   };
-}
-
-async function quit(client: pg.Client): Promise<void> {
-  try {
-    await client.end();
-  } catch {
-    // It was broken already.
-  }
 }

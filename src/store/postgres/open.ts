@@ -6,7 +6,7 @@ import { groupCommit } from "../group-commit.ts";
 import { explained } from "./advice.ts";
 import { auditSummary, auditTrail } from "./audit.ts";
 import { snapshotRoom } from "../pages.ts";
-import { ask, connect, inTransaction, speaking } from "./database.ts";
+import { ask, connect, disconnect, inTransaction, speaking } from "./database.ts";
 import { dumpPostgres } from "./dump.ts";
 import { openHints } from "./hints.ts";
 import { pagesOfPostgres, postgresReader } from "./reader.ts";
@@ -55,7 +55,7 @@ export async function openPostgres({
   const writing = connect(url, 2);
   const reading = connect(url, readConnections);
   const patient = connect(url, patientConnections, true);
-  const disconnect = () => Promise.all([writing, reading, patient].map((pool) => pool.end()));
+  const disconnectAll = () => Promise.all([writing, reading, patient].map(disconnect));
   /** How far the database's clock is ahead of this machine's, in milliseconds. */
   let ahead = 0;
   const onClock = (at: number) => {
@@ -65,7 +65,7 @@ export async function openPostgres({
     await migrate(patient, newEpoch);
     onClock(Number((await ask(patient, `select ${clockSql} as now`)).rows[0]?.["now"]));
   } catch (error) {
-    await disconnect();
+    await disconnectAll();
     throw explained(error);
   }
   const hints = openHints({ pool: reading, url, listenUrl, onClock, onError });
@@ -135,7 +135,7 @@ export async function openPostgres({
     close: async () => {
       await committer.idle();
       await hints.close();
-      await disconnect();
+      await disconnectAll();
     },
   };
 }
