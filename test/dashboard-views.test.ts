@@ -77,6 +77,25 @@ describe("Now", () => {
   });
 });
 
+describe("What named no instance", () => {
+  test("is called unidentified wherever it is shown, and found in the audit by that word", async () => {
+    await desk.put("by-nobody", "1");
+    const { id } = await desk.publish("by.nobody");
+    const { page } = await desk.open("/state/by-nobody");
+    await page.locator(".facts", { hasText: "by unidentified" }).waitFor();
+    await page.getByRole("tab", { name: "History (1)" }).click();
+    await page.locator('[data-version="1"]', { hasText: "unidentified" }).waitFor();
+    await page.goto(`${desk.server.dashboardUrl}/events`);
+    await page.locator(`[data-event="${id}"]`, { hasText: "unidentified" }).click();
+    await page.locator(`[data-payload="${id}"]`, { hasText: "by unidentified" }).waitFor();
+    await page.goto(`${desk.server.dashboardUrl}/audit?actor=unidentified&resource=by-nobody`);
+    await page.locator("[data-audit]", { hasText: "unidentified" }).waitFor();
+    await page.goto(`${desk.server.dashboardUrl}/state/by-nobody`);
+    await page.locator(".facts").getByRole("link", { name: "unidentified" }).click();
+    await page.getByText("by koor-cli and curl its own token says who it is").waitFor();
+  });
+});
+
 describe("State", () => {
   test("is a tree of keys, searched as one types, that others' writes change", async () => {
     for (const key of ["tree/a/1", "tree/a/2", "tree/b"]) await desk.put(key, "1");
@@ -552,9 +571,9 @@ describe("Audit", () => {
 
     await page.getByLabel("Actor, the whole name").fill("");
     await page.keyboard.press("Enter");
-    await page.locator("[data-audit]", { hasText: "local" }).first().waitFor();
+    await page.locator("[data-audit]", { hasText: "unidentified" }).first().waitFor();
     await page.locator("[data-audit]", { hasText: "audited/=later" }).click();
-    await page.locator("[data-audit]", { hasText: "local" }).first().waitFor({ state: "detached" });
+    await page.locator("[data-audit]", { hasText: "unidentified" }).first().waitFor({ state: "detached" });
     expect(new URL(page.url()).searchParams.get("resource")).toBe("audited/=later");
   });
 });
