@@ -1,5 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { join } from "node:path";
 import type { Page } from "playwright-core";
+import { root, start, temporaryFolder } from "../demo/compiled.ts";
 import { type Desk, closeBrowser, live, openDesk } from "./dashboard-harness.ts";
 
 /** Each view with real data, kept true by what others do from outside the browser. */
@@ -504,7 +506,7 @@ describe("Tokens and Connect", () => {
 
   test("the lines for each client hold this server's address, and go to the clipboard by one click", async () => {
     const { page } = await desk.open("/connect", { permissions: ["clipboard-read", "clipboard-write"] });
-    const names = ["Claude Code", "Cursor", "VS Code", "Codex", "Gemini CLI", "opencode", "curl", "koor-cli"];
+    const names = ["Claude Code", "Cursor", "VS Code", "Codex", "Gemini CLI", "opencode", "koor-cli", "curl"];
     await page.getByRole("heading", { name: "Claude Code" }).waitFor();
     for (const name of names) {
       const panel = page.locator(".panel", { has: page.getByRole("heading", { name }) });
@@ -514,6 +516,29 @@ describe("Tokens and Connect", () => {
     expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(
       `claude mcp add --transport http koor ${desk.server.url}/mcp`,
     );
+  });
+
+  test("the lines for a terminal do as they stand what they say, in the name of who registered", async () => {
+    const { page } = await desk.open("/connect");
+    for (const client of ["curl", "koor-cli"]) {
+      const lines = (await page.locator(`#client-${client} pre`).innerText()).replace("NAME", `by-${client}`);
+      const shell = start(["bash", "-euo", "pipefail", "-c", lines], temporaryFolder(), {
+        PATH: `${join(root, "dist")}:${process.env["PATH"]}`,
+      });
+      const { code, stdout, stderr } = await shell.exited;
+      expect([client, code, stderr.replaceAll(/^.*%.*$|^.*--:--.*$|^\s*Dload.*$/gm, "").trim()]).toEqual([
+        client,
+        0,
+        "",
+      ]);
+      expect(stdout).not.toContain('"code":4');
+      const { versions } = await desk.client.call("state.history", { params: { key: "plan" }, query: {} });
+      expect(versions[0]?.updated_by).toBe(`by-${client}`);
+    }
+    const leases = await desk.client.call("leases.list", { query: {} });
+    expect(leases.filter(({ holder }) => holder.startsWith("by-")).map(({ paths }) => paths)).toEqual([
+      ["docs/**"],
+    ]);
   });
 });
 
