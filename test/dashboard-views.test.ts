@@ -542,6 +542,31 @@ describe("Tokens and Connect", () => {
   });
 });
 
+describe("Whoever has read nothing", () => {
+  test("finds in the help who is blocked, how to undo a write, and what each view is for", async () => {
+    const { page } = await desk.open("/leases");
+    await page.getByRole("button", { name: "Help" }).click();
+    const help = page.getByRole("dialog");
+    await help.getByText("Who is blocked, and by whom?").waitFor();
+    await help.getByText("has a tab, History, for each key").waitFor();
+    await help.locator(".tasks").getByRole("link", { name: "State" }).click();
+    await page.locator('[data-view="state"]').waitFor();
+    await help.waitFor({ state: "detached" });
+  });
+
+  test("has all views in sight in the narrowest window", async () => {
+    const { page } = await desk.open("/leases", { viewport: { width: 380, height: 700 } });
+    await page.locator("nav a[aria-current]").waitFor();
+    const boxes = await page.locator("nav a").evaluateAll((links) =>
+      links.map((link) => {
+        const { left, right } = link.getBoundingClientRect();
+        return left >= 0 && right <= innerWidth && link.scrollWidth <= link.clientWidth;
+      }),
+    );
+    expect(boxes).toEqual(Array(9).fill(true));
+  });
+});
+
 describe("Audit", () => {
   test("has no hole where more came at once than an answer has", async () => {
     // Only this agent's rows are listed, so that the end of the list is the first of them.
