@@ -186,7 +186,10 @@ function consequences({ id, state, holder }: LeaseInLine): string {
 function StepIn({ lease, verb }: { lease: LeaseInLine; verb: string }) {
   const ask = () =>
     confirm({
-      title: `${verb}: ${pathsOf(lease)}, ${lease.holder}`,
+      title:
+        lease.state === "held"
+          ? `Release ${pathsOf(lease)}, held by ${lease.holder}`
+          : `End the wait of ${lease.holder} for ${pathsOf(lease)}`,
       text: consequences(lease),
       verb,
       danger: lease.state === "held",

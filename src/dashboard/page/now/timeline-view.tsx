@@ -71,7 +71,15 @@ export function Timeline({ names }: { names: readonly string[] }) {
       count={
         <span class="legend" aria-hidden="true">
           {kinds.map((kind) => (
-            <span key={kind} data-mark={kind}>
+            <span
+              key={kind}
+              data-mark={kind}
+              title={
+                kind === "wait"
+                  ? "As far as this page has seen it: who waited before is not recorded"
+                  : undefined
+              }
+            >
               {meanings[kind].legend}
             </span>
           ))}
@@ -197,8 +205,8 @@ function shapeOf({ marks, spans }: Line, index: number, base: number): Shape {
     paths: [
       bars("lease"),
       bars("wait"),
-      drawn("write", (at) => `M${at} ${top + 10}V${top + 17}`),
-      drawn("event", (at) => `M${at} ${top + 3}V${top + 10}`),
+      drawn("write", (at) => `M${at} ${top + 11}V${top + 18}`),
+      drawn("event", (at) => `M${at} ${top + 2}V${top + 9}`),
       // As long as its round ends are wide: a dot, however the drawing is stretched.
       drawn("refused", (at) => `M${at} ${top + 10}h0.01`),
     ],
