@@ -1,5 +1,6 @@
+import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { start, temporaryFolder } from "../demo/compiled.ts";
+import { root, start, temporaryFolder } from "../demo/compiled.ts";
 import { type Desk, closeBrowser, live, openDesk } from "./dashboard-harness.ts";
 import { openSocket, sendRaw } from "./harness.ts";
 
@@ -262,11 +263,17 @@ describe("on a server with a token", () => {
     const { page } = await desk.open("/connect");
     await page.getByLabel("Token", { exact: true }).fill("secret");
     await page.keyboard.press("Enter");
-    const lines = await page.locator("#client-curl pre").innerText();
+    await page.getByText("Set KOOR_TOKEN to the server’s token before that.").first().waitFor();
     expect(await page.locator("main").innerText()).not.toContain("secret");
-    const env = { PATH: process.env["PATH"] ?? "", KOOR_TOKEN: "secret" };
-    const shell = start(["bash", "-euo", "pipefail", "-c", lines], temporaryFolder(), env);
-    expect(await shell.exited).toMatchObject({ code: 0, stdout: expect.stringContaining('"holder":"NAME"') });
+    const env = { PATH: `${join(root, "dist")}:${process.env["PATH"]}`, KOOR_TOKEN: "secret" };
+    for (const [client, said] of [
+      ["curl", '"holder":"NAME"'],
+      ["koor-cli", "my turn"],
+    ] as const) {
+      const lines = await page.locator(`#client-${client} pre`).innerText();
+      const shell = start(["bash", "-euo", "pipefail", "-c", lines], temporaryFolder(), env);
+      expect(await shell.exited).toMatchObject({ code: 0, stdout: expect.stringContaining(said) });
+    }
   });
 
   test("a session that a new one follows in the same browser is over, and after a restart the page asks again", async () => {

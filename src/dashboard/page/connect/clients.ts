@@ -29,6 +29,7 @@ export function linesFor(api: string, hasToken: boolean): Lines[] {
   const variableNote = hasToken
     ? { note: `Set ${variable} to the server’s token where the client is started.` }
     : {};
+  const terminalNote = hasToken ? { note: `Set ${variable} to the server’s token before that.` } : {};
   return [
     {
       client: "Claude Code",
@@ -83,19 +84,19 @@ export function linesFor(api: string, hasToken: boolean): Lines[] {
       where: "In a terminal, or an agent’s instructions",
       text: [
         `export KOOR_SERVER=${api}`,
-        ...(hasToken ? [`export ${variable}=…`] : []),
         "# register once; the answer holds the token by which you are known from then on",
         `export ${ownVariable}=$(koor-cli register NAME --workspace shop --intent "what I work on" | ${takeToken})`,
         `koor-cli state set plan --data '{"goal":"ship it"}'`,
         `koor-cli lease run 'src/api/**' --wait 30s -- echo "my turn"`,
         "koor-cli instances list",
       ].join("\n"),
+      ...terminalNote,
     },
     {
       client: "curl",
       where: "In a terminal, or an agent’s instructions",
       text: curlLines(api, hasToken),
-      ...variableNote,
+      ...terminalNote,
     },
   ];
 }

@@ -63,7 +63,14 @@ export function Card({ agent, used }: { agent: Agent; used: UsageTotals | undefi
         <ul class="deeds">
           {deeds.map(({ at, kind, text, href }) => (
             <li key={`${at} ${text}`} data-mark={kind}>
-              <a {...(href && { href })} title={`${kind === "event" ? "Published" : "Wrote"} ${text}`}>
+              <a
+                {...(href && { href })}
+                title={
+                  kind === "event"
+                    ? `Published ${text}`
+                    : `Wrote ${text}: its versions are there, and the way back`
+                }
+              >
                 {text}
               </a>
               <time dateTime={new Date(at).toISOString()} title={new Date(at).toLocaleString()}>
