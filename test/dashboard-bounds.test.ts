@@ -423,7 +423,7 @@ describe("when the server goes away", () => {
       await page.goto(`${desk.server.dashboardUrl}/`);
       const card = page.locator(`[data-instance="${ada.id}"]`);
       await card.getByText("in-time v1").waitFor();
-      await card.getByText(/^in (5\d min|1 h)$/).waitFor();
+      await card.getByText(/^(5\d min|1 h) left$/).waitFor();
       expect(await card.locator("header time").innerText()).toMatch(/^(now|\d+ s ago)$/);
       expect(await card.getAttribute("data-trouble")).toBeNull();
     }

@@ -1,5 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { join } from "node:path";
 import type { Page } from "playwright-core";
+import { root, start, temporaryFolder } from "../demo/compiled.ts";
 import { type Desk, closeBrowser, live, openDesk } from "./dashboard-harness.ts";
 
 /** Each view with real data, kept true by what others do from outside the browser. */
@@ -55,7 +57,7 @@ describe("Now", () => {
       /bob[\s\S]*Waits for src\/\*\/orders\.ts, held by ada/,
     );
     expect(await text(page, `[data-instance="${ada.id}"]`)).toContain("src/api/**");
-    expect(await text(page, ".summary")).toContain("1 stuck");
+    expect(await text(page, ".summary")).toContain("1 blocked");
 
     await ada.client.call("events.publish", { body: { topic: "api.changed" } });
     await ada.client.call("state.put", { params: { key: "plan/a" }, body: "1" });
@@ -68,12 +70,146 @@ describe("Now", () => {
     await page.getByRole("link", { name: "Leases" }).click();
     await page.locator(`[data-lease="${id}"]`).getByText("bob").waitFor();
     await page.getByRole("button", { name: "Release src/api/** of ada" }).click();
+    await page.getByRole("dialog").getByText("The lease ends now, and bob is next.").waitFor();
     await page.getByRole("dialog").getByRole("button", { name: "Release" }).click();
     const held = await waiting;
     await page.locator(`[data-lease="${held.id}"][data-state="held"]`).waitFor();
     await page.locator(`[data-lease="${id}"]`).waitFor({ state: "detached" });
     await page.getByRole("link", { name: "Now", exact: true }).click();
     await stuck.waitFor({ state: "detached" });
+    await bob.client.call("leases.release", { params: { id: held.id } });
+  });
+
+  test("tells those who are blocked from those who are silent", async () => {
+    const { page } = await desk.open("/connect");
+    await page.clock.install();
+    await page.goto(`${desk.server.dashboardUrl}/`);
+    const holder = await desk.agent("holder");
+    const waiter = await desk.agent("waiter");
+    const { id } = await holder.client.call("leases.acquire", { body: { resource: "told-apart" } });
+    const over = new AbortController();
+    const body = { resource: "told-apart", wait: "60s" };
+    waiter.client.call("leases.acquire", { body, signal: over.signal }).catch(() => {});
+    await page.locator('[data-trouble="waiting"]').waitFor();
+    // In steps that are no sleep of the machine.
+    for (let step = 0; step < 2; step++) await page.clock.fastForward(80_000);
+    await page.locator(`[data-instance="${holder.id}"][data-trouble="silent"]`).waitFor();
+    expect(await text(page, ".summary")).toMatch(/1 blocked, \d+ silent/);
+    over.abort();
+    await holder.client.call("leases.release", { params: { id } });
+  });
+
+  test("leads from what is on a card to it, and marks it there", async () => {
+    const ada = await desk.agent("linked");
+    const bob = await desk.agent("behind");
+    const topic = "odd.*[topic],";
+    await ada.client.call("events.publish", { body: { topic, data: { first: true } } });
+    await ada.client.call("state.put", { params: { key: "linked/to" }, body: "1" });
+    const { id } = await ada.client.call("leases.acquire", { body: { paths: ["linked/**"] } });
+    for (let index = 0; index < 40; index++)
+      await bob.client.call("leases.acquire", { body: { resource: `many ${index}` } });
+    const over = new AbortController();
+    const body = { paths: ["linked/a"], wait: "60s" };
+    bob.client.call("leases.acquire", { body, signal: over.signal }).catch(() => {});
+
+    const { page } = await desk.open("/");
+    await page.setViewportSize({ width: 380, height: 700 });
+    const card = page.locator(`[data-instance="${ada.id}"]`);
+    await card.getByRole("link", { name: topic }).click();
+    await page.locator("[data-event]", { hasText: topic }).waitFor();
+    expect(await page.locator("[data-event]").count()).toBe(1);
+    await page.goBack();
+    await card.getByRole("link", { name: "linked/to v1" }).click();
+    await page.locator('[data-document="linked/to"]').waitFor();
+    await page.goBack();
+    const marked = page.locator("[data-marked]");
+    await page.locator('[data-trouble="waiting"]').getByRole("link", { name: "linked", exact: true }).click();
+    await page.locator(`[data-lease="${id}"][data-marked][aria-current]`).waitFor();
+    await page.waitForFunction(() => {
+      const { top, bottom } = document.querySelector("[data-marked]")!.getBoundingClientRect();
+      return top >= 0 && bottom <= innerHeight;
+    });
+    await marked.getByRole("link", { name: "behind" }).click();
+    await page.locator('[data-state="waiting"][data-marked]').waitFor();
+    await marked.getByRole("link", { name: "behind", exact: true }).click();
+    await page.locator(`[data-instance="${bob.id}"][data-marked]`).waitFor();
+    expect(await marked.count()).toBe(1);
+    over.abort();
+    await page.goto(`${desk.server.dashboardUrl}/leases?lease=${id}`);
+    await marked.waitFor();
+    await ada.client.call("leases.release", { params: { id } });
+    await page.getByText("The lease that you came for has ended").waitFor();
+    await desk.client.call("instances.delete", { params: { id: bob.id } });
+  });
+
+  test("draws who waits and who was refused among what was done, and says what each mark is", async () => {
+    const ada = await desk.agent("drawn");
+    const bob = await desk.agent("drawn too");
+    const { id } = await ada.client.call("leases.acquire", { body: { paths: ["drawn/**"] } });
+    const { page } = await desk.open("/");
+    await live(page);
+    await page.locator(".timeline-names li", { hasText: /^drawn:/ }).waitFor();
+    const line = (name: string) => page.locator(".timeline-names li", { hasText: `${name}:` });
+    const waiting = bob.client.call("leases.acquire", { body: { paths: ["drawn/b"], wait: "60s" } });
+    await line("drawn too").getByText("1 wait,").waitFor();
+    const plot = page.locator(".timeline-plot");
+    const point = async () => {
+      const box = (await plot.boundingBox())!;
+      const row = (await line("drawn too").boundingBox())!;
+      await page.mouse.move(box.x + box.width - 2, row.y + row.height / 2);
+    };
+    await plot.scrollIntoViewIfNeeded();
+    await point();
+    await page.locator(".tip", { hasText: "waits for drawn/b, behind drawn" }).waitFor();
+    expect(await page.locator("path.wait").count()).toBeGreaterThan(0);
+    await ada.client.call("leases.release", { params: { id } });
+    const held = await waiting;
+    await page.locator(".tip", { hasText: "waited for drawn/b, behind drawn, and got it" }).waitFor();
+
+    const body = { paths: ["drawn/b"] };
+    await expect(ada.client.call("leases.acquire", { body })).rejects.toThrow("held by");
+    await ada.client.call("state.put", { params: { key: "drawn" }, body: "1" });
+    await line("drawn").first().getByText("1 refused").waitFor();
+    expect(await page.locator(".legend span").allInnerTexts()).toEqual([
+      "published an event",
+      "wrote something",
+      "holds a lease",
+      "waits for a lease",
+      "was refused",
+    ]);
+    await bob.client.call("leases.release", { params: { id: held.id } });
+  });
+
+  test("says since when it has events, where it has not all of them", async () => {
+    const keeper = await openDesk();
+    try {
+      const { client } = await keeper.agent("forgetful");
+      const steps = Array.from({ length: 60 }, () => ({ publish: { topic: "t" } }));
+      for (let round = 0; round < 20; round++) await client.call("txn.commit", { body: { do: steps } });
+      const { page } = await keeper.open("/");
+      await page.getByText(/^Of events the newest 1,000 are here, since \d/).waitFor();
+    } finally {
+      await keeper.close();
+    }
+  });
+});
+
+describe("What named no instance", () => {
+  test("is called unidentified wherever it is shown, and found in the audit by that word", async () => {
+    await desk.put("by-nobody", "1");
+    const { id } = await desk.publish("by.nobody");
+    const { page } = await desk.open("/state/by-nobody");
+    await page.locator(".facts", { hasText: "by unidentified" }).waitFor();
+    await page.getByRole("tab", { name: "History (1)" }).click();
+    await page.locator('[data-version="1"]', { hasText: "unidentified" }).waitFor();
+    await page.goto(`${desk.server.dashboardUrl}/events`);
+    await page.locator(`[data-event="${id}"]`, { hasText: "unidentified" }).click();
+    await page.locator(`[data-payload="${id}"]`, { hasText: "by unidentified" }).waitFor();
+    await page.goto(`${desk.server.dashboardUrl}/audit?actor=unidentified&resource=by-nobody`);
+    await page.locator("[data-audit]", { hasText: "unidentified" }).waitFor();
+    await page.goto(`${desk.server.dashboardUrl}/state/by-nobody`);
+    await page.locator(".facts").getByRole("link", { name: "unidentified" }).click();
+    await page.getByText("by koor-cli and curl its own token says who it is").waitFor();
   });
 });
 
@@ -485,7 +621,7 @@ describe("Tokens and Connect", () => {
 
   test("the lines for each client hold this server's address, and go to the clipboard by one click", async () => {
     const { page } = await desk.open("/connect", { permissions: ["clipboard-read", "clipboard-write"] });
-    const names = ["Claude Code", "Cursor", "VS Code", "Codex", "Gemini CLI", "opencode", "curl", "koor-cli"];
+    const names = ["Claude Code", "Cursor", "VS Code", "Codex", "Gemini CLI", "opencode", "koor-cli", "curl"];
     await page.getByRole("heading", { name: "Claude Code" }).waitFor();
     for (const name of names) {
       const panel = page.locator(".panel", { has: page.getByRole("heading", { name }) });
@@ -495,6 +631,54 @@ describe("Tokens and Connect", () => {
     expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(
       `claude mcp add --transport http koor ${desk.server.url}/mcp`,
     );
+  });
+
+  test("the lines for a terminal do as they stand what they say, in the name of who registered", async () => {
+    const { page } = await desk.open("/connect");
+    for (const client of ["curl", "koor-cli"]) {
+      const lines = (await page.locator(`#client-${client} pre`).innerText()).replace("NAME", `by-${client}`);
+      const shell = start(["bash", "-euo", "pipefail", "-c", lines], temporaryFolder(), {
+        PATH: `${join(root, "dist")}:${process.env["PATH"]}`,
+      });
+      const { code, stdout, stderr } = await shell.exited;
+      expect([client, code, stderr.replaceAll(/^.*%.*$|^.*--:--.*$|^\s*Dload.*$/gm, "").trim()]).toEqual([
+        client,
+        0,
+        "",
+      ]);
+      expect(stdout).not.toContain('"code":4');
+      const { versions } = await desk.client.call("state.history", { params: { key: "plan" }, query: {} });
+      expect(versions[0]?.updated_by).toBe(`by-${client}`);
+    }
+    const leases = await desk.client.call("leases.list", { query: {} });
+    expect(leases.filter(({ holder }) => holder.startsWith("by-")).map(({ paths }) => paths)).toEqual([
+      ["docs/**"],
+    ]);
+  });
+});
+
+describe("Whoever has read nothing", () => {
+  test("finds in the help who is blocked, how to undo a write, and what each view is for", async () => {
+    const { page } = await desk.open("/leases");
+    await page.getByRole("button", { name: "Help" }).click();
+    const help = page.getByRole("dialog");
+    await help.getByText("Who is blocked, and by whom?").waitFor();
+    await help.getByText("has a tab, History, for each key").waitFor();
+    await help.locator(".tasks").getByRole("link", { name: "State" }).click();
+    await page.locator('[data-view="state"]').waitFor();
+    await help.waitFor({ state: "detached" });
+  });
+
+  test("has all views in sight in the narrowest window", async () => {
+    const { page } = await desk.open("/leases", { viewport: { width: 380, height: 700 } });
+    await page.locator("nav a[aria-current]").waitFor();
+    const boxes = await page.locator("nav a").evaluateAll((links) =>
+      links.map((link) => {
+        const { left, right } = link.getBoundingClientRect();
+        return left >= 0 && right <= innerWidth && link.scrollWidth <= link.clientWidth;
+      }),
+    );
+    expect(boxes).toEqual(Array(9).fill(true));
   });
 });
 
@@ -552,9 +736,9 @@ describe("Audit", () => {
 
     await page.getByLabel("Actor, the whole name").fill("");
     await page.keyboard.press("Enter");
-    await page.locator("[data-audit]", { hasText: "local" }).first().waitFor();
+    await page.locator("[data-audit]", { hasText: "unidentified" }).first().waitFor();
     await page.locator("[data-audit]", { hasText: "audited/=later" }).click();
-    await page.locator("[data-audit]", { hasText: "local" }).first().waitFor({ state: "detached" });
+    await page.locator("[data-audit]", { hasText: "unidentified" }).first().waitFor({ state: "detached" });
     expect(new URL(page.url()).searchParams.get("resource")).toBe("audited/=later");
   });
 });

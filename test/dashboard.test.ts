@@ -1,4 +1,6 @@
+import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { root, start, temporaryFolder } from "../demo/compiled.ts";
 import { type Desk, closeBrowser, live, openDesk } from "./dashboard-harness.ts";
 import { openSocket, sendRaw } from "./harness.ts";
 
@@ -255,6 +257,23 @@ describe("on a server with a token", () => {
     await other.getByLabel("Token", { exact: true }).fill("secret");
     await other.keyboard.press("Enter");
     await other.getByRole("button", { name: "Pause" }).waitFor();
+  });
+
+  test("the lines for a terminal work with the token in a variable, and hold no token", async () => {
+    const { page } = await desk.open("/connect");
+    await page.getByLabel("Token", { exact: true }).fill("secret");
+    await page.keyboard.press("Enter");
+    await page.getByText("Set KOOR_TOKEN to the server’s token before that.").first().waitFor();
+    expect(await page.locator("main").innerText()).not.toContain("secret");
+    const env = { PATH: `${join(root, "dist")}:${process.env["PATH"]}`, KOOR_TOKEN: "secret" };
+    for (const [client, said] of [
+      ["curl", '"holder":"NAME"'],
+      ["koor-cli", "my turn"],
+    ] as const) {
+      const lines = await page.locator(`#client-${client} pre`).innerText();
+      const shell = start(["bash", "-euo", "pipefail", "-c", lines], temporaryFolder(), env);
+      expect(await shell.exited).toMatchObject({ code: 0, stdout: expect.stringContaining(said) });
+    }
   });
 
   test("a session that a new one follows in the same browser is over, and after a restart the page asks again", async () => {

@@ -133,6 +133,10 @@ describe("POST /api/leases", () => {
       ["waiting", 2],
       ["waiting", 3],
     ]);
+    expect((await list("?path=line")).map(({ waiting_since }) => waiting_since)).toEqual([
+      undefined,
+      ...[1, 2, 3].map(() => new Date(clock).toISOString()),
+    ]);
     // Nobody passes who is in line, though only shared ones are behind him.
     const refused = await acquire(ada, { paths: ["lin?"], mode: "shared" });
     expect(refused.status).toBe(409);

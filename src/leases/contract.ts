@@ -33,6 +33,7 @@ const lease = z.object({
 
 const listed = lease.extend({
   state: z.enum(["held", "waiting"]),
+  waiting_since: timestamp.optional().meta({ description: "Of one that waits: when it came." }),
   position: z.int().optional().meta({
     description:
       "Of one that waits: its place among those in this answer that wait, 1 for the first to come.",

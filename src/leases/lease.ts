@@ -26,6 +26,8 @@ export interface Lease extends StoredLease {
   version: number;
   /** When it ends by itself, in milliseconds; of one that waits, when it gives up. */
   expiresAt: number;
+  /** When it was written last; of one that waits, when it came. */
+  updatedAt: number;
   globs: readonly PathGlob[];
 }
 
@@ -40,8 +42,9 @@ export function readLease(record: StoredRecord): Lease {
 }
 
 /** What a record's head says of a lease. */
-export function standing(head: RecordHead): Pick<Lease, "fence" | "version" | "expiresAt"> {
-  return { fence: head.createRevision, version: head.version, expiresAt: head.expiresAt };
+export function standing(head: RecordHead): Pick<Lease, "fence" | "version" | "expiresAt" | "updatedAt"> {
+  const { createRevision: fence, version, expiresAt, updatedAt } = head;
+  return { fence, version, expiresAt, updatedAt };
 }
 
 /** Shared leases stand beside each other; all others of a path exclude one another. */
@@ -77,8 +80,10 @@ export function showLease(
 
 /** One of many: also what it does. The fence of one that waits is not told: nobody may write under it yet. */
 export function listLease(lease: Lease) {
-  const { id, state, fence } = lease;
-  return { ...showLease(lease, id, { ...lease, fence: state === "held" ? fence : 0 }), state };
+  const { id, state } = lease;
+  if (state === "held") return { ...showLease(lease, id, lease), state };
+  const shown = showLease(lease, id, { ...lease, fence: 0 });
+  return { ...shown, state, waiting_since: showTime(lease.updatedAt) };
 }
 
 type Put = Extract<Op, { kind: "put" }>;

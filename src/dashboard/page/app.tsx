@@ -36,6 +36,43 @@ const titles: Record<View, string> = {
   connect: "Connect",
 };
 
+/** What each view answers: in the help, and on hover in the menu. */
+const answers: Record<View, string> = {
+  now: "Who is at work, on what; who is blocked, and by whom",
+  state: "The values that agents share, with each version of them, and the way back",
+  specs: "Documents of projects, and contracts: what breaks between versions",
+  rules: "What code has to keep to; what agents propose as a rule",
+  events: "What agents tell each other, as it happens",
+  leases: "Who may change which files now, who waits for that; ending a lease by hand",
+  tokens: "What models cost, and budgets",
+  audit: "Who did what, and what was refused",
+  connect: "The lines by which an agent joins",
+};
+
+/** What people come with who have read nothing. */
+const tasks: readonly [question: string, path: string, view: string, then: string][] = [
+  [
+    "Who is blocked, and by whom?",
+    "/",
+    "Now",
+    "has those who are blocked first, and says behind whom they wait.",
+  ],
+  [
+    "How do I clear the way?",
+    "/leases",
+    "Leases",
+    "has a button, Release, for a lease whose holder will not come back.",
+  ],
+  [
+    "How do I undo a bad write?",
+    "/state",
+    "State",
+    "has a tab, History, for each key: compare the versions there, and roll back to a good one. Specs have it, too.",
+  ],
+  ["Who did that?", "/audit", "Audit", "has everything that was written or refused, by whom and when."],
+  ["How does an agent join?", "/connect", "Connect", "has the lines for each client."],
+];
+
 const contents: Record<View, ComponentType> = {
   now: Now,
   state: State,
@@ -94,11 +131,6 @@ function Nowhere() {
   );
 }
 
-/** In a narrow window the menu is wider than it. */
-function showLink(link: HTMLElement | null): void {
-  link?.scrollIntoView({ block: "nearest", inline: "nearest" });
-}
-
 function Side() {
   const current = place.value.view;
   return (
@@ -112,7 +144,7 @@ function Side() {
           <a
             key={view}
             href={pathOf(view)}
-            ref={view === current ? showLink : null}
+            title={answers[view]}
             aria-current={view === current ? "page" : undefined}
           >
             <Icon name={view} />
@@ -135,8 +167,8 @@ function Side() {
           <button
             type="button"
             class="quiet"
-            aria-label="Keyboard help"
-            title="Keyboard help (?)"
+            aria-label="Help"
+            title="Help (?)"
             onClick={() => {
               helpOpen.value = true;
             }}
@@ -200,7 +232,37 @@ function Help() {
     helpOpen.value = false;
   };
   return (
-    <Dialog title="Keys" onClose={close}>
+    <Dialog title="Help" onClose={close}>
+      <dl class="tasks">
+        {tasks.map(([question, path, view, then]) => (
+          <div key={question}>
+            <dt>{question}</dt>
+            <dd>
+              <a href={path} onClick={close}>
+                {view}
+              </a>{" "}
+              {then}
+            </dd>
+          </div>
+        ))}
+      </dl>
+      <h3>Views</h3>
+      <dl class="keys">
+        {views.map((view, index) => (
+          <div key={view}>
+            <dt>
+              <kbd>{index + 1}</kbd>
+            </dt>
+            <dd>
+              <a href={pathOf(view)} onClick={close}>
+                {titles[view]}
+              </a>{" "}
+              <span class="soft">{answers[view]}</span>
+            </dd>
+          </div>
+        ))}
+      </dl>
+      <h3>Keys</h3>
       <dl class="keys">
         {shortcuts.map(([keys, meaning]) => (
           <div key={keys}>

@@ -8,7 +8,6 @@ export const helpOpen = signal(false);
 
 export const shortcuts: readonly (readonly [keys: string, meaning: string])[] = [
   ["/", "Search in this view"],
-  ["1 – 9", "Go to a view, in the order of the menu"],
   ["↑ ↓", "Through a list; Page Up, Page Down, Home, End too"],
   ["Enter", "Open what the arrows stand at"],
   ["← →", "Close and open a branch of the tree of keys"],

@@ -6,6 +6,7 @@ import { Age, Fault, Loading, ViewFrame, cli } from "../parts/panel.tsx";
 import { Range } from "../parts/range.tsx";
 import { count, showNumber } from "../parts/show.ts";
 import { useNarrow } from "../parts/use-narrow.ts";
+import { Who } from "../parts/who.tsx";
 import { VirtualList } from "../parts/virtual-list.tsx";
 import { place, setQuery } from "../router.ts";
 import { type AuditEntry, faultText } from "../server.ts";
@@ -156,8 +157,8 @@ function Line({ row }: { row: AuditEntry }) {
   return (
     <div class="audit-line">
       <span class="id number">{id}</span>
-      <strong class="actor" title={actor}>
-        {actor}
+      <strong class="actor">
+        <Who name={actor} />
       </strong>
       <span class="action">
         {action}

@@ -1,3 +1,4 @@
+import { unidentified } from "../parts/who.tsx";
 import { type AuditEntry, client } from "../server.ts";
 
 /** Rows of the audit, page by page. */
@@ -34,7 +35,7 @@ export async function readPage(
   { from: since = from, to = last }: { from?: string; to?: string } = {},
 ): Promise<AuditEntry[]> {
   const query = {
-    actor: actor || undefined,
+    actor: (actor === unidentified ? "local" : actor) || undefined,
     action: action || undefined,
     resource: resource || undefined,
     from: since || undefined,

@@ -11,6 +11,10 @@ export interface Lines {
 
 /** The name of the variable that holds the server's token, in every line: a token itself is in none. */
 const variable = "KOOR_TOKEN";
+/** The one that holds an agent's own token. */
+const ownVariable = "KOOR_INSTANCE_TOKEN";
+/** Takes the token out of the answer to registering, in which it is the last field. */
+const takeToken = String.raw`sed 's/.*"token":"\([^"]*\)".*/\1/'`;
 
 /**
  * @param api the API's address: `http://localhost:9800`
@@ -25,6 +29,7 @@ export function linesFor(api: string, hasToken: boolean): Lines[] {
   const variableNote = hasToken
     ? { note: `Set ${variable} to the server’s token where the client is started.` }
     : {};
+  const terminalNote = hasToken ? { note: `Set ${variable} to the server’s token before that.` } : {};
   return [
     {
       client: "Claude Code",
@@ -64,37 +69,52 @@ export function linesFor(api: string, hasToken: boolean): Lines[] {
     {
       client: "opencode",
       where: "opencode.json",
+      // Without `oauth` it tries to log in before it sends the header.
       text: json({
-        mcp: { koor: { type: "remote", url, enabled: true, ...headers(`{env:${variable}}`) } },
+        mcp: {
+          servers: {
+            koor: { type: "remote", url, ...(hasToken && { oauth: false }), ...headers(`{env:${variable}}`) },
+          },
+        },
       }),
-      note: `Of opencode 2 the entry stands in "mcp": {"servers": {…}}.${hasToken ? ` Set ${variable} where it is started.` : ""}`,
+      note: `Of opencode 1 the entry stands in "mcp" itself, with "enabled": true.${hasToken ? ` Set ${variable} where it is started.` : ""}`,
+    },
+    {
+      client: "koor-cli",
+      where: "In a terminal, or an agent’s instructions",
+      text: [
+        `export KOOR_SERVER=${api}`,
+        "# register once; the answer holds the token by which you are known from then on",
+        `export ${ownVariable}=$(koor-cli register NAME --workspace shop --intent "what I work on" | ${takeToken})`,
+        `koor-cli state set plan --data '{"goal":"ship it"}'`,
+        `koor-cli lease run 'src/api/**' --wait 30s -- echo "my turn"`,
+        "koor-cli instances list",
+      ].join("\n"),
+      ...terminalNote,
     },
     {
       client: "curl",
       where: "In a terminal, or an agent’s instructions",
       text: curlLines(api, hasToken),
-    },
-    {
-      client: "koor-cli",
-      where: "In a terminal",
-      text: [
-        `export KOOR_SERVER=${api}`,
-        ...(hasToken ? [`export ${variable}=…`] : []),
-        'koor-cli register NAME --workspace shop --intent "what I work on"',
-        "koor-cli instances list",
-      ].join("\n"),
+      ...terminalNote,
     },
   ];
 }
 
 function curlLines(api: string, hasToken: boolean): string {
   const header = hasToken ? ` -H "Authorization: Bearer $${variable}"` : "";
+  const curl = `curl${header} -H "$me" ${api}`;
   return [
-    `# register: the answer holds your id and your token`,
-    `curl${header} ${api}/api/instances/register -d '{"name":"me","workspace":"shop","intent":"what I work on"}'`,
-    `# share, read, tell, with that token in Koor-Instance-Token`,
-    `curl${header} -X PUT ${api}/api/state/plan -d '{"goal":"ship it"}'`,
-    `curl${header} ${api}/api/state/plan`,
-    `curl${header} ${api}/api/events/publish -d '{"topic":"plan.changed"}'`,
+    "# register once; the answer holds the token by which you are known from then on",
+    `export ${ownVariable}=$(curl -s${header} ${api}/api/instances/register -d '{"name":"NAME","workspace":"shop","intent":"what I work on"}' | ${takeToken})`,
+    `me="Koor-Instance-Token: $${ownVariable}"`,
+    "# share a value, and read it",
+    `${curl}/api/state/plan -X PUT -d '{"goal":"ship it"}'`,
+    `${curl}/api/state/plan`,
+    "# tell the others, and hear what they tell",
+    `${curl}/api/events/publish -d '{"topic":"plan.changed"}'`,
+    `${curl}/api/events/history`,
+    "# lease the files that you are about to change; wait for whoever has them",
+    `${curl}/api/leases -d '{"paths":["docs/**"],"ttl":"60s","wait":"30s"}'`,
   ].join("\n");
 }

@@ -25,6 +25,11 @@ export function Connect() {
         </>
       }
     >
+      <p>
+        An agent that registers is known by its name: on Now, in what it writes, in the audit. Over MCP it
+        does so with the tool <code>register_instance</code>; by koor-cli and curl its own token says who it
+        is. Whatever is written without that is shown as <em>unidentified</em>.
+      </p>
       <div class="clients">
         {linesFor(api, session.value === "open").map(({ client, where, text, note }) => (
           <Panel

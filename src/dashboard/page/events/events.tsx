@@ -7,6 +7,7 @@ import { Age, Empty, Fault, Loading, ViewFrame, cli } from "../parts/panel.tsx";
 import { count, showNumber } from "../parts/show.ts";
 import { Range, rangeOf } from "../parts/range.tsx";
 import { useNarrow } from "../parts/use-narrow.ts";
+import { Who } from "../parts/who.tsx";
 import { VirtualList } from "../parts/virtual-list.tsx";
 import { place, setQuery } from "../router.ts";
 import { ClientError, faultText } from "../server.ts";
@@ -268,7 +269,9 @@ function Line({ row }: { row: Row }) {
         {row.topic}
       </span>
       <code class="line">{row.line}</code>
-      <span class="source">{row.source}</span>
+      <span class="source">
+        <Who name={row.source} />
+      </span>
       <Age at={row.createdAt} />
     </div>
   );

@@ -4,6 +4,7 @@ import { parseExact } from "../parts/exact-json.ts";
 import { Icon } from "../parts/icon.tsx";
 import { JsonView } from "../parts/json-view.tsx";
 import { Age, Copy, Fault, Loading } from "../parts/panel.tsx";
+import { Who } from "../parts/who.tsx";
 import { client, faultText, readFrame, splitArray } from "../server.ts";
 import { Text } from "../values/value-view.tsx";
 
@@ -23,8 +24,7 @@ export function Payload({ row, onClose }: { row: EventRow; onClose: () => void }
           </button>
         </div>
         <p class="facts">
-          event {id}
-          {source !== "" && ` · by ${source}`} · <Age at={createdAt} />
+          event {id} · by <Who name={source} link /> · <Age at={createdAt} />
         </p>
       </header>
       <div class="detail-body" role="group" aria-label="Data" tabIndex={0}>

@@ -8,7 +8,7 @@ import { reconnectWithin, sayState, stream } from "./connection.ts";
 /** How far back the page looks, in milliseconds: what the timeline shows. */
 export const hour = 3_600_000;
 /** Changes that the page keeps, and asks for when it begins. */
-const maxChanges = 4000;
+export const maxChanges = 4000;
 /** Changes in one answer. */
 const pageRows = 1000;
 /** How long changes gather before lists hear of them, in milliseconds: a thousand a second are ten drawings. */

@@ -1,6 +1,4 @@
-import { effect } from "@preact/signals";
 import { type Change, client } from "../server.ts";
-import { now } from "./clock.ts";
 import { resource } from "./resource.ts";
 
 /** What the page shows of the server's small lists. Each is asked for when a change says that it is another one. */
@@ -11,8 +9,6 @@ const of = (noun: string) => {
 };
 
 export const instances = resource((signal) => client.call("instances.list", { signal }), of("instances"));
-
-export const leases = resource((signal) => client.call("leases.list", { signal }), of("leases"));
 
 export const rules = resource((signal) => client.call("rules.find", { signal }), of("rules"));
 
@@ -40,17 +36,3 @@ export const compliance = resource(
   (signal) => client.call("compliance.history", { query: { limit: complianceRuns }, signal }),
   of("compliance"),
 );
-
-/** How often leases are asked for while one is held, in milliseconds: that somebody waits for it is in no stream. */
-const linesEvery = 5_000;
-
-/** Looks who waits, as long as there is something to wait for and somebody looks. */
-export function beginLines(): void {
-  let asked = 0;
-  effect(() => {
-    const time = now.value;
-    if (document.hidden || time - asked < linesEvery || !leases.value.peek()?.length) return;
-    asked = time;
-    leases.refresh();
-  });
-}

@@ -16,10 +16,14 @@ export interface Resource<T> {
   use(): T | undefined;
 }
 
-/** @param concerns whether a change can make it another one */
+/**
+ * @param concerns whether a change can make it another one
+ * @param every as in `Question`
+ */
 export function resource<T>(
   ask: (signal: AbortSignal) => Promise<T>,
   concerns: (change: Change) => boolean,
+  every?: number,
 ): Resource<T> {
   const value = signal<T | undefined>(undefined);
   const fault = signal("");
@@ -40,6 +44,7 @@ export function resource<T>(
       onFault: (text) => {
         fault.value = text;
       },
+      every,
     });
 
   return {

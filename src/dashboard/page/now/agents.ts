@@ -1,11 +1,12 @@
+import type { LeaseInLine } from "../live/leases.ts";
 import type { Row } from "../live/recent-events.ts";
-import type { Change, ComplianceRun, Instance, Lease } from "../server.ts";
+import { type Change, type ComplianceRun, type Instance, hrefOf } from "../server.ts";
 
 /** What each agent does, and what is in its way: from the lists and the streams to the cards. Pure. */
 
 /** Why somebody should look at an agent. */
 export type Trouble =
-  | { kind: "waiting"; lease: Lease; for: readonly Lease[] }
+  | { kind: "waiting"; lease: LeaseInLine }
   | { kind: "failing"; project: string; contract: string; count: number; message: string }
   | { kind: "silent"; since: number; holds: number };
 
@@ -14,6 +15,8 @@ export interface Deed {
   at: number;
   kind: "event" | "write";
   text: string;
+  /** Where the page has more of it. */
+  href: string | undefined;
 }
 
 export interface Agent {
@@ -21,16 +24,14 @@ export interface Agent {
   /** When it was last heard of, in milliseconds since 1970. */
   seenAt: number;
   troubles: readonly Trouble[];
-  held: readonly Lease[];
+  held: readonly LeaseInLine[];
   /** Newest first. */
   deeds: readonly Deed[];
 }
 
 export interface Sources {
   instances: readonly Instance[];
-  leases: readonly Lease[];
-  /** By the id of a lease that waits. */
-  blockers: ReadonlyMap<string, readonly Lease[]>;
+  leases: readonly LeaseInLine[];
   /** Checks of contracts, the newest first. */
   compliance: readonly ComplianceRun[];
   /** Newest first. */
@@ -51,7 +52,7 @@ export const goneAfter = 3_600_000;
 
 /** Those in trouble first, then those at work, in an order that stays while they work. */
 export function agentsOf(sources: Sources): Agent[] {
-  const { instances, leases, blockers, now, silentAfter } = sources;
+  const { instances, leases, now, silentAfter } = sources;
   const deeds = deedsBy(sources);
   // Once for all: there may be ten thousand agents and a thousand leases.
   const leasesOf = Map.groupBy(leases, ({ holder_id }) => holder_id);
@@ -63,11 +64,7 @@ export function agentsOf(sources: Sources): Agent[] {
     const theirs = leasesOf.get(id) ?? [];
     const held = theirs.filter(({ state }) => state === "held");
     const waiting = theirs.filter(({ state }) => state === "waiting");
-    const troubles: Trouble[] = waiting.map((lease) => ({
-      kind: "waiting",
-      lease,
-      for: blockers.get(lease.id) ?? [],
-    }));
+    const troubles: Trouble[] = waiting.map((lease) => ({ kind: "waiting", lease }));
     if (checked.has(id)) troubles.push(...failuresOf(id, sources.compliance));
     const silence = now - seenAt;
     const worked = status !== "pending";
@@ -123,11 +120,18 @@ function deedsBy({ events, changes }: Sources): Map<string, Deed[]> {
   };
   for (const row of events.slice(0, eventsLookedAt)) {
     if (row.kind === "gap" || row.source === "") continue;
-    add(row.source, { at: Date.parse(row.createdAt), kind: "event", text: row.topic });
+    const { topic, createdAt } = row;
+    add(row.source, {
+      at: Date.parse(createdAt),
+      kind: "event",
+      text: topic,
+      href: eventHref(topic, createdAt),
+    });
   }
   for (const change of changes) {
     const text = wordsOf(change);
-    if (text !== undefined) add(change.actor, { at: Date.parse(change.created_at), kind: "write", text });
+    const at = Date.parse(change.created_at);
+    if (text !== undefined) add(change.actor, { at, kind: "write", text, href: writeHref(change) });
   }
   for (const list of deeds.values()) list.sort((a, b) => b.at - a.at);
   return deeds;
@@ -139,4 +143,21 @@ function wordsOf({ action, resource, version }: Change): string | undefined {
   if (noun === "lease" || noun === "instance" || noun === "llm") return undefined;
   if (verb === "put") return `${resource} v${version}`;
   return `${action} ${resource}`;
+}
+
+/** The events of a topic up to this one. */
+function eventHref(topic: string, createdAt: string): string {
+  // What a pattern takes for a wildcard is here a character of the topic.
+  const pattern = topic.replaceAll(/[*?[\]{},\\]/g, "\\$&");
+  return `/events?${new URLSearchParams({ pattern, to: createdAt }).toString()}`;
+}
+
+/** What was written, where it is shown with its history. */
+function writeHref({ topic, resource }: Change): string | undefined {
+  const [noun] = topic.split(".", 1);
+  if (noun === "state") return hrefOf("/state/{key...}", { key: resource });
+  if (noun === "rules") return "/rules";
+  if (noun !== "specs") return undefined;
+  const [project = "", ...name] = resource.split("/");
+  return hrefOf("/specs/{project}/{name}", { project, name: name.join("/") });
 }

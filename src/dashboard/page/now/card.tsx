@@ -2,10 +2,18 @@ import { now } from "../live/clock.ts";
 import { Icon } from "../parts/icon.tsx";
 import { Age } from "../parts/panel.tsx";
 import { count, showAge, showNumber, showShort, showUsd, showWhen } from "../parts/show.ts";
+import type { LeaseInLine } from "../live/leases.ts";
+import { pathsOf } from "../live/waits.ts";
+import { markedBy } from "../parts/marked.ts";
 import { type Lease, type UsageTotals, hrefOf } from "../server.ts";
 import { type Agent, type Trouble } from "./agents.ts";
 
 const tints = { active: "good", pending: "wait", stale: "warn" } as const;
+const meanings = {
+  active: "At work: it was heard of in the last five minutes",
+  pending: "Registered, and has not begun yet",
+  stale: "Not heard of for five minutes",
+} as const;
 
 /** Leases named on a card. */
 const maxLeases = 4;
@@ -22,6 +30,7 @@ export function Card({ agent, used }: { agent: Agent; used: UsageTotals | undefi
       data-status={status}
       data-trouble={troubles[0]?.kind}
       aria-label={name}
+      {...markedBy("agent", id)}
     >
       <header>
         <h2 title={id}>{name}</h2>
@@ -32,7 +41,7 @@ export function Card({ agent, used }: { agent: Agent; used: UsageTotals | undefi
           {showWhen(seenAt, now.value)}
         </time>
       </header>
-      <p class="about" data-tint={tints[status]}>
+      <p class="about" data-tint={tints[status]} title={meanings[status]}>
         {[status, ...about].join(" · ")}
       </p>
       {troubles.map((trouble, index) => (
@@ -52,9 +61,18 @@ export function Card({ agent, used }: { agent: Agent; used: UsageTotals | undefi
       {used && <Used {...used} />}
       {deeds.length > 0 && (
         <ul class="deeds">
-          {deeds.map(({ at, kind, text }) => (
+          {deeds.map(({ at, kind, text, href }) => (
             <li key={`${at} ${text}`} data-mark={kind}>
-              <span title={text}>{text}</span>
+              <a
+                {...(href && { href })}
+                title={
+                  kind === "event"
+                    ? `Published ${text}`
+                    : `Wrote ${text}: its versions are there, and the way back`
+                }
+              >
+                {text}
+              </a>
               <time dateTime={new Date(at).toISOString()} title={new Date(at).toLocaleString()}>
                 {showAge(now.value - at)}
               </time>
@@ -81,15 +99,17 @@ function Used({
   );
 }
 
-function Held({ leases }: { leases: readonly Lease[] }) {
+function Held({ leases }: { leases: readonly LeaseInLine[] }) {
   return (
     <ul class="held" aria-label="Leases held">
       {leases.slice(0, maxLeases).map((lease) => (
-        <li key={lease.id} title={lease.note === "" ? undefined : lease.note}>
+        <li key={lease.id}>
           <Icon name="leases" />
-          <code>{pathsOf(lease)}</code>
+          <a href={leaseHref(lease)} title={`Holds ${pathsOf(lease)}: ${lease.note || "it did not say why"}`}>
+            <code>{pathsOf(lease)}</code>
+          </a>
           <small>
-            <Age at={lease.expires_at} />
+            <Left until={lease.expires_at} />
           </small>
         </li>
       ))}
@@ -102,9 +122,16 @@ function Held({ leases }: { leases: readonly Lease[] }) {
   );
 }
 
-export function pathsOf({ resource, paths }: Lease): string {
-  return resource || paths.join(", ");
+function Left({ until }: { until: string }) {
+  const left = Date.parse(until) - now.value;
+  return (
+    <time dateTime={until} title={`Ends by itself at ${new Date(until).toLocaleString()}`}>
+      {left < 1000 ? "ends now" : `${showAge(left)} left`}
+    </time>
+  );
 }
+
+export const leaseHref = ({ id }: Lease) => `/leases?lease=${encodeURIComponent(id)}`;
 
 function Why({ trouble }: { trouble: Trouble }) {
   if (trouble.kind === "silent") {
@@ -128,24 +155,36 @@ function Why({ trouble }: { trouble: Trouble }) {
       </>
     );
   }
-  const { lease, for: inFront } = trouble;
+  const { lease } = trouble;
+  const holders = lease.inFront.filter(({ state }) => state === "held");
+  const before = lease.inFront.filter(({ state }) => state === "waiting");
   return (
     <>
-      Waits for <code>{pathsOf(lease)}</code>
-      {inFront.length > 0 && (
+      Waits for{" "}
+      <a href={leaseHref(lease)}>
+        <code>{pathsOf(lease)}</code>
+      </a>
+      {holders.length > 0 && (
         <>
-          , held by <Holders leases={inFront} />
+          , held by <Holders leases={holders} />
+        </>
+      )}
+      {before.length > 0 && (
+        <>
+          , in line behind <Holders leases={before} />
         </>
       )}
       <small>
-        {" "}
-        gives up <Age at={lease.expires_at} />
+        {lease.waiting_since !== undefined &&
+          `; has waited ${showAge(now.value - Date.parse(lease.waiting_since))}`}
+        {", gives up "}
+        <Age at={lease.expires_at} />
       </small>
     </>
   );
 }
 
-/** Who is in front, by name, with why. */
+/** Who is in front, by name, each with the way to its lease, and why it has it. */
 function Holders({ leases }: { leases: readonly Lease[] }) {
   const names = [...new Map(leases.map((lease) => [lease.holder, lease])).values()];
   return (
@@ -153,7 +192,7 @@ function Holders({ leases }: { leases: readonly Lease[] }) {
       {names.map((lease, index) => (
         <span key={lease.id}>
           {index > 0 && " and "}
-          <a href="/leases" title={lease.note}>
+          <a href={leaseHref(lease)} title={lease.note}>
             {lease.holder}
           </a>
         </span>

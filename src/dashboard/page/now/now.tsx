@@ -1,14 +1,14 @@
-import { blockers } from "../live/blockers.ts";
 import { changes } from "../live/changes.ts";
 import { now } from "../live/clock.ts";
 import { allEvents } from "../live/event-log.ts";
-import { compliance, instances, leases } from "../live/lists.ts";
+import { leases } from "../live/leases.ts";
+import { compliance, instances } from "../live/lists.ts";
 import { silentAfter } from "../live/silence.ts";
 import { budgets, useToday, warnsAt } from "../live/spent.ts";
 import { Empty, Loading, ViewFrame, cli } from "../parts/panel.tsx";
-import { count, showUsd } from "../parts/show.ts";
+import { count, showNumber, showUsd } from "../parts/show.ts";
 import type { UsageTotals } from "../server.ts";
-import { agentsOf, isGone } from "./agents.ts";
+import { type Agent, type Trouble, agentsOf, isGone } from "./agents.ts";
 import { Card } from "./card.tsx";
 import { Timeline } from "./timeline-view.tsx";
 
@@ -37,7 +37,6 @@ export function Now() {
   const agents = agentsOf({
     instances: list,
     leases: held,
-    blockers: blockers.value,
     compliance: checks,
     events: allEvents.rows.value ?? [],
     changes: changes.value ?? [],
@@ -45,7 +44,6 @@ export function Now() {
     silentAfter,
   });
   const here = agents.filter((agent) => !isGone(agent, now.value));
-  const stuck = here.filter(({ troubles }) => troubles.length > 0);
   const active = list.filter(({ status }) => status === "active").length;
   // In an order that does not change with who is in trouble.
   const names = [...new Set(here.map(({ instance }) => instance.name))].sort((a, b) => a.localeCompare(b));
@@ -55,7 +53,7 @@ export function Now() {
       summary={
         <Summary
           active={active}
-          stuck={stuck.length}
+          agents={here}
           held={held.filter(({ state }) => state === "held").length}
           today={today?.total}
         />
@@ -83,23 +81,38 @@ export function Now() {
 
 interface SummaryProps {
   active: number;
-  stuck: number;
+  agents: readonly Agent[];
   held: number;
   /** What models cost since midnight. */
   today: UsageTotals | undefined;
 }
 
-function Summary({ active, stuck, held, today }: SummaryProps) {
+/** What is in agents' way, in the order of the cards. */
+const stuckWords: Record<Trouble["kind"], string> = {
+  waiting: "blocked",
+  failing: "with a broken contract",
+  silent: "silent",
+};
+const stuckKinds = Object.keys(stuckWords) as Trouble["kind"][];
+
+function Summary({ active, agents, held, today }: SummaryProps) {
   const spent = budgets.use()?.filter(({ share }) => share >= warnsAt) ?? [];
   return (
     <>
       <strong>{count(active, "agent")}</strong> at work
-      {stuck > 0 && (
-        <>
-          {", "}
-          <strong class="bad">{stuck} stuck</strong>
-        </>
-      )}
+      {stuckKinds.map((kind) => {
+        const stuck = agents.filter(({ troubles }) => troubles.some((trouble) => trouble.kind === kind));
+        return (
+          stuck.length > 0 && (
+            <span key={kind}>
+              {", "}
+              <strong data-stuck={kind}>
+                {showNumber(stuck.length)} {stuckWords[kind]}
+              </strong>
+            </span>
+          )
+        );
+      })}
       , {count(held, "lease")} held
       {today && today.request_count > 0 && (
         <>

@@ -16,7 +16,7 @@ interface TableProps<T> {
   rows: readonly T[];
   keyOf: (row: T) => string;
   /** Attributes of a row's own: what tests and styles find it by. */
-  marks?: (row: T) => Record<string, string | undefined>;
+  marks?: (row: T) => Record<string, unknown>;
 }
 
 export function Table<T>({ label, columns, rows, keyOf, marks }: TableProps<T>) {

@@ -5,6 +5,7 @@ import { Icon } from "../parts/icon.tsx";
 import { Age, Copy, Empty, Fault, Loading, cli } from "../parts/panel.tsx";
 import { showBytes } from "../parts/show.ts";
 import { type Tab, Tabs } from "../parts/tabs.tsx";
+import { Who } from "../parts/who.tsx";
 import type { StoredValue } from "../server.ts";
 import { linesOf } from "./content.ts";
 import { Editor } from "./editor.tsx";
@@ -100,8 +101,7 @@ function Facts({ document: { stored, versions } }: { document: Document }) {
         </span>
       ))}
       {latest.deleted ? "deleted " : "written "}
-      {latest.updated_by !== "" && `by ${latest.updated_by} `}
-      <Age at={latest.updated_at} />
+      by <Who name={latest.updated_by} link /> <Age at={latest.updated_at} />
     </p>
   );
 }

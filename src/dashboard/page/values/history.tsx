@@ -3,6 +3,7 @@ import { confirm } from "../parts/dialog.tsx";
 import { Age, Fault, Loading } from "../parts/panel.tsx";
 import { type Column, Table } from "../parts/table.tsx";
 import { type Version, faultText } from "../server.ts";
+import { Who } from "../parts/who.tsx";
 import { VersionPick } from "../parts/version-pick.tsx";
 import { linesOf } from "./content.ts";
 import { DiffView } from "./diff-view.tsx";
@@ -35,7 +36,7 @@ export function History({ source, versions, current }: HistoryProps) {
       kind: "wide",
       cell: ({ updated_by, deleted }) => (
         <>
-          {updated_by || <span class="soft">nobody in particular</span>}{" "}
+          <Who name={updated_by} link />{" "}
           {deleted && (
             <span class="tag" data-tint="bad">
               deleted
