@@ -272,12 +272,12 @@ describe("Events", () => {
     await page.locator(`[data-event="${id}"]`).waitFor();
     await page.getByRole("button", { name: "Pause" }).click();
     for (let index = 0; index < 30; index++) await desk.publish("build.web.passed", { index });
-    await page.getByText("30 events came since").waitFor();
+    await page.getByText("30 events since then").waitFor();
     expect(await text(page, "[data-event] .topic")).toBe("build.web.failed");
     await page.getByRole("button", { name: "Resume" }).click();
     await page.locator(`[data-event="${id + 30}"]`).waitFor();
-    await page.getByLabel("Pattern of topics").fill("build.*.failed");
-    await page.keyboard.press("Enter");
+    const filter = page.getByLabel("Filter by topic");
+    await filter.fill("build.*.failed");
     await page.locator(`[data-event="${id + 30}"]`).waitFor({ state: "detached" });
     expect(new URL(page.url()).search).toBe("?pattern=build.*.failed");
     await page.locator(`[data-event="${id}"]`).waitFor();
@@ -288,10 +288,16 @@ describe("Events", () => {
       "build.ios.failed",
       "build.web.failed",
     ]);
-    await page.getByLabel("Pattern of topics").fill("[");
-    await page.keyboard.press("Enter");
-    await page.getByRole("alert").waitFor();
-    expect(asked.filter((url) => url.startsWith("ws://"))).toHaveLength(3);
+    // What failed has a mark, and says so to those who do not see it.
+    expect(await page.locator(`[data-event="${other.id}"]`).getAttribute("data-level")).toBe("failure");
+    expect(await text(page, `[data-event="${other.id}"]`)).toContain("failure");
+    await filter.fill("[");
+    await page.getByRole("alert", { name: "" }).filter({ hasText: "malformed" }).waitFor();
+    await filter.fill("web.pas");
+    await page.locator(`[data-event="${id + 30}"]`).waitFor();
+    expect(await page.locator("[data-level]").count()).toBe(0);
+    expect(new URL(page.url()).search).toBe("?pattern=web.pas");
+    expect(asked.filter((url) => url.startsWith("ws://"))).toHaveLength(4);
   });
 
   test("show their data whole, of a time in the past too, and are published by a person as `dashboard`", async () => {
@@ -318,8 +324,25 @@ describe("Events", () => {
     await page.goto(`${desk.server.dashboardUrl}/events?to=${to}`);
     await page.locator(`[data-event="${long.id}"]`).waitFor();
     expect(await page.locator(".event", { hasText: "by.hand" }).count()).toBe(0);
-    await page.getByRole("button", { name: "Back to now" }).click();
+    // A time in the past is told by the clock.
+    expect(await text(page, `[data-event="${long.id}"] time`)).toMatch(/\d:\d\d:\d\d/);
+    await page.getByRole("button", { name: "Clear range" }).click();
     await page.locator(".event", { hasText: "by.hand" }).waitFor();
+    expect(await text(page, `[data-event="${long.id}"] time`)).toMatch(/ago|now/);
+  });
+
+  test("of the last minutes are a click away, go on, and say in which time zone", async () => {
+    const { page } = await desk.open("/events", { timezoneId: "Asia/Kolkata" });
+    const { id } = await desk.publish("just.now");
+    await page.getByRole("button", { name: "Time range" }).click();
+    await page.getByText("Your time zone: Asia/Calcutta, UTC+05:30.").waitFor();
+    await page.getByRole("button", { name: "Last 15 minutes" }).click();
+    await page.locator(`[data-event="${id}"]`).waitFor();
+    const from = Date.parse(new URL(page.url()).searchParams.get("from") ?? "");
+    expect(Date.now() - from).toBeWithin(890_000, 960_000);
+    await page.getByRole("button", { name: /^since / }).waitFor();
+    const later = await desk.publish("later");
+    await page.locator(`[data-event="${later.id}"]`).waitFor();
   });
 });
 
@@ -550,11 +573,32 @@ describe("Audit", () => {
       /^id,timestamp,actor,action,resource,outcome,detail\r\n\d+,[^,]+,auditor,state\.put,audited\/=later,ok,"\{""version"":1\}"\r\n.*\r\n$/,
     );
 
-    await page.getByLabel("Actor, the whole name").fill("");
-    await page.keyboard.press("Enter");
+    await page.getByLabel("Filter by actor").fill("");
     await page.locator("[data-audit]", { hasText: "local" }).first().waitFor();
     await page.locator("[data-audit]", { hasText: "audited/=later" }).click();
     await page.locator("[data-audit]", { hasText: "local" }).first().waitFor({ state: "detached" });
-    expect(new URL(page.url()).searchParams.get("resource")).toBe("audited/=later");
+    expect(new URL(page.url()).searchParams.get("resource")).toBe('"audited/=later"');
+
+    // Parts of names are enough, as one types; and what has only an id is found, and shown, by its name.
+    const { id } = await ada.client.call("leases.acquire", { body: { paths: ["apps/web/**"] } });
+    await page.getByLabel("Filter by action").fill("");
+    for (const [words, name] of [
+      ["ps/web", "apps/web/**"],
+      ["udito", "auditor"],
+    ] as const) {
+      await page.getByLabel("Filter by resource").fill(words);
+      await page.locator(".audit-line .resource", { hasText: name }).first().waitFor();
+      await page.locator("[data-audit]", { hasText: "audited/=later" }).waitFor({ state: "detached" });
+    }
+    await page.getByLabel("Filter by resource").fill("");
+    await page.getByLabel("Filter by actor").fill("dito");
+    await page.getByLabel("Filter by action").fill("lease.");
+    const row = page.locator("[data-audit]", { hasText: "lease.acquire" });
+    await row.getByText("apps/web/**").waitFor();
+    expect(await row.locator(".resource").getAttribute("title")).toBe(`apps/web/**\n${id}`);
+    expect(await row.locator(".about-it").innerText()).toBe("version 1 · holder auditor · mode exclusive");
+    expect(await page.locator("[data-audit]").count()).toBe(1);
+    await ada.client.call("leases.release", { params: { id } });
+    await page.locator("[data-audit]", { hasText: "lease.release" }).getByText("apps/web/**").waitFor();
   });
 });
