@@ -411,7 +411,7 @@ describe("Tokens and costs", () => {
     await record(ada, { cost_usd: 1 });
     await costOf(ada.id).getByText("$2.50").waitFor();
     expect(await page.locator("#costs .count").innerText()).toContain(
-      "$2.75, 3K tokens in, 600 out, in 3 calls",
+      "$2.75, 3K tokens in, 600 out, 3 calls",
     );
 
     // The bar of today has both of them, one on the other.
@@ -439,14 +439,14 @@ describe("Tokens and costs", () => {
 
     await page.getByRole("button", { name: "Model" }).click();
     await costOf("haiku").getByText("$0.25").waitFor();
-    await page.getByRole("button", { name: "30 days" }).click();
+    await page.getByRole("button", { name: "Last 30 days" }).click();
     const timestamp = new Date(Date.now() - 12 * 86_400_000).toISOString();
     const past = { ...call, model: "of-long-ago", cost_usd: 9, timestamp, ref: "a-log 1" };
     await desk.client.call("llm.import", { body: { records: [past] } });
     await costOf("of-long-ago").getByText("$9.00").waitFor();
     await page.getByRole("button", { name: "Project" }).click();
     await costOf("docs").waitFor();
-    await page.locator('[data-usage=""]', { hasText: "no project named" }).waitFor();
+    await page.locator('[data-usage=""]', { hasText: "no project given" }).waitFor();
     await page.getByRole("button", { name: "Tokens", exact: true }).click();
     expect(new URL(page.url()).search).toBe("?by=project&span=month&of=tokens");
     await page.reload();
@@ -461,10 +461,12 @@ describe("Tokens and costs", () => {
     const { page } = await desk.open("/tokens");
     await page.getByRole("button", { name: "Set a budget" }).click();
     const dialog = page.getByRole("dialog");
+    await dialog.getByText("A budget warns, it does not stop calls").waitFor();
+    await dialog.locator('datalist option[value="shop"]').waitFor({ state: "attached" });
     await dialog.getByLabel("Project").fill("spender");
     await dialog.getByLabel("US dollars").fill("10");
-    await dialog.getByLabel("Each").selectOption("month");
-    await dialog.getByRole("button", { name: "Set" }).click();
+    await dialog.getByLabel("Per").selectOption("month");
+    await dialog.getByRole("button", { name: "Save" }).click();
     const row = page.locator('[data-budget="spender"]');
     await row.getByText("$10.00 a month").waitFor();
     for (const [cost_usd, said, level] of [
@@ -476,12 +478,12 @@ describe("Tokens and costs", () => {
       await row.getByText(said).waitFor();
       expect(await row.getAttribute("data-level")).toBe(level);
     }
-    await row.getByText("$2.50 too much").waitFor();
+    await row.getByText("$2.50 over").waitFor();
     await page.getByRole("link", { name: "Now", exact: true }).click();
     await page.getByRole("link", { name: "1 budget used up, or nearly" }).click();
     await page.getByRole("button", { name: "Change the budget of spender" }).click();
     await dialog.getByLabel("US dollars").fill("50");
-    await dialog.getByRole("button", { name: "Set" }).click();
+    await dialog.getByRole("button", { name: "Save" }).click();
     await row.getByText("25 %").waitFor();
     await page.getByRole("button", { name: "Remove the budget of spender" }).click();
     await dialog.getByRole("button", { name: "Remove" }).click();
