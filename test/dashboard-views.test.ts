@@ -375,7 +375,7 @@ describe("Specs and rules", () => {
     await row.waitFor();
     expect(await row.innerText()).toContain("rule-finder");
     await page.getByLabel("Text to check").fill("one\nsleep(5)\nthree");
-    await page.getByText("No rule is broken").waitFor();
+    await page.getByText("No violations").waitFor();
     await page.getByRole("button", { name: "Accept no-sleep" }).click();
     await page.getByRole("dialog").getByRole("button", { name: "Accept" }).click();
     await page.locator('[data-rule="shop/no-sleep"][data-status="accepted"]').waitFor();
@@ -504,7 +504,7 @@ describe("Tokens and Connect", () => {
     const books = page.locator('[data-ledger="rest"]');
     await books.waitFor();
     expect(await books.getAttribute("title")).toMatch(
-      /^[\d,]+ tokens, worked out from the [\d,]+ bytes .*: bytes \/ 4$/,
+      /^[\d,]+ tokens, estimated from the [\d,]+ bytes .*: bytes \/ 4$/,
     );
   });
 
