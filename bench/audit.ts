@@ -2,6 +2,7 @@ import { chainHash } from "../src/core/audit.ts";
 import type { AuditRow } from "../src/core/commit.ts";
 import type { DumpRow } from "../src/core/dump.ts";
 import { emptyHeads } from "../src/core/commit.ts";
+import { compileGlob } from "../src/core/glob.ts";
 import { openSqlite } from "../src/store/sqlite/open.ts";
 import type { Store } from "../src/store/store.ts";
 import { temporaryDirectory } from "./processes.ts";
@@ -41,15 +42,15 @@ async function* rows(count: number): AsyncGenerator<DumpRow> {
 
 /** Fifty rows each, as `GET /api/audit` asks for them; the span is found everywhere in the log. */
 const kinds = {
-  "by actor": (store: Store, n: number) => store.auditTrail({ limit: 50, actor: actor(n) }),
+  "by actor": (store: Store, n: number) => store.auditTrail({ limit: 50, actor: compileGlob(actor(n)) }),
   "by time": (store: Store, n: number, size: number) => {
     const at = timeOf(60 + ((n * 7919) % (size - 60)));
     return store.auditTrail({ limit: 50, from: at - 60_000, to: at });
   },
   "by actor and time": (store: Store, n: number, size: number) =>
-    store.auditTrail({ limit: 50, actor: actor(n), to: timeOf(size - ((n * 31) % 400)) }),
+    store.auditTrail({ limit: 50, actor: compileGlob(actor(n)), to: timeOf(size - ((n * 31) % 400)) }),
   "by resource": (store: Store, n: number) =>
-    store.auditTrail({ limit: 50, resource: `project-${n % 100}/key-${n}` }),
+    store.auditTrail({ limit: 50, resource: compileGlob(`project-${n % 100}/key-${n}`) }),
 };
 type Kind = keyof typeof kinds;
 

@@ -185,8 +185,26 @@ describe("the audit of a server without a token", () => {
     expect(await found("limit=1&actor=ada")).toEqual([row.id]);
   });
 
-  test("a time that is none and a limit that is none are 400, naming the field", async () => {
+  test("is filtered by globs, and read page by page", async () => {
+    for (const at of [1, 2, 3]) await ada("PUT", `/api/state/globs/[${at}]`, "1");
+    const found = (query: string) => audit(query).then((rows) => rows.map(({ resource }: any) => resource));
+    const all = ["globs/[3]", "globs/[2]", "globs/[1]"];
+    expect(await found("resource=*lobs*")).toEqual(all);
+    expect(await found("resource=globs/*&actor=a?a&action={state,spec}.put")).toEqual(all);
+    expect(await found("resource=lobs")).toEqual([]);
+    expect(await found(`resource=${encodeURIComponent("globs/\\[2]")}`)).toEqual(["globs/[2]"]);
+    const [first] = await audit("resource=globs/*&limit=1");
+    expect(await found(`resource=globs/*&before=${first.id}`)).toEqual(all.slice(1));
+    const env = { KOOR_SERVER: server.url };
+    const page = ["--resource", "globs/*", "--before", String(first.id), "--limit", "1"];
+    const output = await runCli(["audit", ...page], { env });
+    expect(JSON.parse(output.stdout).map(({ resource }: any) => resource)).toEqual(["globs/[2]"]);
+  });
+
+  test("a time that is none, a limit that is none and a glob that is none are 400, naming the field", async () => {
     for (const [query, path] of [
+      ["actor=[", "actor"],
+      ["before=0", "before"],
       ["from=yesterday", "from"],
       ["to=2026-13-01T00:00:00Z", "to"],
       ["limit=0", "limit"],

@@ -266,7 +266,7 @@ describe("however much there is", () => {
 });
 
 describe("a pause in which more came than the page keeps", () => {
-  test("loses none of it: how many they were is said, and those before the list are a click away", async () => {
+  test("loses none of it: how many they were is said, and the missing ones are a click away", async () => {
     const flood = async (many: number) => {
       const steps = Array.from({ length: 64 }, (_, data) => ({ publish: { topic: "flood", data } }));
       for (let at = 0; at < many; at += 64) await desk.client.call("txn.commit", { body: { do: steps } });
@@ -279,7 +279,7 @@ describe("a pause in which more came than the page keeps", () => {
     await page.locator(`[data-payload="${first.id}"]`).waitFor();
     await page.getByRole("button", { name: "Pause" }).click();
     await flood(12_032);
-    await page.getByText("Paused; 12,032 events came since").waitFor();
+    await page.getByText("Paused, 12,032 events since then").waitFor();
     // Who paused to read reads on, also further down.
     const list = page.getByRole("listbox");
     const oldest = await page.locator("[data-event]").last().getAttribute("data-event");
@@ -292,8 +292,8 @@ describe("a pause in which more came than the page keeps", () => {
     await page.keyboard.press("Home");
     await page.locator(`[data-event="${first.id + 12_032}"]`).waitFor();
     expect(await page.locator(`[data-payload="${first.id}"]`).count()).toBe(1);
-    await page.getByRole("button", { name: "Show those before the list" }).click();
-    await page.getByText("of this time; scroll for more").waitFor();
+    await page.getByRole("button", { name: "Show the missing ones" }).click();
+    await page.getByText("of this time; scroll down for older ones").waitFor();
     await list.focus();
     const missed = page.locator(`[data-event="${first.id + 1}"]`);
     for (let turn = 0; turn < 30 && (await missed.count()) === 0; turn++) {
@@ -375,7 +375,11 @@ describe("when the server goes away", () => {
     const before = await desk.publish("before");
     await page.locator(`[data-event="${before.id}"]`).waitFor();
     await desk.put("restart/before", "1");
-    await desk.restart(() => page.getByText("The server does not answer.").waitFor());
+    await page.locator(".summary", { hasText: /^newest .*, live$/ }).waitFor();
+    await desk.restart(async () => {
+      await page.getByText("The server does not answer.").waitFor();
+      await page.locator(".summary", { hasText: "not live: connection lost" }).waitFor();
+    });
     for (const topic of ["a", "b", "c"]) await desk.publish(topic);
     await desk.put("restart/after", "1");
     await desk.client.call("state.delete", { params: { key: "restart/before" } });

@@ -408,12 +408,12 @@ describe("Events", () => {
     await page.locator(`[data-event="${id}"]`).waitFor();
     await page.getByRole("button", { name: "Pause" }).click();
     for (let index = 0; index < 30; index++) await desk.publish("build.web.passed", { index });
-    await page.getByText("30 events came since").waitFor();
+    await page.getByText("30 events since then").waitFor();
     expect(await text(page, "[data-event] .topic")).toBe("build.web.failed");
     await page.getByRole("button", { name: "Resume" }).click();
     await page.locator(`[data-event="${id + 30}"]`).waitFor();
-    await page.getByLabel("Pattern of topics").fill("build.*.failed");
-    await page.keyboard.press("Enter");
+    const filter = page.getByLabel("Filter by topic");
+    await filter.fill("build.*.failed");
     await page.locator(`[data-event="${id + 30}"]`).waitFor({ state: "detached" });
     expect(new URL(page.url()).search).toBe("?pattern=build.*.failed");
     await page.locator(`[data-event="${id}"]`).waitFor();
@@ -424,10 +424,16 @@ describe("Events", () => {
       "build.ios.failed",
       "build.web.failed",
     ]);
-    await page.getByLabel("Pattern of topics").fill("[");
-    await page.keyboard.press("Enter");
-    await page.getByRole("alert").waitFor();
-    expect(asked.filter((url) => url.startsWith("ws://"))).toHaveLength(3);
+    // What failed has a mark, and says so to those who do not see it.
+    expect(await page.locator(`[data-event="${other.id}"]`).getAttribute("data-level")).toBe("failure");
+    expect(await text(page, `[data-event="${other.id}"]`)).toContain("failure");
+    await filter.fill("[");
+    await page.getByRole("alert", { name: "" }).filter({ hasText: "malformed" }).waitFor();
+    await filter.fill("web.pas");
+    await page.locator(`[data-event="${id + 30}"]`).waitFor();
+    expect(await page.locator("[data-level]").count()).toBe(0);
+    expect(new URL(page.url()).search).toBe("?pattern=web.pas");
+    expect(asked.filter((url) => url.startsWith("ws://"))).toHaveLength(4);
   });
 
   test("show their data whole, of a time in the past too, and are published by a person as `dashboard`", async () => {
@@ -454,8 +460,25 @@ describe("Events", () => {
     await page.goto(`${desk.server.dashboardUrl}/events?to=${to}`);
     await page.locator(`[data-event="${long.id}"]`).waitFor();
     expect(await page.locator(".event", { hasText: "by.hand" }).count()).toBe(0);
-    await page.getByRole("button", { name: "Back to now" }).click();
+    // A time in the past is told by the clock.
+    expect(await text(page, `[data-event="${long.id}"] time`)).toMatch(/\d:\d\d:\d\d/);
+    await page.getByRole("button", { name: "Clear range" }).click();
     await page.locator(".event", { hasText: "by.hand" }).waitFor();
+    expect(await text(page, `[data-event="${long.id}"] time`)).toMatch(/ago|now/);
+  });
+
+  test("of the last minutes are a click away, go on, and say in which time zone", async () => {
+    const { page } = await desk.open("/events", { timezoneId: "Asia/Kolkata" });
+    const { id } = await desk.publish("just.now");
+    await page.getByRole("button", { name: "Time range" }).click();
+    await page.getByText("Your time zone: Asia/Calcutta, UTC+05:30.").waitFor();
+    await page.getByRole("button", { name: "Last 15 minutes" }).click();
+    await page.locator(`[data-event="${id}"]`).waitFor();
+    const from = Date.parse(new URL(page.url()).searchParams.get("from") ?? "");
+    expect(Date.now() - from).toBeWithin(890_000, 960_000);
+    await page.getByRole("button", { name: /^since / }).waitFor();
+    const later = await desk.publish("later");
+    await page.locator(`[data-event="${later.id}"]`).waitFor();
   });
 });
 
@@ -488,7 +511,7 @@ describe("Specs and rules", () => {
     await row.waitFor();
     expect(await row.innerText()).toContain("rule-finder");
     await page.getByLabel("Text to check").fill("one\nsleep(5)\nthree");
-    await page.getByText("No rule is broken").waitFor();
+    await page.getByText("No violations").waitFor();
     await page.getByRole("button", { name: "Accept no-sleep" }).click();
     await page.getByRole("dialog").getByRole("button", { name: "Accept" }).click();
     await page.locator('[data-rule="shop/no-sleep"][data-status="accepted"]').waitFor();
@@ -524,7 +547,7 @@ describe("Tokens and costs", () => {
     await record(ada, { cost_usd: 1 });
     await costOf(ada.id).getByText("$2.50").waitFor();
     expect(await page.locator("#costs .count").innerText()).toContain(
-      "$2.75, 3K tokens in, 600 out, in 3 calls",
+      "$2.75, 3K tokens in, 600 out, 3 calls",
     );
 
     // The bar of today has both of them, one on the other.
@@ -552,14 +575,14 @@ describe("Tokens and costs", () => {
 
     await page.getByRole("button", { name: "Model" }).click();
     await costOf("haiku").getByText("$0.25").waitFor();
-    await page.getByRole("button", { name: "30 days" }).click();
+    await page.getByRole("button", { name: "Last 30 days" }).click();
     const timestamp = new Date(Date.now() - 12 * 86_400_000).toISOString();
     const past = { ...call, model: "of-long-ago", cost_usd: 9, timestamp, ref: "a-log 1" };
     await desk.client.call("llm.import", { body: { records: [past] } });
     await costOf("of-long-ago").getByText("$9.00").waitFor();
     await page.getByRole("button", { name: "Project" }).click();
     await costOf("docs").waitFor();
-    await page.locator('[data-usage=""]', { hasText: "no project named" }).waitFor();
+    await page.locator('[data-usage=""]', { hasText: "no project given" }).waitFor();
     await page.getByRole("button", { name: "Tokens", exact: true }).click();
     expect(new URL(page.url()).search).toBe("?by=project&span=month&of=tokens");
     await page.reload();
@@ -574,10 +597,12 @@ describe("Tokens and costs", () => {
     const { page } = await desk.open("/tokens");
     await page.getByRole("button", { name: "Set a budget" }).click();
     const dialog = page.getByRole("dialog");
+    await dialog.getByText("A budget warns, it does not stop calls").waitFor();
+    await dialog.locator('datalist option[value="shop"]').waitFor({ state: "attached" });
     await dialog.getByLabel("Project").fill("spender");
     await dialog.getByLabel("US dollars").fill("10");
-    await dialog.getByLabel("Each").selectOption("month");
-    await dialog.getByRole("button", { name: "Set" }).click();
+    await dialog.getByLabel("Per").selectOption("month");
+    await dialog.getByRole("button", { name: "Save" }).click();
     const row = page.locator('[data-budget="spender"]');
     await row.getByText("$10.00 a month").waitFor();
     for (const [cost_usd, said, level] of [
@@ -589,12 +614,12 @@ describe("Tokens and costs", () => {
       await row.getByText(said).waitFor();
       expect(await row.getAttribute("data-level")).toBe(level);
     }
-    await row.getByText("$2.50 too much").waitFor();
+    await row.getByText("$2.50 over").waitFor();
     await page.getByRole("link", { name: "Now", exact: true }).click();
     await page.getByRole("link", { name: "1 budget used up, or nearly" }).click();
     await page.getByRole("button", { name: "Change the budget of spender" }).click();
     await dialog.getByLabel("US dollars").fill("50");
-    await dialog.getByRole("button", { name: "Set" }).click();
+    await dialog.getByRole("button", { name: "Save" }).click();
     await row.getByText("25 %").waitFor();
     await page.getByRole("button", { name: "Remove the budget of spender" }).click();
     await dialog.getByRole("button", { name: "Remove" }).click();
@@ -615,7 +640,7 @@ describe("Tokens and Connect", () => {
     const books = page.locator('[data-ledger="rest"]');
     await books.waitFor();
     expect(await books.getAttribute("title")).toMatch(
-      /^[\d,]+ tokens, worked out from the [\d,]+ bytes .*: bytes \/ 4$/,
+      /^[\d,]+ tokens, estimated from the [\d,]+ bytes .*: bytes \/ 4$/,
     );
   });
 
@@ -734,11 +759,32 @@ describe("Audit", () => {
       /^id,timestamp,actor,action,resource,outcome,detail\r\n\d+,[^,]+,auditor,state\.put,audited\/=later,ok,"\{""version"":1\}"\r\n.*\r\n$/,
     );
 
-    await page.getByLabel("Actor, the whole name").fill("");
-    await page.keyboard.press("Enter");
+    await page.getByLabel("Filter by actor").fill("");
     await page.locator("[data-audit]", { hasText: "unidentified" }).first().waitFor();
     await page.locator("[data-audit]", { hasText: "audited/=later" }).click();
     await page.locator("[data-audit]", { hasText: "unidentified" }).first().waitFor({ state: "detached" });
-    expect(new URL(page.url()).searchParams.get("resource")).toBe("audited/=later");
+    expect(new URL(page.url()).searchParams.get("resource")).toBe('"audited/=later"');
+
+    // Parts of names are enough, as one types; and what has only an id is found, and shown, by its name.
+    const { id } = await ada.client.call("leases.acquire", { body: { paths: ["apps/web/**"] } });
+    await page.getByLabel("Filter by action").fill("");
+    for (const [words, name] of [
+      ["ps/web", "apps/web/**"],
+      ["udito", "auditor"],
+    ] as const) {
+      await page.getByLabel("Filter by resource").fill(words);
+      await page.locator(".audit-line .resource", { hasText: name }).first().waitFor();
+      await page.locator("[data-audit]", { hasText: "audited/=later" }).waitFor({ state: "detached" });
+    }
+    await page.getByLabel("Filter by resource").fill("");
+    await page.getByLabel("Filter by actor").fill("dito");
+    await page.getByLabel("Filter by action").fill("lease.");
+    const row = page.locator("[data-audit]", { hasText: "lease.acquire" });
+    await row.getByText("apps/web/**").waitFor();
+    expect(await row.locator(".resource").getAttribute("title")).toBe(`apps/web/**\n${id}`);
+    expect(await row.locator(".about-it").innerText()).toBe("version 1 · holder auditor · mode exclusive");
+    expect(await page.locator("[data-audit]").count()).toBe(1);
+    await ada.client.call("leases.release", { params: { id } });
+    await page.locator("[data-audit]", { hasText: "lease.release" }).getByText("apps/web/**").waitFor();
   });
 });

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { filter, limit, time, timestamp } from "../contract/fields.ts";
+import { filter, limit, time, timestamp, wholeNumber } from "../contract/fields.ts";
 import { operation } from "../contract/operation.ts";
 
 const count = z.int();
@@ -24,6 +24,8 @@ export const auditEntry = z.object({
   outcome,
 });
 
+const dialect = "A glob: `*` any run, `?` one, `[a-z]`, `{a,b}`; without any it is compared as a whole.";
+
 const span = { from: time, to: time };
 
 export const auditOperations = {
@@ -32,14 +34,17 @@ export const auditOperations = {
     path: "/api/audit",
     summary: "List what was done and what was refused, newest first",
     query: z.object({
-      actor: filter.meta({ description: "Only what this one did." }),
-      action: filter.meta({ description: "Only this action: `state.put`." }),
-      resource: filter.meta({ description: "Only what was done to this." }),
+      actor: filter.meta({ description: `Only what this one did. ${dialect}` }),
+      action: filter.meta({ description: `Only this action: \`state.put\`, \`lease.*\`. ${dialect}` }),
+      resource: filter.meta({ description: `Only what was done to this. ${dialect}` }),
       ...span,
+      before: wholeNumber(1).optional().meta({
+        description: "Only entries that the list has behind the one of this id: the next page.",
+      }),
       limit,
     }),
     response: z.array(auditEntry),
-    cli: "audit --actor NAME --action ACTION --resource R --from TIME --to TIME --limit N",
+    cli: "audit --actor GLOB --action GLOB --resource GLOB --from TIME --to TIME --before ID --limit N",
   }),
   summary: operation({
     method: "GET",

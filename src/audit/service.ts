@@ -1,6 +1,7 @@
 import { showTime } from "../contract/fields.ts";
 import { limits } from "../contract/limits.ts";
 import type { Handlers } from "../contract/operation.ts";
+import { filterGlobOf } from "../core/pattern.ts";
 import type { Store } from "../store/store.ts";
 import type { auditOperations } from "./contract.ts";
 import type { Refusals } from "./refusals.ts";
@@ -8,15 +9,13 @@ import type { Refusals } from "./refusals.ts";
 /** Who did what to what, and what was refused: the store's audit log, for people who ask. */
 export function auditService(store: Store, refusals: Refusals): Handlers<typeof auditOperations> {
   return {
-    async list({ query: { limit = limits.historyRows, from, to, ...filters } }) {
+    async list({ query: { limit = limits.historyRows, actor, action, resource, ...span } }) {
       const rows = await store.auditTrail({
+        ...span,
         limit,
-        from,
-        to,
-        // An empty filter filters nothing.
-        actor: filters.actor || undefined,
-        action: filters.action || undefined,
-        resource: filters.resource || undefined,
+        actor: filterGlobOf("actor", actor),
+        action: filterGlobOf("action", action),
+        resource: filterGlobOf("resource", resource),
       });
       return rows.map(({ id, at, actor, action, resource, detail, outcome }) => ({
         id,

@@ -49,6 +49,11 @@ export function compileGlob(pattern: string): Glob {
   return build(pattern, parse(pattern, false)[0]!);
 }
 
+/** What matches this text alone, whatever is in it. */
+export function exactGlob(text: string): Glob {
+  return { pattern: text, prefix: text, kind: "exact", test: (other) => other === text };
+}
+
 /**
  * Compiles a list of globs with commas between, which matches what any of them matches.
  * Nothing (no list, an empty one, only commas) matches everything; else empty places in the list are passed over.
@@ -192,8 +197,7 @@ function build(pattern: string, nodes: readonly Node[]): Glob {
   if (suffix) body.pop();
 
   const isRun = body.length === 1 && body[0]!.kind === "run";
-  if (body.length === 0 && !suffix)
-    return { pattern, prefix, kind: "exact", test: (text) => text === prefix };
+  if (body.length === 0 && !suffix) return { ...exactGlob(prefix), pattern };
   if (isRun && !suffix && !prefix) return { pattern, prefix, kind: "all", test: () => true };
   if (isRun && !suffix) return { pattern, prefix, kind: "prefix", test: (text) => text.startsWith(prefix) };
 

@@ -7,7 +7,7 @@ import type { EventRow, Op } from "../core/commit.ts";
 import type { Store } from "../store/store.ts";
 import { appendedEvent, perform } from "../store/write.ts";
 import type { eventOperations } from "./contract.ts";
-import { patternOf } from "./pattern.ts";
+import { patternOf } from "../core/pattern.ts";
 
 /** The event bus: what is published is appended to a log, which is what every subscriber reads. `next` is the feed's. */
 export function eventService(store: Store): Omit<Handlers<typeof eventOperations>, "next"> {

@@ -2,7 +2,7 @@ import { KoorError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
 import { RawJson } from "../contract/raw-json.ts";
 import type { Glob } from "../core/glob.ts";
-import { patternOf } from "../events/pattern.ts";
+import { patternOf } from "../core/pattern.ts";
 import type { Feed, Position } from "./feed.ts";
 import type { WaitingRoom } from "./waiting-room.ts";
 

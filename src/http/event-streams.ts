@@ -1,4 +1,4 @@
-import { patternOf } from "../events/pattern.ts";
+import { patternOf } from "../core/pattern.ts";
 import type { Feed, Position } from "../feed/feed.ts";
 import type { Subscription } from "../feed/log.ts";
 import {

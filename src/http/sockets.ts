@@ -1,6 +1,6 @@
 import type { ServerWebSocket, WebSocketHandler } from "bun";
 import { KoorError } from "../contract/errors.ts";
-import { patternOf } from "../events/pattern.ts";
+import { patternOf } from "../core/pattern.ts";
 import type { Feed, Position } from "../feed/feed.ts";
 import {
   type FollowersOptions,

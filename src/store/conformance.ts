@@ -26,7 +26,7 @@ import {
   usageGroupings,
 } from "../core/usage.ts";
 import { pageRecords } from "./pages.ts";
-import type { Store } from "./store.ts";
+import type { Store, TimeSpan } from "./store.ts";
 
 /** A store under test, and the clock it goes by. */
 export interface OpenStore {
@@ -85,6 +85,24 @@ export function commit(...ops: Op[]): Commit {
   return { ops, by: "tester" };
 }
 
+/** Rows of the audit as a person asks for them: by globs. */
+interface Trail extends TimeSpan {
+  limit?: number;
+  before?: number | undefined;
+  actor?: string;
+  action?: string;
+  resource?: string;
+}
+const trailOf = (store: Store, { actor, action, resource, limit = 10, ...rest }: Trail) => {
+  const glob = (text: string | undefined) => (text === undefined ? undefined : compileGlob(text));
+  return store.auditTrail({
+    ...rest,
+    limit,
+    actor: glob(actor),
+    action: glob(action),
+    resource: glob(resource),
+  });
+};
 const text = (bytes: Uint8Array | undefined) => bytes && new TextDecoder().decode(bytes);
 const versionOf = (outcome: Outcome) => {
   const [result] = expectCommitted(outcome).results;
@@ -975,8 +993,8 @@ export function testStore(name: string, open: () => Promise<OpenStore>): void {
         // A clock that was set back: what is newest is told by the time.
         opened.clock.now = 150;
         await by("ada", put("c", "1"));
-        const ids = async (query: Partial<Parameters<Store["auditTrail"]>[0]>) =>
-          (await store.auditTrail({ limit: 10, ...query })).map(({ id }) => id);
+        const ids = async (query: Trail) =>
+          (await trailOf(store, { limit: 10, ...query })).map(({ id }) => id);
         expect(await ids({})).toEqual([4, 3, 5, 2, 1]);
         expect(await ids({ limit: 2 })).toEqual([4, 3]);
         expect(await ids({ actor: "ada" })).toEqual([4, 5, 2, 1]);
@@ -987,6 +1005,12 @@ export function testStore(name: string, open: () => Promise<OpenStore>): void {
         expect(await ids({ action: "state.delete", resource: "a", actor: "bob" })).toEqual([]);
         expect(await ids({ from: 200, to: 200 })).toEqual([4, 3]);
         expect(await ids({ actor: "nobody" })).toEqual([]);
+        expect(await ids({ actor: "*d*" })).toEqual([4, 5, 2, 1]);
+        expect(await ids({ actor: "{bob,eve}", action: "*", resource: "?" })).toEqual([3]);
+        expect(await ids({ action: "state.p*", limit: 2 })).toEqual([3, 5]);
+        expect(await ids({ action: "*.delete", resource: "a", actor: "a*" })).toEqual([4]);
+        expect(await ids({ action: "*.delete", from: 0, to: 199 })).toEqual([]);
+        expect(await ids({ resource: "[bc]" })).toEqual([5, 2]);
         const found = await store.auditTrail({ limit: 10 });
         expect(found).toEqual(
           (await store.audit({ order: "oldest", limit: 10 })).sort((a, b) => b.at - a.at || b.id - a.id),
@@ -1000,12 +1024,43 @@ export function testStore(name: string, open: () => Promise<OpenStore>): void {
           await store.commit({ ops, by: round % 2 ? "ada" : "bob" });
         }
         await store.commit({ ops: [remove("k1"), remove("k2")], by: "bob" });
-        const trail = async (query: object) =>
-          (await store.auditTrail({ limit: 3, ...query })).map(({ resource }) => resource);
+        const trail = async (query: Trail) =>
+          (await trailOf(store, { limit: 3, ...query })).map(({ resource }) => resource);
         expect(await trail({ action: "state.delete" })).toEqual(["k2", "k1", "gone"]);
         expect(await trail({ action: "state.delete", actor: "ada" })).toEqual(["gone"]);
         expect(await trail({ actor: "bob", action: "state.delete", resource: "k1" })).toEqual(["k1"]);
         expect(await trail({ resource: "needle", action: "state.put" })).toEqual(["needle"]);
+        expect(await trail({ resource: "*eed*" })).toEqual(["needle"]);
+        expect(await trail({ resource: "*eed*", actor: "ada", action: "state.*" })).toEqual(["needle"]);
+        expect(await trail({ action: "*.delete", actor: "a*" })).toEqual(["gone"]);
+        expect(await trail({ action: "*.delete", actor: "a*", limit: 1 })).toEqual(["gone"]);
+      });
+
+      test("is read page by page without a hole, also where the clock was set back", async () => {
+        for (const [at, now] of [5, 9, 9, 9, 7, 9, 6, 9].entries()) {
+          opened.clock.now = now;
+          await store.commit({ ops: [put(`k${at % 3}`, "1")], by: at % 2 ? "bob" : "ada" });
+        }
+        const queries: Trail[] = [
+          {},
+          { actor: "ada" },
+          { resource: "k1", action: "state.put" },
+          { actor: "a*" },
+          { from: 6, to: 8 },
+          { to: 8, resource: "k*" },
+        ];
+        for (const query of queries) {
+          const all = await trailOf(store, { limit: 20, ...query });
+          const pages: AuditRow[] = [];
+          for (;;) {
+            const page = await trailOf(store, { limit: 2, ...query, before: pages.at(-1)?.id });
+            if (page.length === 0) break;
+            pages.push(...page);
+          }
+          expect(pages).toEqual(all);
+          expect(await trailOf(store, { limit: 20, ...query, before: 1000 })).toEqual(all);
+        }
+        expect((await trailOf(store, {})).map(({ id }) => id)).toEqual([8, 6, 4, 3, 2, 5, 7, 1]);
       });
 
       test("is counted by action and outcome, with how many actors and resources there were", async () => {

@@ -1,6 +1,7 @@
 import { KoorError } from "../contract/errors.ts";
 import type { Fence } from "../contract/operation.ts";
 import { type AuditRow, isLive } from "../core/commit.ts";
+import { exactGlob } from "../core/glob.ts";
 import { decodeJson } from "../core/json-bytes.ts";
 import type { Store } from "./store.ts";
 
@@ -48,7 +49,7 @@ export async function whyLost(
         "who holds what: koor-cli lease list",
     });
   }
-  const rows = await store.auditTrail({ resource: lease, limit: rowsLookedAt });
+  const rows = await store.auditTrail({ resource: exactGlob(lease), limit: rowsLookedAt });
   const last = rows.find(({ outcome, action }) => outcome === "ok" && ends.includes(action));
   if (!last && rows.length < rowsLookedAt) {
     return new KoorError("lease_lost", "no lease of this id was ever held here", {

@@ -12,6 +12,7 @@ import type { DumpRow } from "../core/dump.ts";
 import type { Glob } from "../core/glob.ts";
 import type { Retention } from "../core/retention.ts";
 import type { MetricRow, UsageGrouping, UsageRow, UsageTotals } from "../core/usage.ts";
+import type { AuditFilters } from "./audit-filters.ts";
 
 /**
  * The port to an engine. It knows records, versions and logs, and nothing of what Koor means by them.
@@ -60,8 +61,8 @@ export interface Store {
   audit(query: AuditQuery): Promise<AuditRow[]>;
 
   /**
-   * Audit rows that pass all filters, newest first: by their time, then by their id. By actor, by resource and by time
-   * what it costs follows what it finds, not what is stored.
+   * Audit rows that pass all filters, newest first: by their time, then by their id. By time, and by a whole actor or
+   * resource, what it costs follows what it finds, not what is stored.
    */
   auditTrail(query: AuditTrailQuery): Promise<AuditRow[]>;
 
@@ -186,11 +187,10 @@ export interface TimeSpan {
   to?: number | undefined;
 }
 
-export interface AuditTrailQuery extends TimeSpan {
+export interface AuditTrailQuery extends TimeSpan, AuditFilters {
   limit: number;
-  actor?: string | undefined;
-  action?: string | undefined;
-  resource?: string | undefined;
+  /** Only rows that this order has behind the one of this id. */
+  before?: number | undefined;
 }
 
 export interface AuditSummary {

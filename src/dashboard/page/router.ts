@@ -32,8 +32,8 @@ export function go(href: string, how: "push" | "replace" = "push"): void {
   arrive();
 }
 
-/** Changes the address: what it says is what is shown, and can be sent to somebody. */
-export function setQuery(changes: Readonly<Record<string, string>>): void {
+/** Changes the address: what it says is what is shown, and can be sent to somebody. @param how as of `go` */
+export function setQuery(changes: Readonly<Record<string, string>>, how: "push" | "replace" = "push"): void {
   const query = new URLSearchParams(location.search);
   for (const [name, value] of Object.entries(changes)) {
     if (value === "") query.delete(name);
@@ -41,7 +41,7 @@ export function setQuery(changes: Readonly<Record<string, string>>): void {
   }
   const text = query.toString();
   const href = location.pathname + (text === "" ? "" : `?${text}`);
-  if (href !== location.pathname + location.search) go(href);
+  if (href !== location.pathname + location.search) go(href, how);
 }
 
 /** Follows the browser's own way back, and links to paths of the page. */

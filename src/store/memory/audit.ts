@@ -1,17 +1,23 @@
 import type { AuditRow } from "../../core/commit.ts";
+import { auditConditions } from "../audit-filters.ts";
 import type { AuditSummary, AuditTrailQuery } from "../store.ts";
 
 export function selectAudit(audit: readonly AuditRow[], query: AuditTrailQuery): AuditRow[] {
-  const { limit, actor, action, resource, from = -Infinity, to = Infinity } = query;
-  const isWanted = (wanted: string | undefined, value: string) => wanted === undefined || wanted === value;
+  const { limit, before, from = -Infinity, to = Infinity } = query;
+  const { exact, passes } = auditConditions(query);
+  const isNewer = (a: Place, b: Place) => b.at - a.at || b.id - a.id;
+  const start =
+    before === undefined
+      ? undefined
+      : (audit.find(({ id }) => id === before) ?? { at: Infinity, id: before });
   return audit
-    .filter((row) => row.at >= from && row.at <= to)
-    .filter(
-      (row) => isWanted(actor, row.actor) && isWanted(action, row.action) && isWanted(resource, row.resource),
-    )
-    .sort((a, b) => b.at - a.at || b.id - a.id)
+    .filter((row) => row.at >= from && row.at <= to && (!start || isNewer(start, row) < 0))
+    .filter((row) => exact.every(([name, value]) => row[name] === value) && (!passes || passes(row)))
+    .sort(isNewer)
     .slice(0, limit);
 }
+
+type Place = Pick<AuditRow, "at" | "id">;
 
 export function summarizeAudit(rows: readonly AuditRow[]): AuditSummary {
   const countsOf = (name: (row: AuditRow) => string) =>

@@ -1,9 +1,11 @@
 import { type Anchor, checkChain } from "../../core/audit-chain.ts";
 import type { AuditRow } from "../../core/commit.ts";
+import { auditConditions } from "../audit-filters.ts";
 import { readHeads } from "../heads.ts";
 import { explained } from "./advice.ts";
 import { type Report, newPart, newReport } from "../check-report.ts";
 import { type Pool, ask, connect, inTransaction } from "./database.ts";
+import { scanRows } from "./reader.ts";
 import { auditColumns, readAudit } from "./rows.ts";
 import { headsSql } from "./stand.ts";
 import type { AuditSummary, AuditTrailQuery, TimeSpan } from "../store.ts";
@@ -12,18 +14,38 @@ import type { AuditSummary, AuditTrailQuery, TimeSpan } from "../store.ts";
 const pageRows = 1000;
 
 export async function auditTrail(pool: Pool, query: AuditTrailQuery): Promise<AuditRow[]> {
-  const { limit, actor, resource, ...others } = query;
-  const indexed = resource === undefined ? { actor } : { resource };
-  const rest = resource === undefined ? others : { ...others, actor };
-  const span = byName(indexed, others);
-  const { where, values } = conditions(rest, span.values);
-  const { rows } = await ask(
-    pool,
-    `select ${auditColumns} from koor.audit where ${span.where} and ${where} order by ${span.order}
-       limit $${values.push(limit)}`,
-    values,
-  );
-  return rows.map(readAudit);
+  const { limit, from, before } = query;
+  const { exact, passes } = auditConditions(query);
+  const indexed = exact.find(([name]) => name !== "action");
+  const others = exact.filter((filter) => filter !== indexed);
+  const found: AuditRow[] = [];
+  let [to, last] = [query.to, before === undefined ? undefined : await placeOf(pool, before)];
+  for (;;) {
+    // The index leads to where the page begins.
+    if (last && last.at < (to ?? Infinity)) to = last.at;
+    const span = byName(Object.fromEntries(indexed ? [indexed] : []), { from, to });
+    const { where, values } = conditions({ from, to, ...Object.fromEntries(others) }, span.values);
+    const behind = last ? `and (at, id) < ($${values.push(last.at)}, $${values.push(last.id)})` : "";
+    const pageRows = passes ? scanRows : limit;
+    const { rows } = await ask(
+      pool,
+      `select ${auditColumns} from koor.audit where ${span.where} and ${where} ${behind} order by ${span.order}
+         limit $${values.push(pageRows)}`,
+      values,
+    );
+    for (const row of rows.map(readAudit)) {
+      last = row;
+      if (!passes || passes(row)) found.push(row);
+      if (found.length === limit) return found;
+    }
+    if (rows.length < pageRows) return found;
+  }
+}
+
+/** Where a row stands in the order of the trail; one that there is not yet, before all others. */
+async function placeOf(pool: Pool, id: number): Promise<Pick<AuditRow, "at" | "id">> {
+  const { rows } = await ask(pool, "select at from koor.audit where id = $1", [id]);
+  return { at: Number(rows[0]?.["at"] ?? Number.MAX_SAFE_INTEGER), id };
 }
 
 /**
@@ -75,7 +97,7 @@ export async function auditSummary(pool: Pool, span: TimeSpan): Promise<AuditSum
 }
 
 function conditions(
-  query: Partial<AuditTrailQuery>,
+  query: TimeSpan & { actor?: string; action?: string; resource?: string },
   values: unknown[] = [],
 ): { where: string; values: unknown[] } {
   const terms = ["true"];

@@ -24,7 +24,7 @@ import {
 } from "../store.ts";
 
 /** Rows looked at in one go while a glob scans a log. */
-const scanRows = 2000;
+export const scanRows = 2000;
 
 /** What is current: its row, and its bytes beside it. */
 const currentFrom = `from koor.records r join koor.versions v

@@ -1,6 +1,7 @@
 import type { Database, SQLQueryBindings } from "bun:sqlite";
 import type { AuditRow } from "../../core/commit.ts";
 import { auditColumns } from "./rows.ts";
+import { auditConditions } from "../audit-filters.ts";
 import type { AuditSummary, AuditTrailQuery, TimeSpan } from "../store.ts";
 import { turn } from "../turn.ts";
 
@@ -18,10 +19,11 @@ const end = Number.MAX_SAFE_INTEGER;
  * that a filter that hardly anything passes does not hold up the event loop.
  */
 export async function auditTrail(db: Database, query: AuditTrailQuery): Promise<AuditRow[]> {
-  const { limit, actor, action, resource, from = 0, to = end } = query;
-  const filters = Object.entries({ resource, actor }).filter(([, value]) => value !== undefined);
-  const [indexed, ...others] = filters as [string, string][];
-  if (action !== undefined) others.push(["action", action]);
+  const { limit, from = 0, to = end, before } = query;
+  const { exact, passes } = auditConditions(query);
+  const indexed = exact.find(([name]) => name !== "action");
+  const others = exact.filter((filter) => filter !== indexed);
+  const isSliced = others.length > 0 || passes !== undefined;
 
   const span = `${indexed ? `${indexed[0]} = ?` : "true"} and at >= ? and at <= ? and (at, id) < (?, ?)`;
   const order = "order by at desc, id desc";
@@ -33,10 +35,10 @@ export async function auditTrail(db: Database, query: AuditTrailQuery): Promise<
   );
 
   const found: AuditRow[] = [];
-  let [at, id] = [to, end];
+  let { at, id } = startOf(db, to, before);
   for (;;) {
     const start: SQLQueryBindings[] = indexed ? [indexed[1]] : [];
-    const last = others.length > 0 ? (edge.get(...start, from, at, at, id) as SliceEnd | null) : null;
+    const last = isSliced ? (edge.get(...start, from, at, at, id) as SliceEnd | null) : null;
     const rows = page.all(
       ...start,
       last?.at ?? from,
@@ -46,9 +48,9 @@ export async function auditTrail(db: Database, query: AuditTrailQuery): Promise<
       last?.at ?? from,
       last?.id ?? 0,
       ...others.map(([, value]) => value),
-      limit - found.length,
+      passes ? lookedAt : limit - found.length,
     ) as AuditRow[];
-    found.push(...rows);
+    for (const row of rows) if (found.length < limit && (!passes || passes(row))) found.push(row);
     if (found.length === limit || !last) return found;
     ({ at, id } = last);
     await turn();
@@ -56,6 +58,14 @@ export async function auditTrail(db: Database, query: AuditTrailQuery): Promise<
 }
 
 type SliceEnd = Pick<AuditRow, "at" | "id">;
+
+/** What the first slice begins below. */
+function startOf(db: Database, to: number, before: number | undefined): SliceEnd {
+  if (before === undefined) return { at: to, id: end };
+  const row = db.query("select at, id from audit where id = ?").get(before) as SliceEnd | null;
+  const start = row ?? { at: end, id: before };
+  return start.at > to ? { at: to, id: end } : start;
+}
 
 /** Rows that are written meanwhile may be counted or not. */
 export async function auditSummary(db: Database, span: TimeSpan): Promise<AuditSummary> {

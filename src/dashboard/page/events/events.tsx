@@ -1,17 +1,20 @@
 import { signal } from "@preact/signals";
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { type EventLog, allEvents, eventLog, readBefore } from "../live/event-log.ts";
 import { type EventRow, type Row, addOlder, maxRows } from "../live/recent-events.ts";
+import { FilterField } from "../parts/filter-field.tsx";
+import { globsOf } from "../parts/globs.ts";
 import { Icon } from "../parts/icon.tsx";
-import { Age, Empty, Fault, Loading, ViewFrame, cli } from "../parts/panel.tsx";
+import { Age, Clock, Empty, Fault, Loading, ViewFrame, cli } from "../parts/panel.tsx";
 import { count, showNumber } from "../parts/show.ts";
 import { Range, rangeOf } from "../parts/range.tsx";
 import { useNarrow } from "../parts/use-narrow.ts";
 import { Who } from "../parts/who.tsx";
 import { VirtualList } from "../parts/virtual-list.tsx";
 import { place, setQuery } from "../router.ts";
-import { ClientError, faultText } from "../server.ts";
-import { connections, noticeLogout, onForget } from "../live/connection.ts";
+import { ClientError, type SubscriptionState, faultText } from "../server.ts";
+import { connection, connections, noticeLogout, onForget } from "../live/connection.ts";
+import { levelOf } from "./level.ts";
 import { Payload } from "./payload.tsx";
 import { Publish } from "./publish.tsx";
 import { useRange } from "./use-range.ts";
@@ -41,20 +44,42 @@ function resume(live: readonly Row[]): void {
   missed.value = { from: last.createdAt, to: oldest.createdAt };
 }
 
+/** How the filter is understood. */
+const how =
+  'Part of a topic; or a pattern: * any run of characters, ? one; or the whole topic in "quotes". Commas between several';
+
+/** Rows whose topics are suggested. */
+const suggestedFrom = 500;
+
+const topicsOf = (rows: readonly Row[]) =>
+  rows
+    .slice(0, suggestedFrom)
+    .flatMap((row) => (row.kind === "event" ? [row.topic] : []))
+    .sort();
+
+/** What was there, until what comes next is: a list that is filtered as one types does not flicker. */
+function useLast(rows: readonly Row[] | undefined, fault: string): readonly Row[] | undefined {
+  const last = useRef(rows);
+  if (rows || fault !== "") last.current = rows;
+  return last.current;
+}
+
 /** What happens, as it happens. */
 export function Events() {
   const { query } = place.value;
-  const pattern = query.get("pattern") ?? "";
+  const words = query.get("pattern") ?? "";
+  const pattern = globsOf(words);
   const range = rangeOf(query);
-  const { log, fault } = usePattern(pattern);
+  const { log, state, fault } = usePattern(pattern);
   const past = useRange(pattern, range);
   // Not only its id: who reads an event goes on reading when it is too old for the list.
   const [chosen, setChosen] = useState<EventRow | undefined>(undefined);
   const [publishing, setPublishing] = useState(false);
-  const live = log.rows.value;
+  const live = useLast(log.rows.value, fault);
   const rows = range ? past.rows : (paused.value ?? live);
   useEffect(() => unpause, [pattern]);
   useEffect(() => setChosen(undefined), [pattern, range?.from, range?.to, rows === undefined]);
+  const topics = useMemo(() => topicsOf(rows ?? []), [rows]);
   const older = () => {
     if (range) past.older();
     else if (paused.value) void olderThanPaused(pattern);
@@ -65,11 +90,21 @@ export function Events() {
       title="Events"
       summary={
         rows &&
-        (range ? summaryOfPast(rows, past.isAll) : summaryOf(rows, cameSince(paused.value, live, pattern)))
+        (range
+          ? summaryOfPast(rows, past.isAll)
+          : summaryOf(rows, cameSince(paused.value, live, pattern), state))
       }
       tools={
         <>
-          <Pattern value={pattern} />
+          <FilterField
+            name="pattern"
+            label="Filter by topic"
+            placeholder="build, test.*.failed"
+            title={how}
+            value={words}
+            suggestions={topics}
+            search
+          />
           <Range range={range} />
           {!range && (
             <button
@@ -99,8 +134,9 @@ export function Events() {
       {rows?.length === 0 && (
         <div class="panel">
           <Empty command={cli(`events publish hello --data '{}'`)}>
-            {pattern === "" && !range ? "Nothing has happened yet." : "Nothing of this kind has happened."}{" "}
-            Publish an event:
+            {pattern === "" && !range
+              ? "No events yet. Publish one:"
+              : "No event matches. Upper and lower case count. Publish one:"}
           </Empty>
         </div>
       )}
@@ -108,6 +144,7 @@ export function Events() {
         <div class="split">
           <List
             fresh={range ? Infinity : log.liveAfter.value}
+            clock={range !== undefined}
             rows={rows}
             chosen={chosen?.id}
             onChoose={setChosen}
@@ -121,14 +158,23 @@ export function Events() {
   );
 }
 
-function summaryOf(rows: readonly Row[], came: string): string {
-  if (came !== "") return `Paused; ${came} came since`;
-  return paused.value ? "Paused" : `the newest ${showNumber(rows.length)}, live`;
+const states: Readonly<Record<StreamState, string>> = {
+  live: "live",
+  polling: "live",
+  connecting: "connecting…",
+  waiting: "not live: connection lost, trying again…",
+};
+
+function summaryOf(rows: readonly Row[], came: string, state: StreamState): string {
+  const shown = paused.value
+    ? `Paused${came === "" ? "" : `, ${came} since then`}`
+    : `newest ${count(rows.length, "event")}`;
+  return paused.value && states[state] === "live" ? shown : `${shown}, ${states[state]}`;
 }
 
 function summaryOfPast(rows: readonly Row[], isAll: boolean): string {
   if (isAll) return count(rows.length, "event");
-  return `the newest ${count(rows.length, "event")} of this time${rows.length < maxRows ? "; scroll for more" : ""}`;
+  return `newest ${count(rows.length, "event")} of this time${rows.length < maxRows ? "; scroll down for older ones" : ""}`;
 }
 
 /** How many came while it was paused; "" is none. */
@@ -158,21 +204,25 @@ async function olderThanPaused(pattern: string): Promise<void> {
 function Missed({ from, to }: { from: string; to: string }) {
   return (
     <p class="fault" role="status">
-      More came while it was paused than this page keeps.{" "}
+      More events came while it was paused than this page keeps.{" "}
       <button type="button" class="quiet" onClick={() => setQuery({ from, to })}>
-        Show those before the list
+        Show the missing ones
       </button>
     </p>
   );
 }
 
+type StreamState = SubscriptionState | "connecting";
+
 /** All events as the page follows them anyhow; of a pattern a stream of its own, as the server understands the pattern. */
-function usePattern(pattern: string): { log: EventLog; fault: string } {
+function usePattern(pattern: string): { log: EventLog; state: StreamState; fault: string } {
   const [fault, setFault] = useState("");
-  const log = useMemo(() => (pattern === "" ? allEvents : eventLog(pattern, () => {})), [pattern]);
+  const [own, setOwn] = useState<StreamState>("connecting");
+  const log = useMemo(() => (pattern === "" ? allEvents : eventLog(pattern, setOwn)), [pattern]);
   useEffect(() => {
     setFault("");
     if (log === allEvents) return undefined;
+    setOwn("connecting");
     const aborter = new AbortController();
     const follow = async (): Promise<void> => {
       while (!aborter.signal.aborted) {
@@ -181,6 +231,7 @@ function usePattern(pattern: string): { log: EventLog; fault: string } {
         } catch (error) {
           if (aborter.signal.aborted || noticeLogout(error)) return;
           if (error instanceof ClientError && error.status === 400) return setFault(faultText(error));
+          setOwn("waiting");
           await new Promise((resolve) => setTimeout(resolve, 1000));
         }
       }
@@ -188,49 +239,29 @@ function usePattern(pattern: string): { log: EventLog; fault: string } {
     void follow();
     return () => aborter.abort();
   }, [log, connections.value]);
-  return { log, fault };
-}
-
-function Pattern({ value }: { value: string }) {
-  const [text, setText] = useState(value);
-  useEffect(() => setText(value), [value]);
-  return (
-    <form
-      class="search-form"
-      role="search"
-      onSubmit={(event) => {
-        event.preventDefault();
-        setQuery({ pattern: text.trim() });
-      }}
-    >
-      <input
-        class="search"
-        type="search"
-        data-search
-        aria-label="Pattern of topics"
-        placeholder="build.*, test.*.failed  /"
-        title="Globs over the topic, with commas between: * any run of characters, ? one"
-        value={text}
-        onInput={(event) => setText(event.currentTarget.value)}
-        onBlur={() => setQuery({ pattern: text.trim() })}
-      />
-    </form>
-  );
+  return { log, state: log === allEvents ? connection.value : own, fault };
 }
 
 interface ListProps {
   /** Those above this id came while somebody looked. */
   fresh: number;
+  /** Whether times are told by the clock. */
+  clock: boolean;
   rows: readonly Row[];
   chosen: number | undefined;
   onChoose: (row: EventRow) => void;
   onEnd: () => void;
 }
 
-function List({ fresh, rows, chosen, onChoose, onEnd }: ListProps) {
+function List({ fresh, clock, rows, chosen, onChoose, onEnd }: ListProps) {
   const narrow = useNarrow();
   return (
-    <section class="panel master" aria-label="Events" data-narrow={narrow ? "" : undefined}>
+    <section
+      class="panel master"
+      aria-label="Events"
+      data-narrow={narrow ? "" : undefined}
+      data-clock={clock ? "" : undefined}
+    >
       <VirtualList
         label="Events, newest first"
         items={rows}
@@ -240,11 +271,15 @@ function List({ fresh, rows, chosen, onChoose, onEnd }: ListProps) {
         marks={(row) =>
           row.kind === "gap"
             ? { "data-gap": `${row.from}-${row.id}` }
-            : { "data-event": row.id, "data-fresh": row.id > fresh ? "" : undefined }
+            : {
+                "data-event": row.id,
+                "data-fresh": row.id > fresh ? "" : undefined,
+                "data-level": levelOf(row.topic),
+              }
         }
         onChoose={(row) => row.kind === "event" && onChoose(row)}
         onEnd={onEnd}
-        row={(row) => <Line row={row} />}
+        row={(row) => <Line row={row} clock={clock} />}
       />
     </section>
   );
@@ -252,27 +287,30 @@ function List({ fresh, rows, chosen, onChoose, onEnd }: ListProps) {
 
 const keyOf = ({ kind, id }: Row) => `${kind}${id}`;
 
-function Line({ row }: { row: Row }) {
+function Line({ row, clock }: { row: Row; clock: boolean }) {
   if (row.kind === "gap") {
     const { from, id } = row;
     return (
       <div class="event gap">
         {from === id ? `Event ${showNumber(id)} was` : `Events ${showNumber(from)} to ${showNumber(id)} were`}{" "}
-        trimmed before they could be shown.
+        removed by the server before this page could show them.
       </div>
     );
   }
+  const level = levelOf(row.topic);
   return (
     <div class="event">
       <span class="id number">{row.id}</span>
+      {level && <span class="hidden">{level}</span>}
       <span class="topic" title={row.topic}>
+        {level && <Icon name="warning" />}
         {row.topic}
       </span>
       <code class="line">{row.line}</code>
       <span class="source">
         <Who name={row.source} />
       </span>
-      <Age at={row.createdAt} />
+      {clock ? <Clock at={row.createdAt} /> : <Age at={row.createdAt} />}
     </div>
   );
 }

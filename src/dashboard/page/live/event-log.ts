@@ -109,6 +109,17 @@ export async function readBefore(
   return readRows(await response.text()).reverse();
 }
 
+/** What came after a row, newest first; undefined when it is more than an answer has. */
+export async function readSince(
+  { id }: Row,
+  filter: Pick<Parameters<typeof readBefore>[1], "topic">,
+  signal: AbortSignal,
+): Promise<readonly Row[] | undefined> {
+  const query = { topic: filter.topic, after: id, limit: pageRows };
+  const rows = readRows(await (await client.send("events.history", { query, signal })).text());
+  return rows.length < pageRows ? rows.reverse() : undefined;
+}
+
 /** Rows of an answer, in its order. */
 function readRows(text: string): Row[] {
   return splitArray(text)

@@ -1,5 +1,6 @@
 import type { LeaseInLine } from "../live/leases.ts";
 import type { Row } from "../live/recent-events.ts";
+import { quoted } from "../parts/globs.ts";
 import { type Change, type ComplianceRun, type Instance, hrefOf } from "../server.ts";
 
 /** What each agent does, and what is in its way: from the lists and the streams to the cards. Pure. */
@@ -147,9 +148,7 @@ function wordsOf({ action, resource, version }: Change): string | undefined {
 
 /** The events of a topic up to this one. */
 function eventHref(topic: string, createdAt: string): string {
-  // What a pattern takes for a wildcard is here a character of the topic.
-  const pattern = topic.replaceAll(/[*?[\]{},\\]/g, "\\$&");
-  return `/events?${new URLSearchParams({ pattern, to: createdAt }).toString()}`;
+  return `/events?${new URLSearchParams({ pattern: quoted(topic), to: createdAt }).toString()}`;
 }
 
 /** What was written, where it is shown with its history. */

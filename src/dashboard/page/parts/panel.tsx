@@ -3,7 +3,7 @@ import { useState } from "preact/hooks";
 import { now } from "../live/clock.ts";
 import { about } from "../live/lists.ts";
 import { Icon } from "./icon.tsx";
-import { apiAddress, showCommand, showWhen } from "./show.ts";
+import { apiAddress, showClock, showCommand, showWhen } from "./show.ts";
 
 /** What the views have in common. */
 
@@ -58,6 +58,15 @@ export function Age({ at }: { at: string }) {
   return (
     <time dateTime={at} title={new Date(at).toLocaleString()}>
       {showWhen(time, now.value)}
+    </time>
+  );
+}
+
+/** The time of day, with the date when it was another day: where a time in the past is looked at. */
+export function Clock({ at }: { at: string }) {
+  return (
+    <time dateTime={at} title={showWhen(Date.parse(at), now.value)}>
+      {showClock(new Date(at), new Date(now.value))}
     </time>
   );
 }

@@ -1,6 +1,8 @@
 import { useState } from "preact/hooks";
+import { serverTime } from "../live/clock.ts";
 import { setQuery } from "../router.ts";
 import { Dialog } from "./dialog.tsx";
+import { showClock } from "./show.ts";
 
 /** A time in the past that is looked at instead of the present. */
 export interface TimeRange {
@@ -14,11 +16,34 @@ export function rangeOf(query: URLSearchParams): TimeRange | undefined {
   return from === "" && to === "" ? undefined : { from, to };
 }
 
+const minute = 60_000;
+
+/** Times that are asked for most, and when each of them begins. */
+const presets: Readonly<Record<string, (now: number) => number>> = {
+  "Last 15 minutes": (now) => now - 15 * minute,
+  "Last hour": (now) => now - 60 * minute,
+  Today: (now) => new Date(now).setHours(0, 0, 0, 0),
+  "Last 24 hours": (now) => now - 24 * 60 * minute,
+};
+
+/** The reader's own: times are typed and shown in it. */
+function zone(): string {
+  const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
+  const offset = new Intl.DateTimeFormat("en", { timeZoneName: "longOffset" })
+    .formatToParts()
+    .find(({ type }) => type === "timeZoneName")?.value;
+  return `${timeZone}, ${offset === "GMT" ? "UTC" : offset?.replace("GMT", "UTC")}`;
+}
+
 /** Chooses a range, or the present. */
 export function Range({ range }: { range: TimeRange | undefined }) {
   const [open, setOpen] = useState(false);
   const [from, setFrom] = useState("");
   const [to, setTo] = useState("");
+  const show = (changes: TimeRange) => {
+    setOpen(false);
+    setQuery({ ...changes });
+  };
   const ask = () => {
     setFrom(local(range?.from));
     setTo(local(range?.to));
@@ -27,21 +52,32 @@ export function Range({ range }: { range: TimeRange | undefined }) {
   return (
     <>
       <button type="button" class="quiet" aria-pressed={Boolean(range)} onClick={ask}>
-        {range ? `${shown(range.from) || "the beginning"} to ${shown(range.to) || "now"}` : "Time"}
+        {range ? said(range) : "Time range"}
       </button>
       {range && (
         <button type="button" class="quiet" onClick={() => setQuery({ from: "", to: "" })}>
-          Back to now
+          Clear range
         </button>
       )}
       {open && (
-        <Dialog title="A time" onClose={() => setOpen(false)}>
+        <Dialog title="Time range" onClose={() => setOpen(false)}>
+          <p class="choices">
+            {Object.entries(presets).map(([title, since]) => (
+              <button
+                key={title}
+                type="button"
+                class="quiet"
+                onClick={() => show({ from: new Date(since(serverTime())).toISOString(), to: "" })}
+              >
+                {title}
+              </button>
+            ))}
+          </p>
           <form
             class="form"
             onSubmit={(event) => {
               event.preventDefault();
-              setOpen(false);
-              setQuery({ from: exact(from), to: exact(to) });
+              show({ from: exact(from), to: exact(to) });
             }}
           >
             <label>
@@ -62,6 +98,7 @@ export function Range({ range }: { range: TimeRange | undefined }) {
                 onInput={(event) => setTo(event.currentTarget.value)}
               />
             </label>
+            <p class="soft">Your time zone: {zone()}. Leave “From” empty for the beginning, “To” for now.</p>
             <footer>
               <button type="submit">Show</button>
             </footer>
@@ -84,7 +121,13 @@ function local(text = ""): string {
   return new Date(time.getTime() - time.getTimezoneOffset() * 60_000).toISOString().slice(0, 19);
 }
 
+/** `since 14:05:00`, `11/28/2026 09:00:00 to 10:00:00` */
+function said({ from, to }: TimeRange): string {
+  if (to === "") return `since ${shown(from)}`;
+  return from === "" ? `until ${shown(to)}` : `${shown(from)} to ${shown(to)}`;
+}
+
 function shown(text: string): string {
   const time = new Date(text);
-  return Number.isNaN(time.getTime()) ? text : time.toLocaleString();
+  return Number.isNaN(time.getTime()) ? text : showClock(time, new Date(serverTime()));
 }

@@ -20,7 +20,7 @@ export function Playground({ projects }: { projects: readonly string[] }) {
   const chosen = project || own[0] || "_global";
   const { checked, fault } = useViolations(chosen, filename, text);
   return (
-    <Panel id="playground" title="Playground" count="paste a file, and see what is wrong with it">
+    <Panel id="playground" title="Playground" count="check a file’s content against the rules">
       <div class="playground">
         <div class="playground-about">
           <label>
@@ -104,7 +104,7 @@ function Verdict({ violations, text, isCut }: Checked) {
       <p role="status">
         <span class="tag" data-tint={violations.length === 0 ? "good" : "bad"}>
           {violations.length === 0
-            ? "No rule is broken"
+            ? "No violations"
             : `${isCut ? "more than " : ""}${count(violations.length, "violation")}`}
         </span>
       </p>

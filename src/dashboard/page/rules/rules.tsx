@@ -34,7 +34,7 @@ export function Rules() {
       <Fault text={rules.fault.value} />
       {!all && rules.fault.value === "" && <Loading />}
       {proposed.length > 0 && (
-        <Panel id="proposed" title="Proposed" count="they count once somebody accepts them">
+        <Panel id="proposed" title="Proposed" count="not in force until accepted">
           <Table
             label="Proposed rules"
             columns={proposedColumns}
@@ -54,7 +54,7 @@ export function Rules() {
           <Panel id="rules" title="Rules" count={count(others.length, "rule")}>
             {all.length === 0 ? (
               <Empty command={cli("rules import --file rules/universal.json")}>
-                There are no rules yet. Import a set that comes along:
+                No rules yet. Import a set that comes with Koor:
               </Empty>
             ) : (
               <Table
@@ -100,7 +100,7 @@ const name: Column<Rule> = {
 };
 
 const meaning: Column<Rule> = {
-  title: "What it says",
+  title: "Message and pattern",
   kind: "wide",
   cell: ({ message, pattern, match_type: type, applies_to: globs }) => (
     <>
@@ -130,7 +130,7 @@ const proposedColumns: Column<Rule>[] = [
   name,
   meaning,
   {
-    title: "Why",
+    title: "Reason",
     kind: "soft wide",
     cell: ({ context, proposed_by: by, created_at: at }) => (
       <>
@@ -143,7 +143,7 @@ const proposedColumns: Column<Rule>[] = [
     ),
   },
   {
-    title: "Decide",
+    title: "Decision",
     kind: "end tight",
     cell: (rule) => (
       <span class="buttons end">
@@ -161,8 +161,8 @@ function Decide({ rule: { project, rule_id }, verb }: { rule: Rule; verb: "Accep
       title: `${verb} ${rule_id}`,
       text:
         verb === "Accept"
-          ? `From now on files of ${project} that break it are told so.`
-          : "It stays in the list, and counts for nothing.",
+          ? `Files of ${project === "_global" ? "every project" : project} will be checked against it.`
+          : "It stays in the list as rejected, and no file is checked against it.",
       verb,
       act: () => client.call(operation, { params: { project, rule_id } }),
     });

@@ -1,5 +1,7 @@
 import { useState } from "preact/hooks";
+import { rules } from "../live/lists.ts";
 import { budgets, warnsAt } from "../live/spent.ts";
+import { useAnswer } from "../live/use-answer.ts";
 import { Dialog, confirm } from "../parts/dialog.tsx";
 import { Empty, Fault, Loading, Panel, cli } from "../parts/panel.tsx";
 import { showNumber, showUsd } from "../parts/show.ts";
@@ -18,11 +20,15 @@ export function Budgets() {
     {
       title: "Budget",
       kind: "tight told",
-      cell: ({ usd, per, period }) => <span title={`${period}, UTC`}>{`${showUsd(usd)} a ${per}`}</span>,
+      cell: ({ usd, per, period }) => (
+        <>
+          {`${showUsd(usd)} a ${per}`} <small>{period} UTC</small>
+        </>
+      ),
     },
     { title: "Spent", kind: "wide", cell: (budget) => <Bar budget={budget} /> },
     {
-      title: "By hand",
+      title: "Actions",
       kind: "end tight",
       cell: (budget) => (
         <>
@@ -60,7 +66,7 @@ export function Budgets() {
       {!all && budgets.fault.value === "" && <Loading />}
       {all?.length === 0 && (
         <Empty command={cli("llm budget-set shop --usd 20 --per day")}>
-          No project has a budget. With one there are events at 80% and above all of it:
+          No project has a budget. A budget warns at 80 % and when it is exceeded; it stops nobody. Set one:
         </Empty>
       )}
       {all && all.length > 0 && (
@@ -74,7 +80,7 @@ export function Budgets() {
       )}
       {all && all.length > maxRows && (
         <p class="more">
-          The first {maxRows} of {showNumber(all.length)}; all: {cli("llm budgets")}
+          First {maxRows} of {showNumber(all.length)} shown; all of them: {cli("llm budgets")}
         </p>
       )}
       {asked && <Ask budget={asked} onClose={() => setAsked(undefined)} />}
@@ -88,7 +94,7 @@ function levelOf(share: number): "good" | "warn" | "bad" {
 
 function Bar({ budget: { project, usd, share, spent_usd: spent } }: { budget: Budget }) {
   const said = `${showUsd(spent)}, ${Math.round(share * 100)} %`;
-  const rest = share > 1 ? `${showUsd(spent - usd)} too much` : `${showUsd(usd - spent)} left`;
+  const rest = share > 1 ? `${showUsd(spent - usd)} over` : `${showUsd(usd - spent)} left`;
   return (
     <div class="budget" data-tint={levelOf(share)}>
       <div
@@ -101,7 +107,7 @@ function Bar({ budget: { project, usd, share, spent_usd: spent } }: { budget: Bu
         aria-valuetext={said}
       >
         <div style={{ inlineSize: `${Math.min(share, 1) * 100}%` }} />
-        <span style={{ insetInlineStart: `${warnsAt * 100}%` }} title="80 %: budget.warning" />
+        <span style={{ insetInlineStart: `${warnsAt * 100}%` }} title="Warning at 80 %" />
       </div>
       <span>
         <b>{said}</b> <small>{rest}</small>
@@ -113,7 +119,7 @@ function Bar({ budget: { project, usd, share, spent_usd: spent } }: { budget: Bu
 function remove({ project }: Budget): void {
   confirm({
     title: `Remove the budget of ${project}`,
-    text: "What was used stays recorded; nobody is told any more when it becomes too much.",
+    text: "Recorded usage stays. There will be no more warnings for this project.",
     verb: "Remove",
     act: async () => {
       await client.call("llm.deleteBudget", { params: { project } });
@@ -122,12 +128,29 @@ function remove({ project }: Budget): void {
   });
 }
 
+/** Projects that are suggested. */
+const maxProjects = 200;
+
+/** The projects that models were used for, and those with rules. */
+function useProjects(): string[] {
+  const query = { group_by: "project" } as const;
+  const { answer } = useAnswer(
+    (signal) => client.call("llm.summary", { query, signal }),
+    () => false,
+    [],
+  );
+  const own = rules.use()?.map(({ project }) => project) ?? [];
+  const all = new Set([...Object.keys(answer?.groups ?? {}), ...own]);
+  return [...all].filter((name) => name !== "" && name !== "_global").slice(0, maxProjects);
+}
+
 function Ask({ budget, onClose }: { budget: Partial<Budget>; onClose: () => void }) {
   const [project, setProject] = useState(budget.project ?? "");
   const [usd, setUsd] = useState(String(budget.usd ?? ""));
   const [per, setPer] = useState<Budget["per"]>(budget.per ?? "day");
   const [fault, setFault] = useState("");
   const [busy, setBusy] = useState(false);
+  const known = useProjects();
   const save = async () => {
     setBusy(true);
     try {
@@ -148,15 +171,27 @@ function Ask({ budget, onClose }: { budget: Partial<Budget>; onClose: () => void
           void save();
         }}
       >
+        <p class="soft">
+          A budget warns, it does not stop calls: Koor publishes the event <code>budget.warning</code> at 80 %
+          and <code>budget.exceeded</code> above it, once in each {per}, and marks the project on this
+          dashboard.
+        </p>
         <label>
           Project
           <input
             required
+            list="known-projects"
+            autocomplete="off"
             value={project}
             readOnly={budget.project !== undefined}
             onInput={(event) => setProject(event.currentTarget.value)}
           />
         </label>
+        <datalist id="known-projects">
+          {known.map((name) => (
+            <option key={name} value={name} />
+          ))}
+        </datalist>
         <label>
           US dollars
           <input
@@ -169,7 +204,7 @@ function Ask({ budget, onClose }: { budget: Partial<Budget>; onClose: () => void
           />
         </label>
         <label>
-          Each
+          Per
           <select value={per} onChange={(event) => setPer(event.currentTarget.value as Budget["per"])}>
             <option value="day">day (UTC)</option>
             <option value="month">month (UTC)</option>
@@ -178,7 +213,7 @@ function Ask({ budget, onClose }: { budget: Partial<Budget>; onClose: () => void
         <Fault text={fault} />
         <footer>
           <button type="submit" disabled={busy}>
-            Set
+            Save
           </button>
         </footer>
       </form>

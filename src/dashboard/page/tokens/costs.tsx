@@ -10,12 +10,13 @@ import { count, showNumber, showShort, showUsd } from "../parts/show.ts";
 import { type Column, Table } from "../parts/table.tsx";
 import { place, setQuery } from "../router.ts";
 import { type UsageTotals, client } from "../server.ts";
-import { type Span, nameOf, spanTitles, spans, stepsOf } from "./spans.ts";
+import { type Span, datesOf, nameOf, spanTitles, spans, stepsOf } from "./spans.ts";
 import {
   type Grouping,
   type Measure,
   type Summary,
   type Usage,
+  coloursOf,
   groupings,
   maxSeries,
   measured,
@@ -24,6 +25,7 @@ import {
   ownOf,
   seriesOf,
   stacked,
+  wholeOf,
 } from "./usage.ts";
 
 /** Rows of the table. */
@@ -56,7 +58,7 @@ export function Costs() {
     <Panel
       id="costs"
       title="Costs"
-      count={answer && answer.whole.total.request_count > 0 && <Sum {...answer.whole.total} />}
+      count={answer && answer.whole.total.request_count > 0 && <Sum usage={answer} />}
     >
       <div class="costs">
         <p class="choices">
@@ -74,8 +76,8 @@ export function Costs() {
         {!answer && fault === "" && <Loading />}
         {answer?.whole.total.request_count === 0 && (
           <Empty command={cli("llm import ~/.claude/projects ~/.codex/sessions")}>
-            No calls of models were recorded ({spanTitles[span].toLowerCase()}). Agents record their own by{" "}
-            <code>koor-cli llm record</code>; what Claude Code and Codex have used is in their logs:
+            No model calls recorded ({spanTitles[span].toLowerCase()}). Agents record their calls with{" "}
+            <code>koor-cli llm record</code>; to import what Claude Code and Codex logged:
           </Empty>
         )}
         {answer && answer.whole.total.request_count > 0 && <Drawn usage={answer} by={by} measure={measure} />}
@@ -84,31 +86,43 @@ export function Costs() {
   );
 }
 
-/** One question a step, and one for the whole span, whose names the steps then have. */
+/** One question a step, which together are the whole span. */
 async function ask(by: Grouping, span: Span, signal: AbortSignal): Promise<Usage> {
   const steps = stepsOf(span, serverTime());
-  const sum = ({ from, to }: { from: number; to: number }): Promise<Summary> => {
-    const query = { group_by: by, from: new Date(from).toISOString(), to: new Date(to - 1).toISOString() };
-    return client.call("llm.summary", { query, signal });
-  };
-  const all = { from: (steps[0] as { from: number }).from, to: (steps.at(-1) as { to: number }).to };
-  const [whole, ...sums] = await Promise.all([sum(all), ...steps.map(sum)]);
-  return { span, steps, sums, whole };
+  const sums = await Promise.all(
+    steps.map(({ from, to }): Promise<Summary> => {
+      const query = {
+        group_by: by,
+        from: new Date(from).toISOString(),
+        to: new Date(to - 1).toISOString(),
+      };
+      return client.call("llm.summary", { query, signal });
+    }),
+  );
+  return { span, steps, sums, whole: wholeOf(sums) };
 }
 
-function Sum({
-  total_cost_usd: cost,
-  request_count: calls,
-  total_tokens_in: into,
-  total_tokens_out: out,
-}: UsageTotals) {
+function Sum({ usage: { steps, whole } }: { usage: Usage }) {
+  const {
+    total_cost_usd: cost,
+    request_count: calls,
+    total_tokens_in: into,
+    total_tokens_out: out,
+  } = whole.total;
   return (
     <>
-      <strong>{showUsd(cost)}</strong>, {showShort(into)} tokens in, {showShort(out)} out, in{" "}
-      {count(calls, "call")}
+      <strong>{showUsd(cost)}</strong>, {showShort(into)} tokens in, {showShort(out)} out,{" "}
+      {count(calls, "call")} <small>{datesOf(steps)}</small>
     </>
   );
 }
+
+/** The colours that names have had since the page was opened. */
+const colours: Readonly<Record<Grouping, Map<string, number>>> = {
+  instance: new Map(),
+  project: new Map(),
+  model: new Map(),
+};
 
 interface DrawnProps {
   usage: Usage;
@@ -122,6 +136,13 @@ function Drawn({ usage, by, measure }: DrawnProps) {
   // Drawn each second, since time goes on; what was used changes more seldom.
   const series = useMemo(() => seriesOf(usage, measure), [usage, measure]);
   const names = useMemo(() => namesOf(whole, measure), [whole, measure]);
+  const colourAt = useMemo(() => {
+    const own = coloursOf(
+      series.flatMap(({ name }) => (name === undefined ? [] : [name])),
+      colours[by],
+    );
+    return series.map((_, at) => own[at] ?? maxSeries);
+  }, [series, by]);
   const show = measure === "cost" ? showUsd : showShort;
   const tip = (bar: number) => (
     <ul>
@@ -130,7 +151,7 @@ function Drawn({ usage, by, measure }: DrawnProps) {
         .filter(({ value }) => value > 0)
         .map(({ name, value, at }) => (
           <li key={at}>
-            <Chip at={at} /> {called(name)} <b>{show(value)}</b>
+            <Chip at={colourAt[at] ?? maxSeries} /> {called(name)} <b>{show(value)}</b>
           </li>
         ))}
     </ul>
@@ -151,7 +172,7 @@ function Drawn({ usage, by, measure }: DrawnProps) {
         const at = series.findIndex((one) => one.name === name);
         return (
           <>
-            <Chip at={at === -1 ? maxSeries : at} /> {called(name)}
+            <Chip at={colourAt[at] ?? maxSeries} /> {called(name)}
           </>
         );
       },
@@ -167,7 +188,7 @@ function Drawn({ usage, by, measure }: DrawnProps) {
         label={`${measureTitles[measure]} by ${groupTitles[by].toLowerCase()}, ${spanTitles[span]}`}
         names={steps.map((step) => nameOf(span, step))}
         heights={stacked(series)}
-        colours={series.map((_, at) => colourOf(at)).reverse()}
+        colours={colourAt.map(colourOf).reverse()}
         show={show}
         tip={tip}
       />
@@ -180,7 +201,7 @@ function Drawn({ usage, by, measure }: DrawnProps) {
       />
       {names.length > maxRows && (
         <p class="more">
-          The first {maxRows}; all: {cli(`llm summary --by ${by}`)}
+          First {maxRows} shown; all of them: {cli(`llm summary --by ${by}`)}
         </p>
       )}
     </>
@@ -197,7 +218,7 @@ function useNames(by: Grouping): (name: string | undefined) => string {
   const nameById = useMemo(() => new Map(list?.map(({ id, name }) => [id, name])), [list]);
   return (name) => {
     if (name === undefined) return "all others";
-    if (name === "") return `no ${groupTitles[by].toLowerCase()} named`;
+    if (name === "") return `no ${groupTitles[by].toLowerCase()} given`;
     return (by === "instance" && nameById.get(name)) || name;
   };
 }

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { nameOf, spans, stepsOf } from "./spans.ts";
+import { datesOf, nameOf, spans, stepsOf } from "./spans.ts";
 
 const now = new Date(2026, 2, 31, 14, 25).getTime();
 
@@ -47,4 +47,9 @@ test("today begins at midnight and ends with this hour", () => {
 
 test("hours are named as on a clock", () => {
   expect(nameOf("day", stepsOf("day", now).at(-1)!)).toBe("14:00");
+});
+
+test("a span says its dates, the last day included", () => {
+  expect(datesOf(stepsOf("week", now)).replaceAll(/\s/g, " ")).toBe("Mar 25 – 31, 2026");
+  expect(datesOf(stepsOf("day", now))).toBe("Mar 31, 2026");
 });

@@ -5,9 +5,9 @@ export type Span = (typeof spans)[number];
 
 export const spanTitles: Readonly<Record<Span, string>> = {
   day: "Today",
-  week: "7 days",
-  month: "30 days",
-  year: "12 months",
+  week: "Last 7 days",
+  month: "Last 30 days",
+  year: "Last 12 months",
 };
 
 /** A step; its end is exclusive. Milliseconds since 1970. */
@@ -67,4 +67,12 @@ const hour = new Intl.DateTimeFormat("en", { hour: "2-digit", minute: "2-digit",
 export function nameOf(span: Span, { from }: Step): string {
   const format = { day: hour, week: weekday, month: dayAndMonth, year: monthName }[span];
   return format.format(from);
+}
+
+const date = new Intl.DateTimeFormat("en", { month: "short", day: "numeric", year: "numeric" });
+
+/** From which day to which the steps are, both included: `Nov 23 – 29, 2026`. */
+export function datesOf(steps: readonly Step[]): string {
+  const [first, last] = [steps[0], steps.at(-1)];
+  return first && last ? date.formatRange(first.from, last.to - 1) : "";
 }

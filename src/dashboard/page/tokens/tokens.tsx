@@ -52,7 +52,7 @@ function Books(read: Metrics) {
     <div class="ledger">
       <p class="ledger-share">
         {tax.mcp_calls === 0 ? (
-          "Nothing went through a model’s context by MCP yet: the data went around it."
+          "No data has passed through a model’s context over MCP yet."
         ) : (
           <>
             <strong>{share.toFixed(share > 99 ? 2 : 0)} %</strong> of all tokens were kept out of models’
@@ -98,7 +98,7 @@ interface LineProps {
 }
 
 function Line({ name, by, kind, tokens, bytes, calls, method }: LineProps) {
-  const how = `${showNumber(tokens)} tokens, worked out from the ${showNumber(bytes)} bytes that really passed: ${method}`;
+  const how = `${showNumber(tokens)} tokens, estimated from the ${showNumber(bytes)} bytes transferred: ${method}`;
   return (
     <div data-ledger={kind} title={how}>
       <dt>

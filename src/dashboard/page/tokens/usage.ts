@@ -17,6 +17,28 @@ export interface Usage {
   whole: Summary;
 }
 
+/** The sum of the steps: they are the whole span, without a gap. Costs are kept in millionths of a dollar. */
+export function wholeOf(sums: readonly Summary[]): Summary {
+  const groups = new Map<string, UsageTotals[]>();
+  for (const sum of sums)
+    for (const [name, totals] of Object.entries(sum.groups))
+      groups.set(name, [...(groups.get(name) ?? []), totals]);
+  return {
+    groups: Object.fromEntries([...groups].map(([name, all]) => [name, sumOf(all)])),
+    total: sumOf(sums.map(({ total }) => total)),
+  };
+}
+
+function sumOf(all: readonly UsageTotals[]): UsageTotals {
+  const sum = (of: (totals: UsageTotals) => number) => all.reduce((before, totals) => before + of(totals), 0);
+  return {
+    total_tokens_in: sum((totals) => totals.total_tokens_in),
+    total_tokens_out: sum((totals) => totals.total_tokens_out),
+    total_cost_usd: Math.round(sum((totals) => totals.total_cost_usd) * 1e6) / 1e6,
+    request_count: sum((totals) => totals.request_count),
+  };
+}
+
 /** What is counted. */
 export const measures = ["cost", "tokens"] as const;
 export type Measure = (typeof measures)[number];
@@ -66,6 +88,28 @@ export function namesOf({ groups }: Summary, measure: Measure): string[] {
 /** A name may be `__proto__`. */
 export function ownOf(groups: Summary["groups"], name: string): UsageTotals | undefined {
   return Object.hasOwn(groups, name) ? groups[name] : undefined;
+}
+
+/**
+ * Colours by name: a name keeps the one that it had before, whatever its place now is, unless another one has it meanwhile.
+ *
+ * @param known remembers them
+ * @returns one a name, from 0 to `maxSeries - 1`
+ */
+export function coloursOf(names: readonly string[], known: Map<string, number>): number[] {
+  const taken = new Set<number>();
+  const kept = names.map((name) => {
+    const colour = known.get(name);
+    if (colour === undefined || taken.has(colour)) return undefined;
+    taken.add(colour);
+    return colour;
+  });
+  const free = Array.from({ length: maxSeries }, (_, at) => at).filter((colour) => !taken.has(colour));
+  return names.map((name, at) => {
+    const colour = kept[at] ?? free.shift() ?? maxSeries;
+    known.set(name, colour);
+    return colour;
+  });
 }
 
 /** Series one on the other, as they are drawn: the highest first, so that each covers the foot of the one before. */

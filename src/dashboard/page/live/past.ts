@@ -1,0 +1,99 @@
+import { useEffect, useRef, useState } from "preact/hooks";
+import { faultText } from "../server.ts";
+import { onChanges } from "./changes.ts";
+import { connection, noticeLogout } from "./connection.ts";
+import { maxRows } from "./recent-events.ts";
+
+/** A log of the server's as it is read backwards, page by page; and what is added to it meanwhile. */
+
+export interface Page<T> {
+  /** Newest first. */
+  rows: readonly T[];
+  /** Whether there are none before them. */
+  isLast: boolean;
+}
+
+interface Past<T> {
+  /** What is asked, as a text: another one is another question. undefined: nothing. */
+  question: string | undefined;
+  /** The page before a row; without one the newest. */
+  before: (row: T | undefined, signal: AbortSignal) => Promise<Page<T>>;
+  /** Of a question whose answer grows: what is newer than a row; undefined when it is more than an answer has. */
+  since?: ((row: T, signal: AbortSignal) => Promise<readonly T[] | undefined>) | undefined;
+  /** Calls back when there may be newer rows. @returns how to end that */
+  hear?: (look: () => void) => () => void;
+}
+
+/** How long news gathers before the rows are asked for, in milliseconds. */
+const gatherMs = 500;
+
+/** A hook. The rows of the question before stay until those of the next one are there, so that nothing flickers as one types. */
+export function usePast<T>({ question, before, since, hear = onChanges }: Past<T>) {
+  const [shown, setShown] = useState<Page<T> | undefined>(undefined);
+  const [fault, setFault] = useState("");
+  const wantOlder = useRef(() => {});
+
+  useEffect(() => {
+    setFault("");
+    if (question === undefined) return setShown(undefined);
+    const aborter = new AbortController();
+    const { signal } = aborter;
+    const wanted = new Set<"newer" | "older">();
+    let page: Page<T> | undefined;
+    let busy = false;
+
+    /** @returns what is shown after the next thing to be done; undefined when there is nothing to do */
+    const next = async (): Promise<Page<T> | undefined> => {
+      const [newest] = page?.rows ?? [];
+      if (!page) return before(undefined, signal);
+      if (wanted.delete("newer")) {
+        const added = newest && since && (await since(newest, signal));
+        // With a hole in it, it is begun anew.
+        return added ? { ...page, rows: [...added, ...page.rows] } : before(undefined, signal);
+      }
+      if (!wanted.delete("older") || page.isLast || page.rows.length >= maxRows) return undefined;
+      const older = await before(page.rows.at(-1), signal);
+      return { rows: [...page.rows, ...older.rows], isLast: older.isLast };
+    };
+    /** One request at a time, until nothing is wanted any more. */
+    const work = async () => {
+      if (busy) return;
+      busy = true;
+      try {
+        for (let then = await next(); then && !signal.aborted; then = await next()) {
+          page = { ...then, rows: then.rows.slice(0, maxRows) };
+          setShown(page);
+          setFault("");
+        }
+      } catch (error) {
+        if (signal.aborted || noticeLogout(error)) return;
+        if (!page) setShown(undefined);
+        // While nobody answers the page says so already, and what is missing is asked for when somebody does.
+        if (connection.value !== "waiting") setFault(faultText(error));
+      } finally {
+        busy = false;
+      }
+    };
+    wantOlder.current = () => {
+      wanted.add("older");
+      void work();
+    };
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const look = () => {
+      timer ??= setTimeout(() => {
+        timer = undefined;
+        if (since) wanted.add("newer");
+        void work();
+      }, gatherMs);
+    };
+    void work();
+    const unhear = hear(look);
+    return () => {
+      unhear();
+      clearTimeout(timer);
+      aborter.abort();
+    };
+  }, [question]);
+
+  return { rows: shown?.rows, isAll: shown?.isLast ?? false, fault, older: () => wantOlder.current() };
+}
