@@ -127,7 +127,10 @@ export async function openServer(config: Config, options: ServerOptions = {}): P
     const cors = createCors({ ...config, front, meters });
     doors.api = listen(config.bind, { routes, front, gate, meters, websocket, cors });
     if (config.dashboardBind) {
-      const pages = { ...mountApi(onDashboard), ...dashboardRoutes({ front, sessions }) };
+      const pages = {
+        ...mountApi(onDashboard),
+        ...dashboardRoutes({ front, sessions, changes: () => feeds.changes.place({}) }),
+      };
       doors.dashboard = listen(config.dashboardBind, { routes: pages, front, gate, meters, websocket });
     }
   } catch (error) {

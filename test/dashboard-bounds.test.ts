@@ -256,6 +256,8 @@ describe("however much there is", () => {
     await page.getByRole("link", { name: "State" }).click();
     await page.getByRole("searchbox").fill("many/");
     await page.locator('[data-branch="many/00/"]').waitFor();
+    // The first thousand are shown at once, and the page says that it reads on.
+    await page.getByText("reading on").waitFor({ state: "detached" });
     await page.getByRole("tree").focus();
     await page.keyboard.press("End");
     await page.locator('[data-key="many/99/9999"]').waitFor();

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { root, start, temporaryFolder } from "../demo/compiled.ts";
-import { type Desk, closeBrowser, live, openDesk } from "./dashboard-harness.ts";
+import { type Desk, closeBrowser, live, openDesk, violationsOf } from "./dashboard-harness.ts";
 import { openSocket, sendRaw } from "./harness.ts";
 
 /** The dashboard's port: what it serves, to whom, and in whose name. */
@@ -54,6 +54,61 @@ describe("the page", () => {
       expect((await onDashboard(`/${name}`, { method: "HEAD" })).status).toBe(200);
       expect((await onDashboard(`/${name}`, { method: "POST" })).status).toBe(405);
     }
+  });
+
+  test("asks for each list once while it starts, with what the browser was told beforehand, and misses no change meanwhile", async () => {
+    await desk.put("there", "1");
+    await desk.publish("there");
+    for (const [path, asks, late] of [
+      ["/", "/api/instances", "[data-instance]"],
+      ["/state", "/api/state?limit=1000", '[data-key="late"]'],
+      ["/events", "/api/events/history?last=1000", ".event:has-text('late')"],
+    ] as const) {
+      expect((await onDashboard(path)).headers.get("link")).toContain(`<${asks}>; rel=preload; as=fetch`);
+      const { page, asked, faults } = await desk.open("/connect");
+      const held = Promise.withResolvers<void>();
+      const read = Promise.withResolvers<void>();
+      await page.route(`**${asks.replace("?", "\\?")}`, async (route) => {
+        const response = await route.fetch();
+        read.resolve();
+        await held.promise;
+        await route.fulfill({ response });
+      });
+      asked.length = 0;
+      await page.goto(desk.server.dashboardUrl + path);
+      await read.promise;
+      // Written after the list was read, and before the page has it.
+      if (path === "/") await desk.agent("late");
+      if (path === "/state") await desk.put("late", "1");
+      if (path === "/events") await desk.publish("late");
+      held.resolve();
+      await page.locator(late).first().waitFor();
+      await live(page);
+      const times = asked.filter((url) => url === desk.server.dashboardUrl + asks).length;
+      // A new agent is a reason to ask for agents again; keys and events come by their streams.
+      expect([path, times]).toEqual([path, path === "/" ? 2 : 1]);
+      expect(faults).toEqual([]);
+    }
+  });
+
+  test("lists keys by who changed them, the newest change first, and goes on doing so", async () => {
+    const ada = await desk.agent("ada");
+    for (const key of ["order/a", "order/b"])
+      await ada.client.call("state.put", { params: { key }, body: "1" });
+    const { page, faults } = await desk.open("/state");
+    await page.getByRole("button", { name: "Newest change" }).click();
+    const list = page.getByRole("listbox", { name: "Keys, newest change first" });
+    await list.locator('[data-key="order/b"]').getByText("ada").waitFor();
+    const first = (key: string) => list.locator(`.virtual-row:first-child[data-key="${key}"]`);
+    await first("order/b").waitFor();
+    await ada.client.call("state.put", { params: { key: "order/a" }, body: "2" });
+    await first("order/a").waitFor();
+    await list.focus();
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("Enter");
+    await page.locator('[data-document="order/a"]').waitFor();
+    expect(await violationsOf(page)).toEqual([]);
+    expect(faults).toEqual([]);
   });
 
   test("has a path for each view, and an unknown one is 404", async () => {

@@ -202,7 +202,7 @@ describe("state over REST", () => {
     expect(await keys("prefix=list/&after=list/a&limit=1")).toEqual(["list/b"]);
     expect(await keys("prefix=none")).toEqual([]);
     const [first] = (await server.json("/api/state?prefix=list/a")).body;
-    expect(Object.keys(first).sort()).toEqual(["content_type", "key", "updated_at", "version"]);
+    expect(Object.keys(first).sort()).toEqual(["content_type", "key", "updated_at", "updated_by", "version"]);
     for (const bad of ["0", "-1", "x", "1.5", ""]) {
       expect((await server.json(`/api/state?limit=${bad}`)).body).toMatchObject({ code: 400, path: "limit" });
     }

@@ -10,7 +10,7 @@ import { parseBody } from "../http/request.ts";
 import { sendJson } from "../http/response.ts";
 import { type PageFiles, loadPage } from "./page-files.ts";
 import type { Sessions } from "./session.ts";
-import { deepViews, views } from "./views.ts";
+import { type View, deepViews, firstAsks, views } from "./views.ts";
 
 /** What the page may do: run its own script and style, talk to its own server, and nothing else. */
 const contentSecurityPolicy = [
@@ -43,10 +43,16 @@ export interface DashboardOptions {
   front: Front;
   /** undefined: the server has no token, and nobody logs in. */
   sessions: Sessions | undefined;
+  /** Where the log of changes stands, which the page follows. */
+  changes: () => Promise<{ last: number; epoch: string }>;
 }
 
 /** What the dashboard's port serves beside the API: the page, what it loads, and logging in where there is a token. */
-export function dashboardRoutes({ front, sessions }: DashboardOptions): Record<string, RouteHandler> {
+export function dashboardRoutes({
+  front,
+  sessions,
+  changes,
+}: DashboardOptions): Record<string, RouteHandler> {
   let page: Promise<PageFiles> | undefined;
   const files = () =>
     (page ??= loadPage().catch((error: unknown) => {
@@ -54,15 +60,26 @@ export function dashboardRoutes({ front, sessions }: DashboardOptions): Record<s
       throw error;
     }));
 
-  const pageFor = async (request: Request, status: number): Promise<Response> => {
+  const pageFor = async (request: Request, status: number, view?: View): Promise<Response> => {
     const { html } = await files();
     // The page knows from its first moment on whether to ask for the token.
     const session = sessions ? (sessions.has(request) ? "open" : "needed") : "none";
-    const headers = { "Content-Type": "text/html; charset=utf-8", "Cache-Control": "no-store" };
-    return send(html.replace('data-session="none"', `data-session="${session}"`), headers, status);
+    // And where the changes are that it follows: what it asks afterwards is at least as new, so that it asks once.
+    const place = session === "needed" ? undefined : await changes().catch(() => undefined);
+    const marks = { session, ...(place && { changes: `${place.last} ${place.epoch}` }) };
+    const asks = (view && !request.url.includes("?") && place && firstAsks[view]) || [];
+    const headers = {
+      "Content-Type": "text/html; charset=utf-8",
+      "Cache-Control": "no-store",
+      ...(asks.length > 0 && { Link: asks.map(preload).join(", ") }),
+    };
+    return send(html.replace('data-session="none"', attributesOf(marks)), headers, status);
   };
 
-  const showPage: RouteHandler = (request) => pageFor(request, 200);
+  const showPage =
+    (view: View): RouteHandler =>
+    (request) =>
+      pageFor(request, 200, view);
 
   /** A person who follows a link that leads nowhere gets the page, which says so; a program gets what it understands. */
   const showNothing: RouteHandler = async (request) => {
@@ -85,15 +102,27 @@ export function dashboardRoutes({ front, sessions }: DashboardOptions): Record<s
 
   const pages = views.flatMap((view) => {
     const path = view === "now" ? "/" : `/${view}`;
-    return deepViews.has(view) ? [path, `${path}/*`] : [path];
+    const paths = deepViews.has(view) ? [path, `${path}/*`] : [path];
+    return paths.map((path) => [path, guard(front, ["GET", "HEAD"], showPage(view))] as const);
   });
   return {
-    ...Object.fromEntries(pages.map((path) => [path, guard(front, ["GET", "HEAD"], showPage)])),
+    ...Object.fromEntries(pages),
     // Every other path of one segment too.
     "/:file": guard(front, undefined, showFile),
     "/*": guard(front, undefined, showNothing),
     ...(sessions && sessionRoutes(front, sessions)),
   };
+}
+
+/** As the page's own `fetch` asks. */
+function preload(path: string): string {
+  return `<${path}>; rel=preload; as=fetch; crossorigin=anonymous`;
+}
+
+function attributesOf(marks: Readonly<Record<string, string>>): string {
+  return Object.entries(marks)
+    .map(([name, value]) => `data-${name}="${Bun.escapeHTML(value)}"`)
+    .join(" ");
 }
 
 function sessionRoutes(front: Front, sessions: Sessions): Record<string, RouteHandler> {

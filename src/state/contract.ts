@@ -34,7 +34,15 @@ export const stateOperations = {
       limit,
     }),
     response: z.array(
-      z.object({ key: z.string(), version, content_type: z.string(), updated_at: timestamp }),
+      z.object({
+        key: z.string(),
+        version,
+        content_type: z.string(),
+        updated_at: timestamp,
+        updated_by: z
+          .string()
+          .meta({ description: "The writing instance's name; empty without an identity." }),
+      }),
     ),
     paged: true,
     cli: "state list --prefix P --after KEY --limit N",

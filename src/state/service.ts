@@ -55,7 +55,8 @@ export function stateService(options: ValueOptions): Handlers<typeof stateOperat
 }
 
 async function* shown(pages: AsyncIterable<RecordHead[]> | Iterable<RecordHead[]>) {
-  for await (const page of pages) yield page.map(showHead);
+  for await (const page of pages)
+    yield page.map((head) => ({ ...showHead(head), updated_by: head.updatedBy }));
 }
 
 function placeOf({ key }: { key: string }): Place {

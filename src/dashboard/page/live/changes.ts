@@ -35,14 +35,27 @@ stream("changes", follow, () => {
   changes.value = undefined;
 });
 
+interface Position {
+  last: number;
+  epoch: string | undefined;
+}
+
+/** Where the log stood when the server made the page, if it said so; of use once. All that the page asks is newer. */
+let begun = placeOfPage(document.body.dataset["changes"]);
+
+function placeOfPage(text = ""): Position | undefined {
+  const [last, epoch] = text.split(" ");
+  // With nothing in the past to read, the server would not be heard of before the first change.
+  return Number(last) > 0 && epoch ? { last: Number(last), epoch } : undefined;
+}
+
 async function follow(signal: AbortSignal): Promise<void> {
-  const head = await client.send("changes.next", { query: { wait: "0ms" }, signal });
-  heedServer(head.headers.get("date"));
-  const epoch = head.headers.get("koor-epoch") ?? undefined;
-  const { last_id: last } = (await head.json()) as { last_id: number };
+  let asked = begun;
+  begun = undefined;
+  const { last, epoch } = asked ?? (await readPlace(signal));
   changes.value = recent(await readPast(last, signal));
   // What is read from here on is at least as new as the position that is followed from.
-  tell(null);
+  if (!asked) tell(null);
   const frames = subscribe({
     server: origin,
     log: "changes",
@@ -53,17 +66,32 @@ async function follow(signal: AbortSignal): Promise<void> {
     times: { backoffMaxMs: reconnectWithin },
     onState: (state) => {
       sayState("changes", state);
-      if (state === "live") tell(null);
+      // After a break it may be another server, and there are things that no change tells of.
+      if (state === "live" && !asked) tell(null);
+      asked = undefined;
     },
   });
-  for await (const frame of frames) if (frame.kind === "event") gather(frame.event as unknown as Change);
+  for await (const frame of frames) {
+    if (frame.kind === "event") gather(frame.event as unknown as Change);
+    // What was trimmed before it came here can have been anything.
+    else tell(null);
+  }
+}
+
+async function readPlace(signal: AbortSignal): Promise<Position> {
+  const head = await client.send("changes.next", { query: { wait: "0ms" }, signal });
+  heedServer(head.headers.get("date"));
+  const { last_id: last } = (await head.json()) as { last_id: number };
+  return { last, epoch: head.headers.get("koor-epoch") ?? undefined };
 }
 
 async function readPast(last: number, signal: AbortSignal): Promise<Change[]> {
   const past: Change[] = [];
   for (let after = Math.max(0, last - maxChanges); after < last;) {
     const query = { after: String(after), limit: String(pageRows), wait: "0ms" };
-    const page = await client.call("changes.next", { query, signal });
+    const response = await client.send("changes.next", { query, signal });
+    heedServer(response.headers.get("date"));
+    const page = (await response.json()) as { events: Change[]; last_id: number };
     past.push(...page.events);
     if (page.last_id <= after) break;
     after = page.last_id;

@@ -74,12 +74,14 @@ export function eventLog(pattern: string, onState: (state: SubscriptionState) =>
     hasOlder,
     older,
     async follow(signal) {
-      const head = await client.send("events.next", { query: { wait: "0ms" }, signal });
-      const epoch = head.headers.get("koor-epoch") ?? undefined;
-      const { last_id: after } = (await head.json()) as { last_id: number };
-      const past = await readBefore([], { topic }, signal);
+      const newest = await readPage([], { topic }, signal);
+      // Where nothing is yet, the position comes first: what is published meanwhile is behind it.
+      const empty = newest.rows.length === 0 ? await readPlace(signal) : undefined;
+      const { rows: past } = empty ? await readPage([], { topic }, signal) : newest;
+      const { epoch } = empty ?? newest;
+      const after = empty?.after ?? past.at(-1)?.id;
       gathered = [];
-      liveAfter.value = after;
+      liveAfter.value = after ?? 0;
       hasOlder.value = past.length > 0;
       rows.value = addRows([], past);
       const times = { backoffMaxMs: reconnectWithin };
@@ -102,11 +104,26 @@ export async function readBefore(
   filter: { topic?: string | undefined; from?: string | undefined; to?: string | undefined },
   signal: AbortSignal,
 ): Promise<Row[]> {
+  return (await readPage(rows, filter, signal)).rows;
+}
+
+async function readPage(
+  rows: readonly Row[],
+  filter: { topic?: string | undefined; from?: string | undefined; to?: string | undefined },
+  signal: AbortSignal,
+): Promise<{ rows: Row[]; epoch: string | undefined }> {
   const oldest = rows.at(-1);
   const before = oldest?.kind === "gap" ? oldest.from : oldest?.id;
   const query = { ...filter, before, last: pageRows };
   const response = await client.send("events.history", { query, signal });
-  return readRows(await response.text()).reverse();
+  const epoch = response.headers.get("koor-epoch") ?? undefined;
+  return { rows: readRows(await response.text()).reverse(), epoch };
+}
+
+async function readPlace(signal: AbortSignal) {
+  const head = await client.send("events.next", { query: { wait: "0ms" }, signal });
+  const { last_id: after } = (await head.json()) as { last_id: number };
+  return { after, epoch: head.headers.get("koor-epoch") ?? undefined };
 }
 
 /** What came after a row, newest first; undefined when it is more than an answer has. */

@@ -1,5 +1,5 @@
 import { type Signal, signal } from "@preact/signals";
-import { useEffect } from "preact/hooks";
+import { useLayoutEffect } from "preact/hooks";
 import type { Change } from "../server.ts";
 import { onForget } from "./connection.ts";
 import { type Kept, keepTrue } from "./keep-true.ts";
@@ -52,7 +52,7 @@ export function resource<T>(
     fault,
     refresh: () => kept?.refresh(),
     use() {
-      useEffect(() => {
+      useLayoutEffect(() => {
         users += 1;
         kept ??= begin();
         return () => {

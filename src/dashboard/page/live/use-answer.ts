@@ -1,4 +1,4 @@
-import { useEffect, useState } from "preact/hooks";
+import { useLayoutEffect, useState } from "preact/hooks";
 import type { Change } from "../server.ts";
 import { keepTrue } from "./keep-true.ts";
 
@@ -16,7 +16,7 @@ export function useAnswer<T>(
 ): { answer: T | undefined; fault: string } {
   const [answer, setAnswer] = useState<T | undefined>(undefined);
   const [fault, setFault] = useState("");
-  useEffect(() => {
+  useLayoutEffect(() => {
     setAnswer(undefined);
     setFault("");
     const onAnswer = (given: T) => setAnswer(() => given);

@@ -1,7 +1,8 @@
 import { signal } from "@preact/signals";
 import { useEffect, useMemo, useState } from "preact/hooks";
-import { type KeyRow, keySet, keys, keysFault, maxKeys, useKeys } from "../live/keys.ts";
+import { type KeyRow, keySet, keys, keysFault, keysPartial, maxKeys, useKeys } from "../live/keys.ts";
 import { now } from "../live/clock.ts";
+import { Choice } from "../parts/choice.tsx";
 import { Icon } from "../parts/icon.tsx";
 import { Empty, Fault, Loading, ViewFrame, cli } from "../parts/panel.tsx";
 import { SearchField } from "../parts/search-field.tsx";
@@ -12,7 +13,7 @@ import { hrefOf } from "../server.ts";
 import { DocumentView } from "../values/document-view.tsx";
 import { stateSource } from "../values/source.ts";
 import { NewKey } from "./new-key.tsx";
-import { type TreeRow, pathsAbove, rowsOf, treeOf } from "./tree.ts";
+import { type TreeRow, newestFirst, pathsAbove, rowsOf, treeOf } from "./tree.ts";
 
 /** Height of a line, in CSS pixels. */
 const rowHeight = 28;
@@ -22,6 +23,8 @@ const openKeys = 60;
 /** Branches that somebody opened (true) or closed. */
 const toggled = signal<ReadonlyMap<string, boolean>>(new Map());
 const search = signal("");
+const orders = { name: "By name", newest: "Newest change" } as const;
+const order = signal<keyof typeof orders>("name");
 
 /** What the agents share. */
 export function State() {
@@ -34,9 +37,18 @@ export function State() {
   return (
     <ViewFrame
       title="State"
-      summary={all && `${count(all.size, "key")}${all.size >= maxKeys ? " shown; there are more" : ""}`}
+      summary={all && summaryOf(all.size)}
       tools={
         <>
+          <Choice
+            name="order"
+            label="Order"
+            titles={orders}
+            value={order.value}
+            onChoose={({ order: chosen }) => {
+              order.value = chosen as keyof typeof orders;
+            }}
+          />
           <SearchField
             of="keys"
             value={search.value}
@@ -70,6 +82,11 @@ export function State() {
   );
 }
 
+function summaryOf(size: number): string {
+  if (keysPartial.value) return `the first ${count(size, "key")}; reading on…`;
+  return `${count(size, "key")}${size >= maxKeys ? " shown; there are more" : ""}`;
+}
+
 function toggle(paths: readonly string[], open: boolean): void {
   const next = new Map(toggled.peek());
   for (const path of paths) next.set(path, open);
@@ -86,9 +103,14 @@ function Keys({ all, chosen }: { all: ReadonlyMap<string, KeyRow>; chosen: strin
   const root = useMemo(() => treeOf(found), [found]);
   const opens = toggled.value;
   const openUnlessSaid = words.length > 0 || found.length <= openKeys;
+  const byName = order.value === "name";
   const rows = useMemo(
-    () => rowsOf(root, (path) => (words.length > 0 ? true : (opens.get(path) ?? openUnlessSaid))),
-    [root, opens, openUnlessSaid],
+    () =>
+      byName
+        ? rowsOf(root, (path) => (words.length > 0 ? true : (opens.get(path) ?? openUnlessSaid)))
+        : newestFirst(found, all),
+    // By name a write changes no row but its own.
+    [root, opens, openUnlessSaid, byName, byName || all],
   );
   const choose = (row: TreeRow) => {
     if (row.kind === "branch") return toggle([row.path], !row.open);
@@ -96,19 +118,19 @@ function Keys({ all, chosen }: { all: ReadonlyMap<string, KeyRow>; chosen: strin
     if (href !== undefined) go(href);
   };
   return (
-    <section class="panel master" aria-label="Keys">
+    <section class="panel master key-list" aria-label="Keys">
       {rows.length === 0 ? (
         <p class="empty">No key has all of these words in it.</p>
       ) : (
         <VirtualList
-          label="Tree of keys"
-          role="tree"
+          label={byName ? "Tree of keys" : "Keys, newest change first"}
+          role={byName ? "tree" : "listbox"}
           items={rows}
           rowHeight={rowHeight}
           keyOf={keyOf}
           active={`leaf ${chosen}`}
           marks={({ kind, depth, path, ...row }) => ({
-            "aria-level": depth + 1,
+            "aria-level": byName ? depth + 1 : undefined,
             "aria-expanded": "open" in row ? row.open : undefined,
             "data-key": kind === "leaf" ? path : undefined,
             "data-branch": kind === "branch" ? path : undefined,
@@ -148,9 +170,12 @@ function Line({ row }: { row: TreeRow }) {
       </span>
       {found && (
         <>
+          <small class="tree-by" title={`Changed by ${found.by || "nobody in particular"}`}>
+            {found.by}
+          </small>
           <small class="number">v{found.version}</small>
-          <small class="number age" title={new Date(found.updated_at).toLocaleString()}>
-            {showAge(now.value - Date.parse(found.updated_at))}
+          <small class="number age" title={new Date(found.at).toLocaleString()}>
+            {showAge(now.value - found.at)}
           </small>
         </>
       )}

@@ -58,6 +58,15 @@ export function rowsOf(root: Branch, isOpen: (path: string) => boolean): TreeRow
   return rows;
 }
 
+/** Whole keys as lines, that which was written last first. */
+export function newestFirst(keys: readonly string[], all: ReadonlyMap<string, { at: number }>): TreeRow[] {
+  const at = (key: string) => all.get(key)?.at ?? 0;
+  const dated = keys.map((key) => ({ key, at: at(key) }));
+  return dated
+    .sort((a, b) => b.at - a.at)
+    .map(({ key }) => ({ kind: "leaf", path: key, name: key, depth: 0 }));
+}
+
 function byName([a]: [string, unknown], [b]: [string, unknown]): number {
   return a < b ? -1 : 1;
 }
