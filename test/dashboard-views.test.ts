@@ -575,7 +575,7 @@ describe("Tokens and costs", () => {
 
     await page.getByRole("button", { name: "Model" }).click();
     await costOf("haiku").getByText("$0.25").waitFor();
-    await page.getByRole("button", { name: "Last 30 days" }).click();
+    await page.getByRole("button", { name: "30 days" }).click();
     const timestamp = new Date(Date.now() - 12 * 86_400_000).toISOString();
     const past = { ...call, model: "of-long-ago", cost_usd: 9, timestamp, ref: "a-log 1" };
     await desk.client.call("llm.import", { body: { records: [past] } });

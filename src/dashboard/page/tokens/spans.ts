@@ -5,9 +5,9 @@ export type Span = (typeof spans)[number];
 
 export const spanTitles: Readonly<Record<Span, string>> = {
   day: "Today",
-  week: "Last 7 days",
-  month: "Last 30 days",
-  year: "Last 12 months",
+  week: "7 days",
+  month: "30 days",
+  year: "12 months",
 };
 
 /** A step; its end is exclusive. Milliseconds since 1970. */
