@@ -278,13 +278,24 @@ describe("State", () => {
     expect(await page.locator(".facts").innerText()).toContain("by dashboard");
     const { bytes } = await desk.client.call("state.get", { params: { key: "undo" }, query: {} });
     expect(new TextDecoder().decode(bytes as Uint8Array)).toBe('{"n":2,"same":true}');
+    // What is compared now is what the way back has changed.
+    await page.getByRole("columnheader", { name: "Version 4" }).waitFor();
+    await page.locator(".added.line", { hasText: '"n": 2' }).waitFor();
+
+    // What somebody writes while the question is open is not buried by the answer.
+    await page.getByRole("button", { name: "Roll back to version 1" }).click();
+    await desk.put("undo", "meanwhile");
+    await page.getByRole("dialog").getByRole("button", { name: "Roll back to 1" }).click();
+    await page.getByRole("dialog").getByText("Somebody has changed it meanwhile").waitFor();
+    await page.keyboard.press("Escape");
+    expect(await (await fetch(`${desk.server.url}/api/state/undo`)).text()).toBe("meanwhile");
 
     await page.getByRole("button", { name: "Delete" }).click();
     await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
     await page.locator(".facts", { hasText: "deleted" }).waitFor();
     await page.getByRole("button", { name: "Roll back to version 4" }).click();
     await page.getByRole("dialog").getByRole("button", { name: "Roll back to 4" }).click();
-    await page.locator(".facts", { hasText: "version 6" }).waitFor();
+    await page.locator(".facts", { hasText: "version 7" }).waitFor();
   });
 
   test("unfolds what is the same in two long texts a part at a time", async () => {

@@ -39,7 +39,10 @@ export function hrefOf(template: string, params: Readonly<Record<string, string>
 
 /** What went wrong, as a sentence for a person. */
 export function faultText(error: unknown): string {
-  const { message = "", hint } = error as { message?: string; hint?: string };
+  const { message = "", hint, reason } = error as { message?: string; hint?: string; reason?: string };
+  // The server tells agents how to write again; here a person asked, of what is not there any more.
+  if (reason === "version_mismatch")
+    return "Somebody has changed it meanwhile, so nothing was done. Close this and look at what is there now.";
   const text = message.charAt(0).toUpperCase() + message.slice(1);
   return hint ? `${text}. ${hint}` : text;
 }

@@ -67,7 +67,7 @@ export function History({ source, versions, current }: HistoryProps) {
                 type="button"
                 class="quiet"
                 aria-label={`Roll back to version ${version}`}
-                onClick={() => askToRollBack(source, version)}
+                onClick={() => askToRollBack(source, version, current, () => setChosen(undefined))}
               >
                 Roll back
               </button>
@@ -141,11 +141,15 @@ function Compare({ source, from, to }: { source: Source; from: number; to: numbe
   return <DiffView left={left} right={right} leftTitle={`Version ${from}`} rightTitle={`Version ${to}`} />;
 }
 
-function askToRollBack(source: Source, version: number): void {
+/** @param done what is compared then is the way back itself */
+function askToRollBack(source: Source, version: number, current: number | undefined, done: () => void): void {
   confirm({
     title: `Roll ${source.name} back to version ${version}`,
     text: `The value of version ${version} becomes the newest version. Nothing is lost: what is there now stays in the history.`,
     verb: `Roll back to ${version}`,
-    act: () => source.rollBack(version),
+    act: async () => {
+      await source.rollBack(version, current);
+      done();
+    },
   });
 }

@@ -13,7 +13,8 @@ export interface Source {
   history(signal?: AbortSignal): Promise<readonly Version[]>;
   /** @param etag of what it is to replace; undefined: nothing must be there */
   write(body: string, contentType: string, etag: string | undefined): Promise<{ version: number }>;
-  rollBack(version: number): Promise<unknown>;
+  /** @param current the version that it is to replace: what came in between stays; undefined: it was deleted */
+  rollBack(version: number, current: number | undefined): Promise<unknown>;
   /** @param etag of what is to be deleted: what came in between stays */
   remove(etag: string): Promise<unknown>;
   /** Where a version is, for what only the browser can show. */
@@ -40,7 +41,12 @@ export function stateSource(key: string): Source {
       (await client.call("state.history", { params, query: { limit }, ...(signal && { signal }) })).versions,
     write: (body, contentType, etag) =>
       client.call("state.put", { params, body, contentType, condition: conditionOf(etag) }),
-    rollBack: (version) => client.call("state.rollback", { params, query: { rollback: String(version) } }),
+    rollBack: (version, current = 0) =>
+      client.call("state.rollback", {
+        params,
+        query: { rollback: String(version) },
+        condition: { version: current },
+      }),
     remove: (etag) => client.call("state.delete", { params, condition: conditionOf(etag) }),
     url: (version) => client.url("state.get", { params, query: { version } }),
   };
@@ -60,7 +66,12 @@ export function specSource(project: string, name: string): Source {
       (await client.call("specs.history", { params, query: { limit }, ...(signal && { signal }) })).versions,
     write: (body, contentType, etag) =>
       client.call("specs.put", { params, body, contentType, condition: conditionOf(etag) }),
-    rollBack: (version) => client.call("specs.rollback", { params, query: { rollback: String(version) } }),
+    rollBack: (version, current = 0) =>
+      client.call("specs.rollback", {
+        params,
+        query: { rollback: String(version) },
+        condition: { version: current },
+      }),
     remove: (etag) => client.call("specs.delete", { params, condition: conditionOf(etag) }),
     url: () => undefined,
   };
