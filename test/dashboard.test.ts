@@ -314,6 +314,31 @@ describe("on a server with a token", () => {
     await other.getByRole("button", { name: "Pause" }).waitFor();
   });
 
+  test("what somebody was writing when the session ended is there again after the next login", async () => {
+    const value = `${desk.server.url}/api/state/draft`;
+    await fetch(value, { method: "PUT", headers: bearer, body: '"before"' });
+    const { page } = await desk.open("/state/draft");
+    const login = async () => {
+      await page.getByLabel("Token", { exact: true }).fill("secret");
+      await page.keyboard.press("Enter");
+    };
+    await login();
+    await page.getByRole("button", { name: "Edit" }).click();
+    await page.getByRole("dialog").getByRole("textbox").fill('"half a thought"');
+    const other = await page.context().newPage();
+    await other.goto(`${desk.server.dashboardUrl}/events`);
+    await other.getByRole("button", { name: "Log out" }).click();
+    await login();
+    expect(await page.getByRole("dialog").getByRole("textbox").inputValue()).toBe('"half a thought"');
+    await page.getByRole("dialog").getByRole("button", { name: "Save" }).click();
+    await page.locator(".facts", { hasText: "version 2" }).waitFor();
+    expect(await (await fetch(value, { headers: bearer })).text()).toBe('"half a thought"');
+    // And it is there once.
+    await page.reload();
+    await page.getByRole("button", { name: "Edit" }).waitFor();
+    expect(await page.getByRole("dialog").count()).toBe(0);
+  });
+
   test("the lines for a terminal work with the token in a variable, and hold no token", async () => {
     const { page } = await desk.open("/connect");
     await page.getByLabel("Token", { exact: true }).fill("secret");

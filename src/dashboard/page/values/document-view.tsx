@@ -8,7 +8,7 @@ import { type Tab, Tabs } from "../parts/tabs.tsx";
 import { Who } from "../parts/who.tsx";
 import type { StoredValue } from "../server.ts";
 import { linesOf } from "./content.ts";
-import { Editor } from "./editor.tsx";
+import { Editor, brokenOff } from "./editor.tsx";
 import { History } from "./history.tsx";
 import type { Source } from "./source.ts";
 import { type Document, useDocument } from "./use-document.ts";
@@ -25,7 +25,7 @@ interface DocumentViewProps {
 /** A value: what it is, what it was, and what can be done with it. */
 export function DocumentView({ source, back, tabs = [] }: DocumentViewProps) {
   const { document, fault } = useDocument(source);
-  const [edited, setEdited] = useState<Document | undefined>(undefined);
+  const [edited, setEdited] = useState<Document | undefined>(() => brokenOff(source));
   const stored = document?.stored;
   const all: Tab[] = document
     ? [

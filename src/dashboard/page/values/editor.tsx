@@ -1,4 +1,5 @@
-import { useMemo, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { noticeLogout, session } from "../live/connection.ts";
 import { Dialog } from "../parts/dialog.tsx";
 import { Fault } from "../parts/panel.tsx";
 import { ClientError, faultText } from "../server.ts";
@@ -15,6 +16,14 @@ interface Theirs {
   etag: string | undefined;
 }
 
+/** What was being written when a session ended, by the source's id: it is there again after the next login. */
+const drafts = new Map<string, { from: Document; text: string }>();
+
+/** What an editing that a session's end broke off began with. */
+export function brokenOff({ id }: Source): Document | undefined {
+  return drafts.get(id)?.from;
+}
+
 /**
  * Edits a value. It is written only if it is still the one that the editing began with; else both sides are shown, and the
  * person says which one stays.
@@ -22,7 +31,15 @@ interface Theirs {
 export function Editor({ source, from, onClose }: { source: Source; from: Document; onClose: () => void }) {
   const { stored, content } = from;
   const before = useMemo(() => (content ? linesOf(content) : ""), [content]);
-  const [text, setText] = useState(before);
+  const [text, setText] = useState(drafts.get(source.id)?.text ?? before);
+  const draft = useRef(text);
+  draft.current = text;
+  useEffect(() => {
+    drafts.delete(source.id);
+    return () => {
+      if (session.peek() === "needed") drafts.set(source.id, { from, text: draft.current });
+    };
+  }, []);
   const [etag, setEtag] = useState(stored?.etag);
   const [theirs, setTheirs] = useState<Theirs | undefined>(undefined);
   const [fault, setFault] = useState("");
@@ -38,7 +55,7 @@ export function Editor({ source, from, onClose }: { source: Source; from: Docume
         setTheirs(conflict);
         return setEtag(conflict.etag);
       })
-      .catch((error: unknown) => setFault(faultText(error)))
+      .catch((error: unknown) => !noticeLogout(error) && setFault(faultText(error)))
       .finally(() => setBusy(false));
   };
 
