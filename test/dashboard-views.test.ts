@@ -515,7 +515,13 @@ describe("Specs and rules", () => {
   test("a proposed rule is accepted by hand, and the playground marks the lines that break it", async () => {
     const ada = await desk.agent("rule-finder");
     await ada.client.call("rules.propose", {
-      body: { project: "shop", rule_id: "no-sleep", pattern: "sleep\\(", message: "Wait for what you need." },
+      body: {
+        project: "shop",
+        rule_id: "no-sleep",
+        pattern: "sleep\\(",
+        message: "Wait for what you need.",
+        applies_to: ["*.ts", "*.js"],
+      },
     });
     const { page } = await desk.open("/rules");
     const row = page.locator('[data-rule="shop/no-sleep"]');
@@ -529,6 +535,8 @@ describe("Specs and rules", () => {
     await page.getByText("1 violation").waitFor();
     expect(await text(page, "[data-broken]")).toMatch(/sleep\(5\)\s+no-sleep Wait for what you need\./);
     expect(await page.locator("[data-broken]").getAttribute("data-line")).toBe("2");
+    await page.getByText("1 accepted rule, and the files that each one checks").click();
+    expect(await page.locator(".asked li").innerText()).toBe("no-sleep *.ts, *.js");
     // As pasting does it; typing so many lines takes a browser ten seconds.
     await page.getByLabel("Text to check").evaluate((field) => {
       (field as HTMLTextAreaElement).value = "one\n".repeat(1500);

@@ -46,8 +46,28 @@ export function Playground({ projects }: { projects: readonly string[] }) {
         />
         <Fault text={fault} />
         {text !== "" && checked && <Verdict {...checked} />}
+        <Asked project={chosen} />
       </div>
     </Panel>
+  );
+}
+
+/** The rules that count in a project, with the files that each one checks: why one said nothing is seen by that. */
+function Asked({ project }: { project: string }) {
+  const asked = (rules.value.value ?? []).filter(
+    (rule) => rule.status === "accepted" && [project, "_global"].includes(rule.project),
+  );
+  return (
+    <details class="asked">
+      <summary>{count(asked.length, "accepted rule")}, and the files that each one checks</summary>
+      <ul>
+        {asked.slice(0, maxViolations).map(({ project, rule_id: id, applies_to: files, stack }) => (
+          <li key={`${project}/${id}`}>
+            <strong>{id}</strong> <code>{files.join(", ")}</code> {stack && <small>stack {stack}</small>}
+          </li>
+        ))}
+      </ul>
+    </details>
   );
 }
 
