@@ -37,6 +37,7 @@ test("a list of all keys has every one, in order, and lets others go first after
     version: 1,
     content_type: "application/json",
     updated_at: expect.any(String),
+    updated_by: "",
   });
   expect(turns).toBeGreaterThan(20);
 });
