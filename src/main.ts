@@ -5,6 +5,9 @@ import { maintenanceCommand } from "./maintenance.ts";
 import { openServer } from "./server.ts";
 import { version } from "./version.ts";
 
+/** How long a server that is stopped while it opens may take until it has, in milliseconds. */
+const openingMs = 5000;
+
 /** The server's program: a command on its files, or the server, which is closed when asked to. */
 async function main(args: readonly string[]): Promise<void> {
   if (args.includes("--help") || args.includes("-h") || args[0] === "help") {
@@ -32,7 +35,12 @@ async function main(args: readonly string[]): Promise<void> {
     // A second signal means now; what was acknowledged is on disk.
     if (stopping) process.exit(1);
     stopping = true;
-    // It may still be opening: then it has not said that it listens, or has said so just now.
+    // It may still be opening. Then nothing was acknowledged, and what it waits for may never come.
+    const impatience = setTimeout(() => process.exit(1), openingMs);
+    void opening.then(
+      () => clearTimeout(impatience),
+      () => {},
+    );
     opening
       .then((server) => server.close())
       .then(

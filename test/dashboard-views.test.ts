@@ -400,7 +400,7 @@ describe("What a person types", () => {
     await dialog.getByText("Delete to-delete, version 1").waitFor();
     await desk.put("to-delete", '"new"');
     await dialog.getByRole("button", { name: "Delete" }).click();
-    await dialog.getByRole("alert").getByText("version", { exact: false }).waitFor();
+    await dialog.getByRole("alert").getByText("Somebody has changed it meanwhile").waitFor();
     expect(await read("to-delete")).toBe('"new"');
   });
 

@@ -334,8 +334,9 @@ describe("on a server with a token", () => {
     await page.locator(".facts", { hasText: "version 2" }).waitFor();
     expect(await (await fetch(value, { headers: bearer })).text()).toBe('"half a thought"');
     // And it is there once.
-    await page.reload();
-    await page.getByRole("button", { name: "Edit" }).waitFor();
+    await page.getByRole("link", { name: "State" }).click();
+    await page.locator('[data-key="draft"]').click();
+    await page.locator(".facts", { hasText: "version 2" }).waitFor();
     expect(await page.getByRole("dialog").count()).toBe(0);
   });
 

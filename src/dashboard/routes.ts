@@ -47,6 +47,9 @@ export interface DashboardOptions {
   changes: () => Promise<{ last: number; epoch: string }>;
 }
 
+/** How long the page waits to be told where the changes are, in milliseconds: a read takes less than one. */
+const placeMs = 200;
+
 /** What the dashboard's port serves beside the API: the page, what it loads, and logging in where there is a token. */
 export function dashboardRoutes({
   front,
@@ -65,7 +68,11 @@ export function dashboardRoutes({
     // The page knows from its first moment on whether to ask for the token.
     const session = sessions ? (sessions.has(request) ? "open" : "needed") : "none";
     // And where the changes are that it follows: what it asks afterwards is at least as new, so that it asks once.
-    const place = session === "needed" ? undefined : await changes().catch(() => undefined);
+    // When the database does not answer, it is the page that says so.
+    const place =
+      session === "needed"
+        ? undefined
+        : await Promise.race([changes().catch(() => undefined), Bun.sleep(placeMs)]);
     const marks = { session, ...(place && { changes: `${place.last} ${place.epoch}` }) };
     const asks = (view && !request.url.includes("?") && place && firstAsks[view]) || [];
     const headers = {

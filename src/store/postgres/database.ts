@@ -22,7 +22,7 @@ const statementMs = answerMs - 1000;
 const idleInTransactionMs = 2000;
 
 /** How long the end of a connection waits for the database's, in milliseconds: from one that is frozen it never comes. */
-const goodbyeMs = 1000;
+export const goodbyeMs = 1000;
 
 export type Row = Record<string, unknown>;
 export type Pool = pg.Pool;
@@ -125,7 +125,10 @@ export function connect(url: string, max: number, patient = false): Pool {
     // It waits for this one, which its types do not know.
     onConnect(connection): unknown {
       open.add(connection);
-      return greet(connection, patient);
+      return greet(connection, patient).catch((error: unknown) => {
+        open.delete(connection);
+        throw error;
+      });
     },
   });
   pool.on("remove", (connection) => void open.delete(connection));
@@ -137,7 +140,7 @@ export function connect(url: string, max: number, patient = false): Pool {
 
 const connections = new WeakMap<Pool, ReadonlySet<Connection>>();
 
-/** Ends a pool when its statements have; its connections without goodbye, where the database does not say it. */
+/** Ends a pool. What is still at work in it after a second is cut off: of that nothing will be acknowledged. */
 export async function disconnect(pool: Pool): Promise<void> {
   await saying(
     () => pool.end(),

@@ -1,5 +1,5 @@
 import pg from "pg";
-import { type Pool, ask, connectionOptions, hangUp, isPooled, processOf } from "./database.ts";
+import { type Pool, ask, connectionOptions, goodbyeMs, hangUp, isPooled, processOf } from "./database.ts";
 import { readHeads } from "../heads.ts";
 import type { Heads } from "../../core/commit.ts";
 import { identitySql } from "./schema.ts";
@@ -73,9 +73,7 @@ export function openHints({ pool, url, listenUrl, onClock, onError }: HintsOptio
   }
 
   // A hint that gets lost is no matter: the others look by themselves.
-  const notify = coalesce(async () => {
-    if (!closed) await ask(ear.mouth() ?? pool, `notify ${channel}`).catch(() => {});
-  });
+  const notify = coalesce(() => ask(ear.mouth() ?? pool, `notify ${channel}`).catch(() => {}));
 
   const look = coalesce(async () => {
     if (closed) return;
@@ -122,10 +120,12 @@ export function openHints({ pool, url, listenUrl, onClock, onError }: HintsOptio
       void notify();
     },
     async close() {
+      // What was committed last the others hear at once, if the database answers.
+      await Promise.race([notify(), Bun.sleep(goodbyeMs)]);
       closed = true;
       clearInterval(timer);
       await ear.close();
-      await Promise.all([look(), notify()]);
+      await look();
     },
   };
 }

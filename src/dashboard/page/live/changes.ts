@@ -92,7 +92,8 @@ async function readPast(last: number, signal: AbortSignal): Promise<Change[]> {
     const response = await client.send("changes.next", { query, signal });
     heedServer(response.headers.get("date"));
     const page = (await response.json()) as { events: Change[]; last_id: number };
-    past.push(...page.events);
+    // What came after is told by whoever follows from there.
+    past.push(...page.events.filter(({ id }) => id <= last));
     if (page.last_id <= after) break;
     after = page.last_id;
   }

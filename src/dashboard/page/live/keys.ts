@@ -27,6 +27,9 @@ export const keySet = signal(0);
 export const keysPartial = signal(false);
 export const keysFault = signal("");
 
+/** How long after a failure the rest of the keys is asked for again, in milliseconds. */
+const againMs = 1000;
+
 let reading = false;
 let wanted = false;
 let inUse = false;
@@ -52,6 +55,7 @@ onChanges((batch) => {
 
 onForget(() => {
   keys.value = undefined;
+  keysPartial.value = false;
 });
 
 function read(): void {
@@ -74,7 +78,12 @@ async function readNow(signal: AbortSignal): Promise<void> {
     show(all);
     apply(all, meanwhile);
   } catch (error) {
-    if (!signal.aborted && !noticeLogout(error)) keysFault.value = faultText(error);
+    if (!signal.aborted && !noticeLogout(error)) {
+      keysFault.value = faultText(error);
+      if (keys.value) apply(keys.value, meanwhile);
+      // What has been read is not all of it.
+      if (keysPartial.value) setTimeout(() => !signal.aborted && read(), againMs);
+    }
   } finally {
     reading = false;
     if (wanted) read();

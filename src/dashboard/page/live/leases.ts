@@ -48,40 +48,42 @@ const maxSeen = maxChanges;
 onForget(() => {
   waits.value = [];
   pathsSeen.clear();
+  known.clear();
 });
 
-/** The line that was looked into last, and who is in front of whom in it. */
-let known = { line: "", inFront: new Map<string, ReadonlySet<string>>() };
+/** Who is in front of each one that waits: asked once, since whoever comes later stands behind. */
+let known = new Map<string, ReadonlySet<string>>();
 
 async function read(signal: AbortSignal): Promise<readonly LeaseInLine[]> {
   const all = await client.call("leases.list", { signal });
   const waiting = all.filter(({ state }) => state === "waiting").slice(0, maxWaiting);
-  const line = waiting.length === 0 ? "" : all.map(({ id, state }) => `${id} ${state}`).join();
-  if (line !== known.line) {
-    const asks = waiting.map(async (lease) => [lease.id, await inFrontOf(lease, all, signal)] as const);
-    known = { line, inFront: new Map(await Promise.all(asks)) };
-  }
+  const asks = waiting.map(
+    async (lease) => [lease.id, known.get(lease.id) ?? (await inFrontOf(lease, all, signal))] as const,
+  );
+  const answers = await Promise.all(asks);
+  known = new Map(answers.flatMap(([id, inFront]) => (inFront ? [[id, inFront]] : [])));
   for (const lease of all) pathsSeen.set(lease.id, pathsOf(lease));
   for (const id of pathsSeen.keys()) if (pathsSeen.size > maxSeen) pathsSeen.delete(id);
   return all.map((lease) => {
-    const ids = known.inFront.get(lease.id);
+    const ids = known.get(lease.id);
     return { ...lease, inFront: ids ? all.filter(({ id }) => ids.has(id)) : [] };
   });
 }
 
-/** The server knows which globs have a path in common, so it is asked. */
+/** The server knows which globs have a path in common, so it is asked. undefined: it did not say, perhaps next time. */
 async function inFrontOf(
   waiting: Lease,
   all: readonly Lease[],
   signal: AbortSignal,
-): Promise<ReadonlySet<string>> {
+): Promise<ReadonlySet<string> | undefined> {
   const paths = waiting.resource === "" ? waiting.paths.slice(0, maxPaths) : [waiting.resource];
   const asks = paths.map((path) => client.call("leases.list", { query: { path }, signal }));
   const lists = await Promise.all(asks).catch((error: unknown) => {
-    // Globs that take too long to compare: then it is not known, and the others are.
-    if (error instanceof ClientError && error.reason === "over_budget") return [];
-    throw error;
+    if (signal.aborted) throw error;
+    // Globs that take too long to compare are not asked about again.
+    return error instanceof ClientError && error.reason === "over_budget" ? [] : undefined;
   });
+  if (!lists) return undefined;
   const near = new Set(lists.flat().map(({ id }) => id));
   const inFront = all.filter((lease) => near.has(lease.id) && standsInTheWay(lease, waiting));
   return new Set(inFront.map(({ id }) => id));

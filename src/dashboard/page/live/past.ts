@@ -26,6 +26,8 @@ interface Past<T> {
 
 /** How long news gathers before the rows are asked for, in milliseconds. */
 const gatherMs = 500;
+/** And how many times as long as the last answer took: a filter that looks through a long log is not asked all the time. */
+const gatherShare = 20;
 
 /** A hook. The rows of the question before stay until those of the next one are there, so that nothing flickers as one types. */
 export function usePast<T>({ question, before, since, hear = onChanges }: Past<T>) {
@@ -41,6 +43,7 @@ export function usePast<T>({ question, before, since, hear = onChanges }: Past<T
     const wanted = new Set<"newer" | "older">();
     let page: Page<T> | undefined;
     let busy = false;
+    let tookMs = 0;
 
     /** @returns what is shown after the next thing to be done; undefined when there is nothing to do */
     const next = async (): Promise<Page<T> | undefined> => {
@@ -60,8 +63,11 @@ export function usePast<T>({ question, before, since, hear = onChanges }: Past<T
       if (busy) return;
       busy = true;
       try {
+        const asked = performance.now();
         for (let then = await next(); then && !signal.aborted; then = await next()) {
-          page = { ...then, rows: then.rows.slice(0, maxRows) };
+          tookMs = performance.now() - asked;
+          const isLast = then.isLast && then.rows.length <= maxRows;
+          page = { isLast, rows: then.rows.slice(0, maxRows) };
           setShown(page);
           setFault("");
         }
@@ -80,11 +86,14 @@ export function usePast<T>({ question, before, since, hear = onChanges }: Past<T
     };
     let timer: ReturnType<typeof setTimeout> | undefined;
     const look = () => {
-      timer ??= setTimeout(() => {
-        timer = undefined;
-        if (since) wanted.add("newer");
-        void work();
-      }, gatherMs);
+      timer ??= setTimeout(
+        () => {
+          timer = undefined;
+          if (since) wanted.add("newer");
+          void work();
+        },
+        Math.max(gatherMs, gatherShare * tookMs),
+      );
     };
     void work();
     const unhear = hear(look);

@@ -1,5 +1,5 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { noticeLogout, session } from "../live/connection.ts";
+import { noticeLogout } from "../live/connection.ts";
 import { Dialog } from "../parts/dialog.tsx";
 import { Fault } from "../parts/panel.tsx";
 import { ClientError, faultText } from "../server.ts";
@@ -16,10 +16,10 @@ interface Theirs {
   etag: string | undefined;
 }
 
-/** What was being written when a session ended, by the source's id: it is there again after the next login. */
+/** What was being written when the editor went without being closed (a session that ended), by the source's id. */
 const drafts = new Map<string, { from: Document; text: string }>();
 
-/** What an editing that a session's end broke off began with. */
+/** What such an editing began with: it goes on from there. */
 export function brokenOff({ id }: Source): Document | undefined {
   return drafts.get(id)?.from;
 }
@@ -34,12 +34,18 @@ export function Editor({ source, from, onClose }: { source: Source; from: Docume
   const [text, setText] = useState(drafts.get(source.id)?.text ?? before);
   const draft = useRef(text);
   draft.current = text;
-  useEffect(() => {
+  const closed = useRef(false);
+  const close = () => {
+    closed.current = true;
     drafts.delete(source.id);
-    return () => {
-      if (session.peek() === "needed") drafts.set(source.id, { from, text: draft.current });
-    };
-  }, []);
+    onClose();
+  };
+  useEffect(
+    () => () => {
+      if (!closed.current && draft.current !== before) drafts.set(source.id, { from, text: draft.current });
+    },
+    [],
+  );
   const [etag, setEtag] = useState(stored?.etag);
   const [theirs, setTheirs] = useState<Theirs | undefined>(undefined);
   const [fault, setFault] = useState("");
@@ -51,7 +57,7 @@ export function Editor({ source, from, onClose }: { source: Source; from: Docume
     setFault("");
     save(source, withEndsOf(before, text), type, against)
       .then((conflict) => {
-        if (!conflict) return onClose();
+        if (!conflict) return close();
         setTheirs(conflict);
         return setEtag(conflict.etag);
       })
@@ -60,7 +66,7 @@ export function Editor({ source, from, onClose }: { source: Source; from: Docume
   };
 
   return (
-    <Dialog title={`Edit ${source.name}`} onClose={onClose} wide unsaved={text !== before}>
+    <Dialog title={`Edit ${source.name}`} onClose={close} wide unsaved={text !== before}>
       {theirs && (
         <section class="conflict" role="alert" aria-label="Conflict">
           <p>
