@@ -37,12 +37,11 @@ async function main(args: readonly string[]): Promise<void> {
     stopping = true;
     // It may still be opening. Then nothing was acknowledged, and what it waits for may never come.
     const impatience = setTimeout(() => process.exit(1), openingMs);
-    void opening.then(
-      () => clearTimeout(impatience),
-      () => {},
-    );
     opening
-      .then((server) => server.close())
+      .then((server) => {
+        clearTimeout(impatience);
+        return server.close();
+      })
       .then(
         () => process.exit(0),
         (error: unknown) => fail(error),

@@ -11,10 +11,14 @@ export interface AuditFilters {
 const names = ["resource", "actor", "action"] as const;
 type Name = (typeof names)[number];
 
+type Exact = [name: Name, value: string];
+
 /** What a database compares by itself, and what it cannot: its own patterns are of another dialect. */
 export interface AuditConditions {
-  /** Names that are asked for whole; the first of them has the best index. */
-  exact: [name: Name, value: string][];
+  /** The name that is asked for whole and has the best index, of those that have one. */
+  indexed: Exact | undefined;
+  /** The other names that are asked for whole. */
+  others: Exact[];
   /** What the others ask; undefined when there are none. */
   passes: ((row: AuditRow) => boolean) | undefined;
 }
@@ -24,9 +28,14 @@ export function auditConditions(filters: AuditFilters): AuditConditions {
     const glob = filters[name];
     return glob === undefined || glob.kind === "all" ? [] : [{ name, glob }];
   });
+  const exact = given
+    .filter(({ glob }) => glob.kind === "exact")
+    .map(({ name, glob }): Exact => [name, glob.prefix]);
+  const indexed = exact.find(([name]) => name !== "action");
   const globs = given.filter(({ glob }) => glob.kind !== "exact");
   return {
-    exact: given.filter(({ glob }) => glob.kind === "exact").map(({ name, glob }) => [name, glob.prefix]),
+    indexed,
+    others: exact.filter((filter) => filter !== indexed),
     passes: globs.length === 0 ? undefined : (row) => globs.every(({ name, glob }) => glob.test(row[name])),
   };
 }

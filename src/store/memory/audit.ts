@@ -4,7 +4,8 @@ import type { AuditSummary, AuditTrailQuery } from "../store.ts";
 
 export function selectAudit(audit: readonly AuditRow[], query: AuditTrailQuery): AuditRow[] {
   const { limit, before, from = -Infinity, to = Infinity } = query;
-  const { exact, passes } = auditConditions(query);
+  const { indexed, others, passes } = auditConditions(query);
+  const exact = indexed ? [indexed, ...others] : others;
   const isNewer = (a: Place, b: Place) => b.at - a.at || b.id - a.id;
   const start =
     before === undefined

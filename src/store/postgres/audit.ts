@@ -4,7 +4,7 @@ import { auditConditions } from "../audit-filters.ts";
 import { readHeads } from "../heads.ts";
 import { explained } from "./advice.ts";
 import { type Report, newPart, newReport } from "../check-report.ts";
-import { type Pool, ask, connect, inTransaction } from "./database.ts";
+import { type Pool, ask, connect, disconnect, inTransaction } from "./database.ts";
 import { scanRows } from "./reader.ts";
 import { auditColumns, readAudit } from "./rows.ts";
 import { headsSql } from "./stand.ts";
@@ -15,9 +15,7 @@ const pageRows = 1000;
 
 export async function auditTrail(pool: Pool, query: AuditTrailQuery): Promise<AuditRow[]> {
   const { limit, from, before } = query;
-  const { exact, passes } = auditConditions(query);
-  const indexed = exact.find(([name]) => name !== "action");
-  const others = exact.filter((filter) => filter !== indexed);
+  const { indexed, others, passes } = auditConditions(query);
   const found: AuditRow[] = [];
   let [to, last] = [query.to, before === undefined ? undefined : await placeOf(pool, before)];
   for (;;) {
@@ -156,6 +154,6 @@ export async function verifyPostgresAudit(
     );
     return { report, newest };
   } finally {
-    await pool.end();
+    await disconnect(pool);
   }
 }

@@ -121,7 +121,10 @@ export function openHints({ pool, url, listenUrl, onClock, onError }: HintsOptio
     },
     async close() {
       // What was committed last the others hear at once, if the database answers.
-      await Promise.race([notify(), Bun.sleep(goodbyeMs)]);
+      const late = Promise.withResolvers<void>();
+      const patience = setTimeout(late.resolve, goodbyeMs);
+      await Promise.race([notify(), late.promise]);
+      clearTimeout(patience);
       closed = true;
       clearInterval(timer);
       await ear.close();

@@ -20,9 +20,7 @@ const end = Number.MAX_SAFE_INTEGER;
  */
 export async function auditTrail(db: Database, query: AuditTrailQuery): Promise<AuditRow[]> {
   const { limit, from = 0, to = end, before } = query;
-  const { exact, passes } = auditConditions(query);
-  const indexed = exact.find(([name]) => name !== "action");
-  const others = exact.filter((filter) => filter !== indexed);
+  const { indexed, others, passes } = auditConditions(query);
   const isSliced = others.length > 0 || passes !== undefined;
 
   const span = `${indexed ? `${indexed[0]} = ?` : "true"} and at >= ? and at <= ? and (at, id) < (?, ?)`;

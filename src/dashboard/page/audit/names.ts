@@ -1,3 +1,4 @@
+import { pathsOf } from "../live/waits.ts";
 import type { AuditEntry, Instance, Lease } from "../server.ts";
 
 /** What entries of the audit are about, as people call it. Pure. */
@@ -16,7 +17,7 @@ export function namesOf(
       if (typeof paths === "string" && paths !== "") names.set(resource, paths);
     }
   }
-  for (const { id, paths, resource } of leases) names.set(id, resource || paths.join(", "));
+  for (const lease of leases) names.set(lease.id, pathsOf(lease));
   for (const { id, name } of instances) names.set(id, name);
   return names;
 }

@@ -45,6 +45,13 @@ export function usePast<T>({ question, before, since, hear = onChanges }: Past<T
     let busy = false;
     let tookMs = 0;
 
+    /** One answer, and how long it took. */
+    const timed = async (): Promise<Page<T> | undefined> => {
+      const asked = performance.now();
+      const then = await next();
+      if (then) tookMs = performance.now() - asked;
+      return then;
+    };
     /** @returns what is shown after the next thing to be done; undefined when there is nothing to do */
     const next = async (): Promise<Page<T> | undefined> => {
       const [newest] = page?.rows ?? [];
@@ -63,9 +70,7 @@ export function usePast<T>({ question, before, since, hear = onChanges }: Past<T
       if (busy) return;
       busy = true;
       try {
-        const asked = performance.now();
-        for (let then = await next(); then && !signal.aborted; then = await next()) {
-          tookMs = performance.now() - asked;
+        for (let then = await timed(); then && !signal.aborted; then = await timed()) {
           const isLast = then.isLast && then.rows.length <= maxRows;
           page = { isLast, rows: then.rows.slice(0, maxRows) };
           setShown(page);
