@@ -7,7 +7,7 @@ import { type TestServer, startServer, temporaryDirectory } from "./harness.ts";
 
 const day = 24 * 60 * 60 * 1000;
 const prices = {
-  "claude-sonnet-4": { input: 3, output: 15, cache_read: 0.3, cache_write: 3.75 },
+  "claude-sonnet-4": { input: 3, output: 15, cache_read: 0.3, cache_write: 3.75, cache_write_1h: 6 },
   "claude-sonnet-4-5": { input: 4, output: 20 },
 };
 
@@ -91,7 +91,10 @@ describe("recording usage", () => {
     });
     await record({ ...priced, model: "claude-sonnet-4-5", tokens_in: 1, tokens_out: 1 });
     await record({ ...priced, model: "unheard-of" });
+    await record({ ...priced, tokens_in: 1000, cache_write_tokens: 100, cache_write_1h_tokens: 60 });
     expect((await usage("project=priced")).map((row: any) => [row.cost_usd, row.cost_source])).toEqual([
+      // 900 x 3 + 40 x 3.75 + 60 x 6 + 10 x 15 micro-dollars
+      [0.00336, "prices"],
       [0, "none"],
       [0.000024, "prices"],
       // 100 x 3 + 800 x 0.3 + 100 x 3.75 + 7 x 15 micro-dollars
@@ -119,6 +122,7 @@ describe("recording usage", () => {
     [{ timestamp: "yesterday" }, "timestamp", "RFC 3339"],
     [{ timestamp: "2027-11-24T12:00:00Z" }, "timestamp", "future"],
     [{ cache_read_tokens: 101 }, "tokens_in", "less than"],
+    [{ cache_write_tokens: 5, cache_write_1h_tokens: 6 }, "cache_write_tokens", "less than"],
   ])("refuses %p, naming the field, and stores nothing", async (more, path, text) => {
     const { status, body } = await record({ project: "refused", ...more });
     expect([status, body.path]).toEqual([400, path]);
@@ -475,6 +479,20 @@ describe("koor-cli llm import", () => {
     expect(await cli("llm", "import", "other.jsonl")).toMatchObject({ exit: 1, stdout: "" });
     expect((await cli("llm", "import", "nowhere.jsonl")).stderr).toContain("no such file");
   });
+
+  test("what Claude Code keeps in the cache for an hour has a price of its own", async () => {
+    const usage = {
+      input_tokens: 0,
+      cache_creation_input_tokens: 100,
+      cache_creation: { ephemeral_5m_input_tokens: 40, ephemeral_1h_input_tokens: 60 },
+      output_tokens: 0,
+    };
+    const message = { id: "msg_hour", model: "claude-sonnet-4-20250514", usage };
+    writeFileSync(join(directory, "hour.jsonl"), claude("hour", 0, { message, sessionId: "hour" }));
+    await cli("llm", "import", "hour.jsonl", "--project", "hour");
+    // 40 x 3.75 + 60 x 6 micro-dollars
+    expect((await summary("group_by=project")).groups.hour).toMatchObject({ total_cost_usd: 0.00051 });
+  });
 });
 
 describe("koor-cli llm", () => {
@@ -505,7 +523,7 @@ describe("koor-cli llm", () => {
 });
 
 describe("a table of prices", () => {
-  const used = { tokensIn: 10, tokensOut: 1, cacheRead: 0, cacheWrite: 0 };
+  const used = { tokensIn: 10, tokensOut: 1, cacheRead: 0, cacheWrite: 0, cacheWriteHour: 0 };
 
   test("the longest name that a model's name begins with counts", () => {
     const table = parsePrices('{"a":{"input":1,"output":0},"a-b":{"input":2,"output":0.04}}');

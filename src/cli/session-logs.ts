@@ -18,6 +18,8 @@ export interface LoggedCall {
   tokens_out: number;
   cache_read_tokens: number;
   cache_write_tokens: number;
+  /** Of cache_write_tokens: kept for an hour, which costs more than five minutes. */
+  cache_write_1h_tokens: number;
   session_tag: string;
   /** The name of the directory that the agent worked in. */
   project: string;
@@ -83,6 +85,10 @@ function readClaude(entry: Fields): LoggedCall | undefined {
     tokens_out: whole(usage["output_tokens"]),
     cache_read_tokens: read,
     cache_write_tokens: written,
+    cache_write_1h_tokens: Math.min(
+      whole(fields(usage["cache_creation"])["ephemeral_1h_input_tokens"]),
+      written,
+    ),
     session_tag: text(entry["sessionId"]),
     project: lastName(text(entry["cwd"])),
     request_type: "claude-code",
@@ -128,6 +134,7 @@ function codexReader(name: string): (entry: Fields) => LoggedCall | undefined {
       tokens_out,
       cache_read_tokens: Math.min(Math.max(cached, 0), tokens_in),
       cache_write_tokens: 0,
+      cache_write_1h_tokens: 0,
       session_tag: session,
       project: lastName(directory),
       request_type: "codex",

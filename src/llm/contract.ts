@@ -24,6 +24,10 @@ const call = {
     description: "Of tokens_in: read from the cache. It has a price of its own.",
   }),
   cache_write_tokens: someTokens.meta({ description: "Of tokens_in: written to the cache." }),
+  cache_write_1h_tokens: someTokens.meta({
+    description:
+      "Of cache_write_tokens: written to be kept for an hour. It counts for the price, and is not stored.",
+  }),
   cost_usd: usd
     .min(0, "must not be negative")
     .nullish()
@@ -96,7 +100,7 @@ export const llmOperations = {
     response: z.object({ id: z.int(), recorded: z.literal(true) }),
     errors: ["too_large", "out_of_space"],
     audit: "llm.usage {project}/{model}",
-    cli: "llm record --provider P --model M --tokens-in N --tokens-out N --cache-read-tokens N --cache-write-tokens N --cost-usd USD --instance-id ID --project P --request-type T --session-tag TAG --timestamp TIME",
+    cli: "llm record --provider P --model M --tokens-in N --tokens-out N --cache-read-tokens N --cache-write-tokens N --cache-write-1h-tokens N --cost-usd USD --instance-id ID --project P --request-type T --session-tag TAG --timestamp TIME",
   }),
   usage: operation({
     method: "GET",

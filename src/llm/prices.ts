@@ -8,6 +8,8 @@ const price = z.strictObject({
   /** Input that was read from, or written to, the provider's cache; unless said, as other input. */
   cache_read: z.number().min(0).optional(),
   cache_write: z.number().min(0).optional(),
+  /** What was written to be kept for an hour; unless said, as `cache_write`. */
+  cache_write_1h: z.number().min(0).optional(),
 });
 
 /** By model; a name also stands for the models whose names begin with it, unless there is a longer one. */
@@ -31,19 +33,28 @@ export function parsePrices(text: string): Prices {
   const [issue] = result.error.issues;
   const place = issue?.path.map(String).join(".") || "the whole";
   throw new Error(
-    `${place}: ${issue?.message}. It must be {"MODEL": {"input": USD, "output": USD, "cache_read": USD, "cache_write": USD}}, each for a million tokens`,
+    `${place}: ${issue?.message}. It must be {"MODEL": {"input": USD, "output": USD, "cache_read": USD, "cache_write": USD, "cache_write_1h": USD}}, each for a million tokens`,
   );
 }
 
-type Call = Pick<UsageRecord, "model" | "tokensIn" | "tokensOut" | "cacheRead" | "cacheWrite">;
+type Call = Pick<UsageRecord, "model" | "tokensIn" | "tokensOut" | "cacheRead" | "cacheWrite"> & {
+  /** Of cacheWrite: kept for an hour. */
+  cacheWriteHour: number;
+};
 
 /** What a call cost, in whole micro-dollars; undefined when the table has no price for its model. */
 export function costOf(prices: Prices, call: Call): number | undefined {
   const names = Object.keys(prices).filter((name) => call.model.startsWith(name));
   const best = names.toSorted((a, b) => b.length - a.length)[0];
   if (best === undefined) return undefined;
-  const { input, output, cache_read = input, cache_write = input } = prices[best] as Prices[string];
-  const { tokensIn, tokensOut, cacheRead, cacheWrite } = call;
-  const plain = tokensIn - cacheRead - cacheWrite;
-  return Math.round(plain * input + cacheRead * cache_read + cacheWrite * cache_write + tokensOut * output);
+  const price = prices[best] as Prices[string];
+  const { input, cache_read = input, cache_write = input, cache_write_1h = cache_write } = price;
+  const { tokensIn, tokensOut, cacheRead, cacheWrite, cacheWriteHour } = call;
+  return Math.round(
+    (tokensIn - cacheRead - cacheWrite) * input +
+      cacheRead * cache_read +
+      (cacheWrite - cacheWriteHour) * cache_write +
+      cacheWriteHour * cache_write_1h +
+      tokensOut * price.output,
+  );
 }

@@ -50,6 +50,17 @@ export function llmService({ store, prices, onError }: LlmOptions): Handlers<typ
         },
       );
     }
+    const cacheWriteHour = call.cache_write_1h_tokens;
+    if (cacheWriteHour > cacheWrite) {
+      throw new KoorError(
+        "bad_request",
+        `${at}cache_write_tokens is less than what of it is kept for an hour`,
+        {
+          path: `${at}cache_write_tokens`,
+          hint: "cache_write_tokens counts all that was written to the cache: add cache_write_1h_tokens to it.",
+        },
+      );
+    }
     const now = store.now();
     const when = call.timestamp ?? now;
     if (when > now + aheadMs || when < 0)
@@ -59,7 +70,8 @@ export function llmService({ store, prices, onError }: LlmOptions): Handlers<typ
     const { model, tokens_out: tokensOut } = call;
     const given = call.cost_usd ?? undefined;
     const used = { model, tokensIn, tokensOut, cacheRead, cacheWrite };
-    const cost = given === undefined ? costOf(prices, used) : Math.round(given * 1_000_000);
+    const cost =
+      given === undefined ? costOf(prices, { ...used, cacheWriteHour }) : Math.round(given * 1_000_000);
     const known = cost === undefined ? "none" : "prices";
     return {
       at: when,
