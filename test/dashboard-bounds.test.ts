@@ -396,6 +396,21 @@ describe("when the server goes away", () => {
     expect(await page.locator('[data-key="restart/before"]').count()).toBe(0);
   });
 
+  test("a server that hangs is not said to be live, and the page is when it goes on", async () => {
+    const { page } = await desk.open("/events");
+    await live(page);
+    desk.server.kill("SIGSTOP");
+    try {
+      await page.getByText("The server does not answer.").waitFor({ timeout: 30_000 });
+      await page.locator('[data-connection="waiting"]').waitFor();
+    } finally {
+      desk.server.kill("SIGCONT");
+    }
+    const { id } = await desk.publish("goes.on");
+    await page.locator(`[data-event="${id}"]`).waitFor();
+    await live(page);
+  });
+
   test("a connection that died without a word is made anew when there is a network again", async () => {
     const { page } = await desk.open("/events");
     const dead: { dead: boolean }[] = [];

@@ -167,6 +167,21 @@ describe.each(ways)("%s", (way) => {
   });
 });
 
+describe("a socket", () => {
+  test("answers the word ping, of whoever cannot ping, and nothing else", async () => {
+    const socket = new WebSocket(`${server.url.replace("http", "ws")}/api/events/subscribe?hello=1`);
+    const heard: string[] = [];
+    socket.onmessage = ({ data }) => void heard.push(String(data));
+    await until(() => heard.length === 1);
+    for (const word of ["", "pong", "ping ", '{"ping":{}}', "ping"]) socket.send(word);
+    await until(() => heard.length > 1);
+    const id = await publish("after.pings");
+    await until(() => heard.length > 2);
+    expect(heard.slice(1).map((frame) => JSON.parse(frame))).toMatchObject([{ pong: {} }, { id }]);
+    socket.close();
+  });
+});
+
 describe("an event stream", () => {
   const read = async (query = "", headers: Record<string, string> = {}) => {
     let text = "";

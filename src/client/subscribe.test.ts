@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { ClientError } from "./client-error.ts";
 import { type EventServer, openEventServer } from "./event-server-for-tests.ts";
+import type { SocketConstructor } from "./socket.ts";
 import { type Frame, type SubscribeOptions, type SubscriptionState, subscribe } from "./subscribe.ts";
 
 let server: EventServer;
@@ -191,7 +192,15 @@ describe("over a WebSocket", () => {
     expect(server.asked.filter((way) => way === "ws").length).toBeGreaterThan(1);
   });
 
-  test("a connection that is dead without a word is noticed", async () => {
+  /** As in browsers and in Node. */
+  class WithoutPing extends WebSocket {
+    ping = undefined as never;
+  }
+
+  test.each([
+    ["by pings", WebSocket],
+    ["by a word, where a runtime has no pings", WithoutPing],
+  ])("a connection that is dead without a word is noticed %s", async (_, WebSocket) => {
     // Answers the handshake, and then nothing, not even pings.
     const mute = Bun.listen({
       hostname: "127.0.0.1",
@@ -211,7 +220,11 @@ describe("over a WebSocket", () => {
         },
       },
     });
-    const { states } = follow({ server: `127.0.0.1:${mute.port}`, times: { ...times, pingMs: 30 } });
+    const { states } = follow({
+      server: `127.0.0.1:${mute.port}`,
+      times: { ...times, pingMs: 30 },
+      WebSocket: WebSocket as SocketConstructor,
+    });
     await until(() => states.includes("waiting"));
     expect(states[0]).toBe("live");
     mute.stop(true);

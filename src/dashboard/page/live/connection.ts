@@ -19,7 +19,11 @@ export const connection = computed<StreamState>(
 export const inTouchAt = signal(0);
 
 /** The longest wait before the next attempt to connect, in milliseconds: a person is looking. */
-export const reconnectWithin = 2000;
+const reconnectWithin = 2000;
+/** How often a silent server is asked whether it is there, in milliseconds: within two of these the page says that it is not. */
+const pingEvery = 5000;
+
+export const streamTimes = { backoffMaxMs: reconnectWithin, pingMs: pingEvery };
 
 type Follower = (signal: AbortSignal) => Promise<void>;
 const followers: { stream: keyof typeof streams; follow: Follower; forget: () => void }[] = [];
