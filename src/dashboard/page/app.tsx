@@ -6,9 +6,8 @@ import { Connect } from "./connect/connect.tsx";
 import { Events } from "./events/events.tsx";
 import { helpOpen, shortcuts } from "./keyboard.ts";
 import { Leases } from "./leases/leases.tsx";
-import { now } from "./live/clock.ts";
 import { connection, session } from "./live/connection.ts";
-import { about, health } from "./live/lists.ts";
+import { about, health, proposed } from "./live/lists.ts";
 import { Login, logOut } from "./login.tsx";
 import { Now } from "./now/now.tsx";
 import { Boundary } from "./parts/boundary.tsx";
@@ -17,6 +16,7 @@ import { Icon } from "./parts/icon.tsx";
 import { Lost } from "./parts/lost.tsx";
 import { Mark } from "./parts/mark.tsx";
 import { ViewFrame } from "./parts/panel.tsx";
+import { count, showShort } from "./parts/show.ts";
 import { pathOf, place } from "./router.ts";
 import { Rules } from "./rules/rules.tsx";
 import { Specs } from "./specs/specs.tsx";
@@ -149,6 +149,7 @@ function Side() {
           >
             <Icon name={view} />
             {titles[view]}
+            {view === "rules" && <Proposed />}
           </a>
         ))}
       </nav>
@@ -183,6 +184,17 @@ function Side() {
         </div>
       </div>
     </header>
+  );
+}
+
+/** How many rules wait for a person to say yes or no. */
+function Proposed() {
+  const rules = proposed.use() ?? [];
+  if (rules.length === 0) return null;
+  return (
+    <small class="todo" title={`${count(rules.length, "rule")} proposed: accept or reject`}>
+      {showShort(rules.length)}
+    </small>
   );
 }
 

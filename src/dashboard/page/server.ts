@@ -1,4 +1,3 @@
-import { fillPath } from "../../client/address.ts";
 import { type CallAnswer, type StoredValue, createClient } from "../../client/client.ts";
 
 /** How the page reaches the server: by the typed client, at the address that the page came from. */
@@ -7,6 +6,7 @@ export { ClientError, connectionFailure, refusal } from "../../client/client-err
 export { type EventFrame, type Frame, readFrame, splitArray } from "../../client/frames.ts";
 export { type SubscriptionState, subscribe } from "../../client/subscribe.ts";
 
+export { hrefOf } from "./href.ts";
 export type { StoredValue };
 
 export const origin = location.origin;
@@ -27,15 +27,6 @@ export type Budget = CallAnswer<"llm.budgets">[number];
 export type UsageSums = CallAnswer<"llm.summary">;
 export type UsageTotals = UsageSums["total"];
 export type ContractDiff = CallAnswer<"contracts.diff">;
-
-/** A path of the page with names in it; undefined for the few names that no URL carries (`.` and `..`). */
-export function hrefOf(template: string, params: Readonly<Record<string, string>>): string | undefined {
-  try {
-    return fillPath(template, params);
-  } catch {
-    return undefined;
-  }
-}
 
 /** What went wrong, as a sentence for a person. */
 export function faultText(error: unknown): string {
