@@ -32,10 +32,6 @@ const forgetters: (() => void)[] = [];
 /** Ends what is under way; a new one for each login. */
 let running = new AbortController();
 
-export function runningSignal(): AbortSignal {
-  return running.signal;
-}
-
 /**
  * Declares a stream of the page.
  *
@@ -51,8 +47,20 @@ export function onForget(forget: () => void): void {
   forgetters.push(forget);
 }
 
+/** Ends what is asked for: of a server that is not there any more it may never be answered. */
+let asking = new AbortController();
+
+/** For a question that is asked anew when the server is back. */
+export function askingSignal(): AbortSignal {
+  return AbortSignal.any([running.signal, asking.signal]);
+}
+
 export function sayState(name: keyof typeof streams, state: StreamState): void {
-  if (streams[name].value === "live" && state === "waiting") inTouchAt.value = serverTime();
+  if (streams[name].value === "live" && state === "waiting") {
+    inTouchAt.value = serverTime();
+    asking.abort();
+    asking = new AbortController();
+  }
   streams[name].value = state;
 }
 
