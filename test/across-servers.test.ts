@@ -53,7 +53,7 @@ describe.if(postgresUrl !== undefined)("across servers over one database", () =>
     for (const kind of ["read", "absent", "written", "deleted", "mismatch"] as const)
       expect(kinds).toContain(kind);
     for (const history of histories) expect(linearizable(history)).toBe(true);
-  });
+  }, 120_000);
 
   test("a server that is paused past a lease's TTL refuses the write with its fence that it was sent meanwhile, while another's holder works (LEASE-1)", async () => {
     const [paused, other] = await fleet(2);
