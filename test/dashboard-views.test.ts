@@ -801,7 +801,7 @@ describe("Audit", () => {
     const rowOf = (more: number) => page.locator(`[data-audit="${(before?.id ?? 0) + more}"]`);
     await rowOf(1281).waitFor();
     const row = rowOf(2);
-    await page.getByRole("listbox").focus();
+    await page.getByRole("grid").focus();
     for (let turn = 0; turn < 60 && (await row.count()) === 0; turn++) {
       await page.waitForTimeout(100);
       await page.keyboard.press("End");
@@ -827,7 +827,7 @@ describe("Audit", () => {
 
     await page.getByLabel("Filter by actor").fill("");
     await page.locator("[data-audit]", { hasText: "unidentified" }).first().waitFor();
-    await page.locator("[data-audit]", { hasText: "audited/=later" }).click();
+    await page.getByRole("button", { name: "audited/=later" }).click();
     await page.locator("[data-audit]", { hasText: "unidentified" }).first().waitFor({ state: "detached" });
     expect(new URL(page.url()).searchParams.get("resource")).toBe('"audited/=later"');
 
@@ -854,5 +854,63 @@ describe("Audit", () => {
     expect(await page.locator("[data-audit]").count()).toBe(1);
     await ada.client.call("leases.release", { params: { id } });
     await page.locator("[data-audit]", { hasText: "lease.release" }).getByText("apps/web/**").waitFor();
+  });
+
+  test("shows only what a part of a row names, and leads to the thing itself, by keys as well", async () => {
+    const { client } = await desk.agent("pointer");
+    await client.call("state.put", { params: { key: "pointed/at" }, body: "1" });
+    await client.call("state.delete", { params: { key: "pointed/at" } });
+    const body = '{"type":"object"}';
+    await client.call("specs.put", { params: { project: "pointed", name: "a/b" }, body });
+    const { page } = await desk.open("/audit?resource=pointed/");
+    const row = (action: string) => page.locator("[data-audit]", { hasText: action });
+    const query = (wanted: string) => page.waitForURL((url) => decodeURIComponent(url.search) === wanted);
+    await row("state.delete").getByRole("button", { name: "state.delete" }).click();
+    await query('?resource=pointed/&action="state.delete"');
+    await row("state.put").waitFor({ state: "detached" });
+    await row("state.delete").getByRole("button", { name: "pointer" }).click();
+    await query('?resource=pointed/&action="state.delete"&actor="pointer"');
+    // Beside what is pressed nothing happens.
+    await row("state.delete").locator(".when").click();
+    await page.goto(`${desk.server.dashboardUrl}/audit?actor=pointer&resource=pointed/`);
+    await row("spec.put").getByRole("link", { name: "Open pointed/a/b" }).click();
+    await page.locator('[data-document="pointed/a/b"]').waitFor();
+
+    // The newest row is the spec's, the next one the deletion.
+    await page.goBack();
+    await page.getByRole("grid").focus();
+    await page.keyboard.press("ArrowDown");
+    await page.locator('[data-cursor][aria-rowindex="1"]').waitFor();
+    await page.keyboard.press("ArrowDown");
+    await page.locator('[data-cursor][aria-rowindex="2"]').waitFor();
+    for (const [role, name] of [
+      ["button", "pointer"],
+      ["button", "state.delete"],
+      ["button", "pointed/at"],
+      ["link", "Open pointed/at"],
+    ] as const) {
+      await page.keyboard.press("Tab");
+      await page
+        .locator(":focus")
+        .and(page.getByRole(role, { name, exact: true }))
+        .waitFor();
+    }
+    await page.keyboard.press("ArrowUp");
+    await page.locator('[data-cursor][aria-rowindex="1"]').waitFor();
+    await page.keyboard.press("ArrowDown");
+    await page.locator('[data-cursor][aria-rowindex="2"]').waitFor();
+    await page.keyboard.press("Enter");
+    await page.locator('[data-document="pointed/at"]', { hasText: "It was deleted" }).waitFor();
+  });
+
+  test("finds what whoever named no instance did by a click on that word", async () => {
+    await desk.put("clicked/by-nobody", "1");
+    const { client } = await desk.agent("somebody");
+    await client.call("state.put", { params: { key: "clicked/by-somebody" }, body: "1" });
+    const { page } = await desk.open("/audit?resource=clicked/");
+    await page.locator("[data-audit]", { hasText: "clicked/by-somebody" }).waitFor();
+    await page.getByRole("button", { name: "unidentified" }).click();
+    await page.locator("[data-audit]", { hasText: "clicked/by-somebody" }).waitFor({ state: "detached" });
+    await page.locator("[data-audit]", { hasText: "clicked/by-nobody" }).waitFor();
   });
 });

@@ -1,3 +1,4 @@
+import type { ComponentChildren } from "preact";
 import { useMemo, useState } from "preact/hooks";
 import { leases } from "../live/leases.ts";
 import { instances } from "../live/lists.ts";
@@ -7,12 +8,13 @@ import { FilterField } from "../parts/filter-field.tsx";
 import { quoted } from "../parts/globs.ts";
 import { Icon } from "../parts/icon.tsx";
 import { Age, Clock, Empty, Fault, Loading, ViewFrame, cli } from "../parts/panel.tsx";
+import { pathTo } from "../parts/path-to.ts";
 import { Range, rangeOf } from "../parts/range.tsx";
 import { count } from "../parts/show.ts";
 import { useNarrow } from "../parts/use-narrow.ts";
-import { Who } from "../parts/who.tsx";
+import { Who, unidentified, whoOf } from "../parts/who.tsx";
 import { VirtualList } from "../parts/virtual-list.tsx";
-import { place, setQuery } from "../router.ts";
+import { go, place, setQuery } from "../router.ts";
 import { type AuditEntry, faultText } from "../server.ts";
 import { csvOf } from "./csv.ts";
 import { nameOf, namesOf, sayDetail } from "./names.ts";
@@ -60,7 +62,7 @@ export function Audit() {
             placeholder="Actor"
             title={how}
             value={filter.actor}
-            suggestions={[...(instanceList ?? []).map(({ name }) => name), "dashboard", "local"]}
+            suggestions={[...(instanceList ?? []).map(({ name }) => name), "dashboard", unidentified]}
             search
           />
           <FilterField
@@ -108,9 +110,15 @@ export function Audit() {
               rowHeight={narrow ? narrowRowHeight : rowHeight}
               keyOf={({ id }) => String(id)}
               marks={({ id, outcome }) => ({ "data-audit": id, "data-outcome": outcome })}
-              onChoose={({ resource }) => setQuery({ resource: quoted(resource) })}
+              role="grid"
+              onChoose={({ action, resource }) => {
+                const href = pathTo(action, resource);
+                if (href !== undefined) go(href);
+              }}
               onEnd={older}
-              row={(row) => <Line row={row} name={nameOf(row, names)} clock={range !== undefined} />}
+              row={(row, isAt) => (
+                <Line row={row} name={nameOf(row, names)} clock={range !== undefined} isAt={isAt} />
+              )}
             />
           </section>
         </div>
@@ -124,31 +132,56 @@ interface LineProps {
   /** What the resource is called: it may have only an id. */
   name: string;
   clock: boolean;
+  /** Whether the arrows stand at it: Tab leads into this row, and past the others. */
+  isAt: boolean;
 }
 
-function Line({ row, name, clock }: LineProps) {
+/** What it names is pressed to see only that; beside the resource is the way to the thing itself. */
+function Line({ row, name, clock, isAt }: LineProps) {
   const { id, timestamp, actor, action, resource, detail, outcome } = row;
+  const tabIndex = isAt ? 0 : -1;
+  const href = pathTo(action, resource);
+  const only = (field: string, value: string, shown: ComponentChildren) =>
+    value !== "" && (
+      <button
+        type="button"
+        class="only"
+        tabIndex={tabIndex}
+        onClick={() => setQuery({ [field]: quoted(value) })}
+      >
+        {shown}
+      </button>
+    );
   return (
-    <div class="audit-line">
-      <span class="id number">{id}</span>
-      <strong class="actor">
-        <Who name={actor} />
+    <div class="audit-line" role="presentation">
+      <span class="id number" role="gridcell">
+        {id}
+      </span>
+      <strong class="actor" role="gridcell">
+        {only("actor", whoOf(actor), <Who name={actor} />)}
       </strong>
-      <span class="action">
-        {action}
+      <span class="action" role="gridcell">
+        {only("action", action, action)}
         {outcome !== "ok" && (
           <span class="tag" data-tint={tints[outcome]}>
             {outcome}
           </span>
         )}
       </span>
-      <code class="resource" title={name === resource ? resource : `${name}\n${resource}`}>
-        {name}
+      <code class="resource" role="gridcell" title={name === resource ? resource : `${name}\n${resource}`}>
+        {only("resource", resource, name)}
+        {href !== undefined && (
+          <a class="to-it" href={href} tabIndex={tabIndex} aria-label={`Open ${name}`} title={`Open ${name}`}>
+            <Icon name="go" />
+          </a>
+        )}
       </code>
-      <span class="about-it" title={detail}>
+      <span class="about-it" role="gridcell" title={detail}>
         {sayDetail(row)}
       </span>
-      {clock ? <Clock at={timestamp} /> : <Age at={timestamp} />}
+      <span class="when" role="gridcell">
+        {clock ? <Clock at={timestamp} /> : <Age at={timestamp} />}
+      </span>
     </div>
   );
 }

@@ -1,6 +1,6 @@
 import type { Page } from "../live/past.ts";
 import { maxRows } from "../live/recent-events.ts";
-import { globOf } from "../parts/globs.ts";
+import { globOf, quoted } from "../parts/globs.ts";
 import { unidentified } from "../parts/who.tsx";
 import { type AuditEntry, client } from "../server.ts";
 
@@ -41,7 +41,9 @@ export function idsOf(words: string, names: ReadonlyMap<string, string>): string
 
 /** Whoever the page calls unidentified is `local` to the server. */
 const actorsOf = (words: string) =>
-  words !== "" && unidentified.includes(words) ? anyOf([globOf(words), "local"]) : globOf(words);
+  words === quoted(unidentified) || (words !== "" && unidentified.includes(words))
+    ? anyOf([globOf(words), "local"])
+    : globOf(words);
 
 const questionOf = ({ actor, action, resource, from, to }: AuditFilter, ids: readonly string[]) => ({
   actor: actorsOf(actor) || undefined,

@@ -2,7 +2,7 @@ import type { LeaseInLine } from "../live/leases.ts";
 import type { Row } from "../live/recent-events.ts";
 import { type Asked, type Attempts, attemptsOf, isRefusedLease, pathsOf } from "../live/waits.ts";
 import { quoted } from "../parts/globs.ts";
-import { hrefOf } from "../href.ts";
+import { pathTo } from "../parts/path-to.ts";
 import type { Change, ComplianceRun, Instance } from "../server.ts";
 
 /** What each agent does, and what is in its way: from the lists and the streams to the cards. Pure. */
@@ -154,7 +154,8 @@ function deedsBy({ events, changes }: Sources): Map<string, Deed[]> {
   for (const change of changes) {
     const text = wordsOf(change);
     const at = Date.parse(change.created_at);
-    if (text !== undefined) add(change.actor, { at, kind: "write", text, href: writeHref(change) });
+    if (text !== undefined)
+      add(change.actor, { at, kind: "write", text, href: pathTo(change.topic, change.resource) });
   }
   for (const list of deeds.values()) list.sort((a, b) => b.at - a.at);
   return deeds;
@@ -171,14 +172,4 @@ function wordsOf({ action, resource, version }: Change): string | undefined {
 /** The events of a topic up to this one. */
 function eventHref(topic: string, createdAt: string): string {
   return `/events?${new URLSearchParams({ pattern: quoted(topic), to: createdAt }).toString()}`;
-}
-
-/** What was written, where it is shown with its history. */
-function writeHref({ topic, resource }: Change): string | undefined {
-  const [noun] = topic.split(".", 1);
-  if (noun === "state") return hrefOf("/state/{key...}", { key: resource });
-  if (noun === "rules") return "/rules";
-  if (noun !== "specs") return undefined;
-  const [project = "", ...name] = resource.split("/");
-  return hrefOf("/specs/{project}/{name}", { project, name: name.join("/") });
 }

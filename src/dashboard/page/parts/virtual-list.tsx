@@ -11,12 +11,15 @@ interface VirtualListProps<T> {
   items: readonly T[];
   rowHeight: number;
   keyOf: (item: T) => string;
-  row: (item: T, index: number) => ComponentChildren;
+  /** @param isAt whether the arrows stand at it: of a grid, whether Tab leads into it */
+  row: (item: T, isAt: boolean) => ComponentChildren;
   /** Of a row, beside what every row has: `data-*`, `aria-*`, `class`. */
   marks?: (item: T, index: number) => Record<string, string | number | boolean | undefined>;
-  role?: "listbox" | "tree";
+  /** Of a grid not the row is pressed but what is in it: buttons and links. */
+  role?: "listbox" | "tree" | "grid";
   /** The key of the chosen item. */
   active?: string | undefined;
+  /** Of a grid only by Enter. */
   onChoose: (item: T, index: number) => void;
   /** What other keys do, with the item that the arrows stand at. @returns whether it did something */
   onKey?: (key: string, item: T, index: number) => boolean;
@@ -47,6 +50,7 @@ export function VirtualList<T>(props: VirtualListProps<T>) {
       ref={box}
       role={role}
       aria-label={label}
+      aria-rowcount={role === "grid" ? items.length : undefined}
       tabIndex={0}
       aria-activedescendant={isDrawn ? id(at) : undefined}
       onScroll={(event) => setTop(event.currentTarget.scrollTop)}
@@ -55,10 +59,14 @@ export function VirtualList<T>(props: VirtualListProps<T>) {
         const index = items.findIndex((item) => keyOf(item) === at);
         const next = answerKey(event, props, index, page);
         if (next === undefined) return;
+        // From a button in a row back to where all keys are the list's.
+        event.currentTarget.focus();
         setCursor(keyOf(items[next] as T));
         reveal(box.current, next * rowHeight, rowHeight);
       }}
-      onBlur={() => setCursor(undefined)}
+      onFocusOut={({ currentTarget, relatedTarget }) => {
+        if (!currentTarget.contains(relatedTarget as Node | null)) setCursor(undefined);
+      }}
     >
       <div class="virtual-all" role="presentation" style={{ height: `${items.length * rowHeight}px` }}>
         <div role="presentation" style={{ transform: `translateY(${first * rowHeight}px)` }}>
@@ -70,20 +78,21 @@ export function VirtualList<T>(props: VirtualListProps<T>) {
               <div
                 key={key}
                 id={id(key)}
-                role={role === "tree" ? "treeitem" : "option"}
+                role={rowRoles[role]}
                 class="virtual-row"
                 style={{ height: `${rowHeight}px` }}
                 aria-selected={key === active}
-                aria-setsize={items.length}
-                aria-posinset={index + 1}
+                {...(role === "grid"
+                  ? { "aria-rowindex": index + 1 }
+                  : { "aria-setsize": items.length, "aria-posinset": index + 1 })}
                 data-cursor={key === cursor ? "" : undefined}
                 onClick={() => {
                   setCursor(key);
-                  onChoose(item, index);
+                  if (role !== "grid") onChoose(item, index);
                 }}
                 {...marks?.(item, index)}
               >
-                {row(item, index)}
+                {row(item, key === cursor)}
               </div>
             );
           })}
@@ -92,6 +101,8 @@ export function VirtualList<T>(props: VirtualListProps<T>) {
     </div>
   );
 }
+
+const rowRoles = { listbox: "option", tree: "treeitem", grid: "row" } as const;
 
 type Box = RefObject<HTMLDivElement | null>;
 
@@ -166,7 +177,8 @@ function answerKey<T>(
     event.preventDefault();
     return Math.min(items.length - 1, Math.max(0, step));
   }
-  if (item === undefined) return undefined;
+  // What is in the row has keys of its own.
+  if (item === undefined || event.target !== event.currentTarget) return undefined;
   const chooses = event.key === "Enter" || event.key === " ";
   if (chooses) onChoose(item, index);
   if (chooses || onKey?.(event.key, item, index)) event.preventDefault();
