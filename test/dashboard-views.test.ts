@@ -384,6 +384,27 @@ describe("State", () => {
     await page.getByText("This key is there already").waitFor();
     expect(await read()).toBe('{"a":"mine"}');
   });
+
+  test("leads from a search to the keys that were deleted", async () => {
+    for (const key of ["lost/Found/1", "lost/found/2", "lost/again"]) await desk.put(key, "1");
+    for (const key of ["lost/Found/1", "lost/again"])
+      await desk.client.call("state.delete", { params: { key } });
+    await desk.put("lost/again", "2");
+    const { page } = await desk.open("/state");
+    await page.getByLabel("Search keys").fill("found lost/f");
+    await page.locator('[data-key="lost/found/2"]').waitFor();
+    const href = await page.getByRole("link", { name: "the audit" }).getAttribute("href");
+    expect(href).toBe("/audit?action=%22state.delete%22&resource=lost%2Ff");
+    // What is there again is not among them.
+    await desk.client.call("state.delete", { params: { key: "lost/found/2" } });
+    await page.locator('[data-deleted="lost/found/2"]').waitFor();
+    expect(await page.locator("[data-deleted]").allInnerTexts()).toEqual([
+      expect.stringMatching(/^lost\/found\/2 deleted by unidentified (now|\d+ s ago)$/),
+      expect.stringMatching(/^lost\/Found\/1 deleted by unidentified (now|\d+ s ago)$/),
+    ]);
+    await page.locator("[data-deleted]").getByRole("link", { name: "lost/Found/1" }).click();
+    await page.locator('[data-document="lost/Found/1"]', { hasText: "It was deleted" }).waitFor();
+  });
 });
 
 describe("What a person types", () => {

@@ -24,3 +24,16 @@ export function globsOf(words: string): string {
 export function quoted(text: string): string {
   return text === "" ? "" : `"${text}"`;
 }
+
+/** What a glob may cost has a bound, and a class for each letter costs the most. */
+const maxLetters = 60;
+
+/** All that has a word in it, or its beginning if it is long, in upper or lower case. */
+export function globOfWord(word: string): string {
+  const either = (letter: string) => {
+    const cases = [letter.toLowerCase(), letter.toUpperCase()];
+    const isLetter = cases[0] !== cases[1] && cases.every((one) => [...one].length === 1);
+    return isLetter ? `[${cases.join("")}]` : letter.replace(/[*?[{\\]/, "\\$&");
+  };
+  return `*${[...word].slice(0, maxLetters).map(either).join("")}*`;
+}

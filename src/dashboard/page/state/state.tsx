@@ -12,6 +12,7 @@ import { go, place } from "../router.ts";
 import { hrefOf } from "../server.ts";
 import { DocumentView } from "../values/document-view.tsx";
 import { stateSource } from "../values/source.ts";
+import { Deleted, deletionsHref } from "./deleted.tsx";
 import { NewKey } from "./new-key.tsx";
 import { type TreeRow, newestFirst, pathsAbove, rowsOf, treeOf } from "./tree.ts";
 
@@ -120,7 +121,7 @@ function Keys({ all, chosen }: { all: ReadonlyMap<string, KeyRow>; chosen: strin
   return (
     <section class="panel master key-list" aria-label="Keys">
       {rows.length === 0 ? (
-        <p class="empty">No key has all of these words in it.</p>
+        <Deleted words={words} />
       ) : (
         <VirtualList
           label={byName ? "Tree of keys" : "Keys, newest change first"}
@@ -143,6 +144,11 @@ function Keys({ all, chosen }: { all: ReadonlyMap<string, KeyRow>; chosen: strin
           }}
           row={(row) => <Line row={row} />}
         />
+      )}
+      {rows.length > 0 && words.length > 0 && (
+        <p class="more">
+          Deleted keys are in <a href={deletionsHref(words)}>the audit</a>.
+        </p>
       )}
     </section>
   );
