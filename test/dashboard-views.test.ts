@@ -405,6 +405,21 @@ describe("State", () => {
     await page.locator("[data-deleted]").getByRole("link", { name: "lost/Found/1" }).click();
     await page.locator('[data-document="lost/Found/1"]', { hasText: "It was deleted" }).waitFor();
   });
+
+  test("has names below each other, of branches and of keys, and says of each by whom it was written", async () => {
+    for (const key of ["aligned/branch/leaf", "aligned/leaf"]) await desk.put(key, "1");
+    const { page } = await desk.open("/state");
+    await page.getByLabel("Search keys").fill("aligned/");
+    const start = (row: string) =>
+      page.locator(`${row} .tree-name`).evaluate((name) => {
+        const range = document.createRange();
+        range.selectNodeContents(name);
+        return range.getBoundingClientRect().x;
+      });
+    const leaf = page.locator('[data-key="aligned/leaf"]');
+    await leaf.getByTitle("Changed by unidentified").waitFor();
+    expect(await start('[data-key="aligned/leaf"]')).toBe(await start('[data-branch="aligned/branch/"]'));
+  });
 });
 
 describe("What a person types", () => {

@@ -8,6 +8,7 @@ import { Empty, Fault, Loading, ViewFrame, cli } from "../parts/panel.tsx";
 import { SearchField } from "../parts/search-field.tsx";
 import { count, showAge } from "../parts/show.ts";
 import { VirtualList } from "../parts/virtual-list.tsx";
+import { whoOf } from "../parts/who.tsx";
 import { go, place } from "../router.ts";
 import { hrefOf } from "../server.ts";
 import { DocumentView } from "../values/document-view.tsx";
@@ -176,8 +177,8 @@ function Line({ row }: { row: TreeRow }) {
       </span>
       {found && (
         <>
-          <small class="tree-by" title={`Changed by ${found.by || "nobody in particular"}`}>
-            {found.by}
+          <small class="tree-by" title={`Changed by ${whoOf(found.by)}`}>
+            {whoOf(found.by)}
           </small>
           <small class="number">v{found.version}</small>
           <small class="number age" title={new Date(found.at).toLocaleString()}>
