@@ -420,6 +420,37 @@ describe("State", () => {
     await leaf.getByTitle("Changed by unidentified").waitFor();
     expect(await start('[data-key="aligned/leaf"]')).toBe(await start('[data-branch="aligned/branch/"]'));
   });
+
+  test("counts what a search finds, and goes there by Enter or into the list by the arrow keys", async () => {
+    for (const key of ["sought/branch/deep", "sought/a"]) await desk.put(key, "1");
+    const { page } = await desk.open("/state");
+    await page.locator(".summary", { hasText: /^[\d,]+ keys$/ }).waitFor();
+    await page.keyboard.press("/");
+    await page.keyboard.type("SOUGHT/");
+    await page.locator(".summary", { hasText: /^2 of [\d,]+ keys$/ }).waitFor();
+    await page.keyboard.press("ArrowDown");
+    await page.locator('[data-branch="sought/"][data-cursor]').waitFor();
+    await page.keyboard.press("ArrowDown");
+    await page.locator('[data-branch="sought/branch/"][data-cursor]').waitFor();
+    await page.keyboard.press("/");
+    await page.keyboard.press("Enter");
+    await page.locator('[data-document="sought/branch/deep"]').waitFor();
+    expect(new URL(page.url()).pathname).toBe("/state/sought/branch/deep");
+
+    // After the number of a view, too.
+    await desk.publish("sought.event");
+    await page.keyboard.press("Escape");
+    for (const [key, view, row] of [
+      ["2", "state", "[data-branch]"],
+      ["5", "events", "[data-event]"],
+      ["8", "audit", "[data-audit]"],
+    ] as const) {
+      await page.keyboard.press(key);
+      await page.locator(`main[data-view="${view}"] ${row}`).first().waitFor();
+      await page.keyboard.press("ArrowDown");
+      await page.locator(`main[data-view="${view}"] ${row}[data-cursor]`).waitFor();
+    }
+  });
 });
 
 describe("What a person types", () => {

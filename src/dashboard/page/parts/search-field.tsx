@@ -3,10 +3,12 @@ interface SearchFieldProps {
   of: string;
   value: string;
   onInput: (value: string) => void;
+  /** Opens the first of what is found. */
+  onEnter?: () => void;
 }
 
 /** The field of a view that `/` leads to. */
-export function SearchField({ of, value, onInput }: SearchFieldProps) {
+export function SearchField({ of, value, onInput, onEnter }: SearchFieldProps) {
   return (
     <input
       class="search"
@@ -16,6 +18,7 @@ export function SearchField({ of, value, onInput }: SearchFieldProps) {
       placeholder={`Search ${of}  /`}
       value={value}
       onInput={(event) => onInput(event.currentTarget.value)}
+      onKeyDown={({ key }) => key === "Enter" && onEnter?.()}
     />
   );
 }

@@ -3,7 +3,7 @@ import { now } from "../live/clock.ts";
 import { type Project, maxRead, specs } from "../live/specs.ts";
 import { Empty, Fault, Loading, ViewFrame, cli } from "../parts/panel.tsx";
 import { SearchField } from "../parts/search-field.tsx";
-import { count, showAge } from "../parts/show.ts";
+import { count, showAge, showNumber } from "../parts/show.ts";
 import { VirtualList } from "../parts/virtual-list.tsx";
 import { go, place } from "../router.ts";
 import { hrefOf } from "../server.ts";
@@ -18,6 +18,7 @@ const rowHeight = 30;
 type SpecRow =
   | { kind: "project"; project: string; size: number }
   | { kind: "spec"; project: string; name: string; version: number; at: string };
+type SpecOfRow = Extract<SpecRow, { kind: "spec" }>;
 
 /** Documents that agents agree on, contracts among them. */
 export function Specs() {
@@ -28,13 +29,25 @@ export function Specs() {
   const name = names.join("/");
   const total = projects?.reduce((sum, { size }) => sum + size, 0) ?? 0;
   const chosen = project !== undefined && name !== "";
+  const rows = rowsOf(projects ?? [], words);
+  const specRows = rows.filter((row) => row.kind === "spec");
+  const found = words === "" ? "" : `${showNumber(specRows.length)} of `;
   return (
     <ViewFrame
       title="Specs"
       summary={
-        projects && total > 0 ? `${count(total, "spec")} in ${count(projects.length, "project")}` : undefined
+        projects && total > 0
+          ? `${found}${count(total, "spec")} in ${count(projects.length, "project")}`
+          : undefined
       }
-      tools={<SearchField of="specs" value={words} onInput={setWords} />}
+      tools={
+        <SearchField
+          of="specs"
+          value={words}
+          onInput={setWords}
+          onEnter={() => words !== "" && specRows[0] && openSpec(specRows[0])}
+        />
+      }
     >
       <Fault text={specs.fault.value} />
       {!projects && specs.fault.value === "" && <Loading />}
@@ -51,17 +64,12 @@ export function Specs() {
           <section class="panel master" aria-label="Specs">
             <VirtualList
               label="Specs by project"
-              items={rowsOf(projects, words)}
+              items={rows}
               rowHeight={rowHeight}
               keyOf={keyOf}
               active={chosen ? `spec ${project} ${name}` : undefined}
               marks={(row) => (row.kind === "spec" ? { "data-spec": `${row.project}/${row.name}` } : {})}
-              onChoose={(row) => {
-                if (row.kind !== "spec") return;
-                const { project, name } = row;
-                const href = hrefOf("/specs/{project}/{name}", { project, name });
-                if (href !== undefined) go(href);
-              }}
+              onChoose={(row) => row.kind === "spec" && openSpec(row)}
               row={(row) => <Line row={row} />}
             />
             {projects.length > maxRead && (
@@ -94,6 +102,11 @@ export function Specs() {
       )}
     </ViewFrame>
   );
+}
+
+function openSpec({ project, name }: SpecOfRow): void {
+  const href = hrefOf("/specs/{project}/{name}", { project, name });
+  if (href !== undefined) go(href);
 }
 
 function rowsOf(projects: readonly Project[], words: string): SpecRow[] {

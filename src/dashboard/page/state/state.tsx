@@ -6,7 +6,7 @@ import { Choice } from "../parts/choice.tsx";
 import { Icon } from "../parts/icon.tsx";
 import { Empty, Fault, Loading, ViewFrame, cli } from "../parts/panel.tsx";
 import { SearchField } from "../parts/search-field.tsx";
-import { count, showAge } from "../parts/show.ts";
+import { count, showAge, showNumber } from "../parts/show.ts";
 import { VirtualList } from "../parts/virtual-list.tsx";
 import { whoOf } from "../parts/who.tsx";
 import { go, place } from "../router.ts";
@@ -33,13 +33,19 @@ export function State() {
   const all = useKeys();
   const chosen = place.value.rest.join("/");
   const [creating, setCreating] = useState(false);
+  const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
+  const set = keySet.value;
+  const found = useMemo(
+    () => [...(all?.keys() ?? [])].filter((key) => words.every((word) => key.toLowerCase().includes(word))),
+    [set, all === undefined, words.join(" ")],
+  );
   useEffect(() => {
     if (chosen !== "") toggle(pathsAbove(chosen), true);
   }, [chosen]);
   return (
     <ViewFrame
       title="State"
-      summary={all && summaryOf(all.size)}
+      summary={all && summaryOf(all.size, words.length > 0 ? found.length : undefined)}
       tools={
         <>
           <Choice
@@ -56,6 +62,14 @@ export function State() {
             value={search.value}
             onInput={(value) => {
               search.value = value;
+            }}
+            onEnter={() => {
+              const rows =
+                order.value === "name"
+                  ? rowsOf(treeOf(found), () => true)
+                  : newestFirst(found, all ?? new Map());
+              const first = rows.find(({ kind }) => kind === "leaf");
+              if (words.length > 0 && first) openKey(first.path);
             }}
           />
           <button type="button" class="quiet" onClick={() => setCreating(true)}>
@@ -75,7 +89,7 @@ export function State() {
       )}
       {all && (all.size > 0 || chosen !== "") && (
         <div class="split">
-          <Keys all={all} chosen={chosen} />
+          <Keys all={all} found={found} words={words} chosen={chosen} />
           {chosen !== "" && <DocumentView key={chosen} source={stateSource(chosen)} back="/state" />}
         </div>
       )}
@@ -84,9 +98,17 @@ export function State() {
   );
 }
 
-function summaryOf(size: number): string {
-  if (keysPartial.value) return `the first ${count(size, "key")}; reading on…`;
-  return `${count(size, "key")}${size >= maxKeys ? " shown; there are more" : ""}`;
+/** @param found how many a search finds, if there is one */
+function summaryOf(size: number, found: number | undefined): string {
+  const all = keysPartial.value ? `the first ${count(size, "key")}` : count(size, "key");
+  const shown = found === undefined ? all : `${showNumber(found)} of ${all}`;
+  if (keysPartial.value) return `${shown}; reading on…`;
+  return `${shown}${size >= maxKeys ? " shown; there are more" : ""}`;
+}
+
+function openKey(key: string): void {
+  const href = hrefOf("/state/{key...}", { key });
+  if (href !== undefined) go(href);
 }
 
 function toggle(paths: readonly string[], open: boolean): void {
@@ -95,13 +117,15 @@ function toggle(paths: readonly string[], open: boolean): void {
   toggled.value = next;
 }
 
-function Keys({ all, chosen }: { all: ReadonlyMap<string, KeyRow>; chosen: string }) {
-  const set = keySet.value;
-  const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
-  const found = useMemo(
-    () => [...all.keys()].filter((key) => words.every((word) => key.toLowerCase().includes(word))),
-    [set, words.join(" ")],
-  );
+interface KeysProps {
+  all: ReadonlyMap<string, KeyRow>;
+  /** Those that have all words of the search in them. */
+  found: readonly string[];
+  words: readonly string[];
+  chosen: string;
+}
+
+function Keys({ all, found, words, chosen }: KeysProps) {
   const root = useMemo(() => treeOf(found), [found]);
   const opens = toggled.value;
   const openUnlessSaid = words.length > 0 || found.length <= openKeys;
@@ -116,8 +140,7 @@ function Keys({ all, chosen }: { all: ReadonlyMap<string, KeyRow>; chosen: strin
   );
   const choose = (row: TreeRow) => {
     if (row.kind === "branch") return toggle([row.path], !row.open);
-    const href = hrefOf("/state/{key...}", { key: row.path });
-    if (href !== undefined) go(href);
+    return openKey(row.path);
   };
   return (
     <section class="panel master key-list" aria-label="Keys">
