@@ -204,6 +204,7 @@ describe("the audit of a server without a token", () => {
   test("a time that is none, a limit that is none and a glob that is none are 400, naming the field", async () => {
     for (const [query, path] of [
       ["actor=[", "actor"],
+      ["outcome=[", "outcome"],
       ["before=0", "before"],
       ["from=yesterday", "from"],
       ["to=2026-13-01T00:00:00Z", "to"],
@@ -221,6 +222,17 @@ describe("the audit of a server without a token", () => {
     expect(sum(body.action_counts)).toBe(body.total_entries);
     expect(sum(body.outcome_counts)).toBe(body.total_entries);
     expect(body.outcome_counts.denied).toBe(1);
+    const [denied, ...others] = await audit("outcome=denied");
+    expect([denied.outcome, others]).toEqual(["denied", []]);
+    const output = await runCli(["audit", "--outcome", "{denied,conflict}"], {
+      env: { KOOR_SERVER: server.url },
+    });
+    const refused = Object.groupBy(JSON.parse(output.stdout), ({ outcome }: any) => outcome) as any;
+    expect([refused.denied.length, refused.conflict.length, refused.ok]).toEqual([
+      1,
+      body.outcome_counts.conflict,
+      undefined,
+    ]);
     expect(body.unique_actors).toBeGreaterThanOrEqual(5);
     const past = await ask("GET", "/api/audit/summary?to=2001-01-01T00:00:00Z");
     expect(past.body).toMatchObject({ total_entries: 0, action_counts: {}, unique_actors: 0 });

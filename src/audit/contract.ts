@@ -37,6 +37,9 @@ export const auditOperations = {
       actor: filter.meta({ description: `Only what this one did. ${dialect}` }),
       action: filter.meta({ description: `Only this action: \`state.put\`, \`lease.*\`. ${dialect}` }),
       resource: filter.meta({ description: `Only what was done to this. ${dialect}` }),
+      outcome: filter.meta({
+        description: `Only what ended so: \`denied\`, \`{denied,conflict}\` for all that was refused. ${dialect}`,
+      }),
       ...span,
       before: wholeNumber(1).optional().meta({
         description: "Only entries that the list has behind the one of this id: the next page.",
@@ -44,7 +47,7 @@ export const auditOperations = {
       limit,
     }),
     response: z.array(auditEntry),
-    cli: "audit --actor GLOB --action GLOB --resource GLOB --from TIME --to TIME --before ID --limit N",
+    cli: "audit --actor GLOB --action GLOB --resource GLOB --outcome GLOB --from TIME --to TIME --before ID --limit N",
   }),
   summary: operation({
     method: "GET",

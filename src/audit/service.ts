@@ -9,13 +9,14 @@ import type { Refusals } from "./refusals.ts";
 /** Who did what to what, and what was refused: the store's audit log, for people who ask. */
 export function auditService(store: Store, refusals: Refusals): Handlers<typeof auditOperations> {
   return {
-    async list({ query: { limit = limits.historyRows, actor, action, resource, ...span } }) {
+    async list({ query: { limit = limits.historyRows, actor, action, resource, outcome, ...span } }) {
       const rows = await store.auditTrail({
         ...span,
         limit,
         actor: filterGlobOf("actor", actor),
         action: filterGlobOf("action", action),
         resource: filterGlobOf("resource", resource),
+        outcome: filterGlobOf("outcome", outcome),
       });
       return rows.map(({ id, at, actor, action, resource, detail, outcome }) => ({
         id,

@@ -1,14 +1,17 @@
 import type { AuditRow } from "../core/commit.ts";
 import type { Glob } from "../core/glob.ts";
 
-/** What is asked of an audit row's names. */
+/** What is asked of an audit row's names, and of what came of it. */
 export interface AuditFilters {
   actor?: Glob | undefined;
   action?: Glob | undefined;
   resource?: Glob | undefined;
+  outcome?: Glob | undefined;
 }
 
-const names = ["resource", "actor", "action"] as const;
+const names = ["resource", "actor", "action", "outcome"] as const;
+/** Those with an index of their own. */
+const indexes: readonly Name[] = ["resource", "actor"];
 type Name = (typeof names)[number];
 
 type Exact = [name: Name, value: string];
@@ -31,7 +34,7 @@ export function auditConditions(filters: AuditFilters): AuditConditions {
   const exact = given
     .filter(({ glob }) => glob.kind === "exact")
     .map(({ name, glob }): Exact => [name, glob.prefix]);
-  const indexed = exact.find(([name]) => name !== "action");
+  const indexed = exact.find(([name]) => indexes.includes(name));
   const globs = given.filter(({ glob }) => glob.kind !== "exact");
   return {
     indexed,

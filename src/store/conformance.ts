@@ -92,8 +92,9 @@ interface Trail extends TimeSpan {
   actor?: string;
   action?: string;
   resource?: string;
+  outcome?: string;
 }
-const trailOf = (store: Store, { actor, action, resource, limit = 10, ...rest }: Trail) => {
+const trailOf = (store: Store, { actor, action, resource, outcome, limit = 10, ...rest }: Trail) => {
   const glob = (text: string | undefined) => (text === undefined ? undefined : compileGlob(text));
   return store.auditTrail({
     ...rest,
@@ -101,6 +102,7 @@ const trailOf = (store: Store, { actor, action, resource, limit = 10, ...rest }:
     actor: glob(actor),
     action: glob(action),
     resource: glob(resource),
+    outcome: glob(outcome),
   });
 };
 const text = (bytes: Uint8Array | undefined) => bytes && new TextDecoder().decode(bytes);
@@ -1015,6 +1017,31 @@ export function testStore(name: string, open: () => Promise<OpenStore>): void {
         expect(found).toEqual(
           (await store.audit({ order: "oldest", limit: 10 })).sort((a, b) => b.at - a.at || b.id - a.id),
         );
+      });
+
+      test("is searched by what came of it, alone and beside the other filters", async () => {
+        const refused = (resource: string, by: string, outcome: "denied" | "conflict") => {
+          const audit = { action: "state.put", resource, detail: { reason: "version_mismatch" } };
+          return store.commit({ ops: [{ kind: "note", audit, outcome }], by });
+        };
+        opened.clock.now = 100;
+        await store.commit({ ops: [put("a", "1")], by: "ada" });
+        await refused("a", "bob", "conflict");
+        opened.clock.now = 200;
+        await refused("a", "ada", "denied");
+        await refused("b", "bob", "conflict");
+        await store.commit({ ops: [put("b", "1")], by: "bob" });
+        const ids = async (query: Trail) => (await trailOf(store, query)).map(({ id }) => id);
+        expect(await ids({ outcome: "ok" })).toEqual([5, 1]);
+        expect(await ids({ outcome: "conflict" })).toEqual([4, 2]);
+        expect(await ids({ outcome: "conflict", limit: 1 })).toEqual([4]);
+        expect(await ids({ outcome: "conflict", before: 4 })).toEqual([2]);
+        expect(await ids({ outcome: "conflict", to: 199 })).toEqual([2]);
+        expect(await ids({ outcome: "{denied,conflict}" })).toEqual([4, 3, 2]);
+        expect(await ids({ outcome: "{denied,conflict}", resource: "a" })).toEqual([3, 2]);
+        expect(await ids({ outcome: "denied", actor: "ada", action: "state.*" })).toEqual([3]);
+        expect(await ids({ outcome: "denied", actor: "bob" })).toEqual([]);
+        expect(await ids({ outcome: "other" })).toEqual([]);
       });
 
       test("a filter without an index finds what thousands of rows stand before", async () => {

@@ -95,7 +95,7 @@ export async function auditSummary(pool: Pool, span: TimeSpan): Promise<AuditSum
 }
 
 function conditions(
-  query: TimeSpan & { actor?: string; action?: string; resource?: string },
+  query: TimeSpan & { actor?: string; action?: string; resource?: string; outcome?: string },
   values: unknown[] = [],
 ): { where: string; values: unknown[] } {
   const terms = ["true"];
@@ -105,6 +105,7 @@ function conditions(
   add("actor =", query.actor);
   add("action =", query.action);
   add("resource =", query.resource);
+  add("outcome =", query.outcome);
   add("at >=", query.from);
   add("at <=", query.to);
   return { where: terms.join(" and "), values };

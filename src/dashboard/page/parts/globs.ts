@@ -25,7 +25,7 @@ export function quoted(text: string): string {
   return text === "" ? "" : `"${text}"`;
 }
 
-/** What a glob may cost has a bound, and a class for each letter costs the most. */
+/** Letters of a word that are looked for in upper and lower case: what a glob may cost has a bound. */
 const maxLetters = 60;
 
 /** All that has a word in it, or its beginning if it is long, in upper or lower case. */
