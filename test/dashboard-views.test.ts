@@ -980,4 +980,59 @@ describe("Audit", () => {
     await page.locator("[data-audit]", { hasText: "clicked/by-somebody" }).waitFor({ state: "detached" });
     await page.locator("[data-audit]", { hasText: "clicked/by-nobody" }).waitFor();
   });
+
+  test("shows what was refused by one choice, which goes on and is in the address", async () => {
+    await desk.put("refused/a", "1");
+    const refuse = (key: string) =>
+      desk.client
+        .call("state.put", { params: { key }, body: "2", condition: { version: 7 } })
+        .catch(({ reason }: { reason: string }) => reason);
+    expect(await refuse("refused/a")).toBe("version_mismatch");
+    await desk.put("refused/a", "3");
+    const { page } = await desk.open("/audit?resource=refused/");
+    const rows = page.locator("[data-audit]");
+    await rows.and(page.locator('[data-outcome="ok"]')).nth(1).waitFor();
+    await page.getByRole("button", { name: "Refused", exact: true }).click();
+    await rows.and(page.locator('[data-outcome="ok"]')).first().waitFor({ state: "detached" });
+    expect(new URL(page.url()).searchParams.get("outcome")).toBe("refused");
+    expect(await rows.count()).toBe(1);
+    expect(await rows.innerText()).toContain("reason version_mismatch · current 1");
+    await refuse("refused/b");
+    // A refusal is no change: the next one brings it.
+    await desk.put("refused/a", "4");
+    await page.locator('[data-outcome="conflict"]', { hasText: "refused/b" }).waitFor();
+    await page.getByRole("button", { name: "Everything" }).click();
+    await rows.and(page.locator('[data-outcome="ok"]')).first().waitFor();
+  });
+
+  test("has all of a row in a window of middle width, and in the narrowest the outcome behind the action", async () => {
+    await desk.put("narrow/key", "1");
+    await desk.client
+      .call("state.put", { params: { key: "narrow/key" }, body: "2", condition: { version: 7 } })
+      .catch(() => {});
+    const { page } = await desk.open("/audit?resource=narrow/", { viewport: { width: 1024, height: 700 } });
+    const row = page.locator('[data-outcome="conflict"]');
+    await page.locator("[data-narrow] .about-it", { hasText: "version_mismatch" }).waitFor();
+    await row.locator(".id").waitFor();
+    const middleOf = async (name: "heading" | "button", title: string) => {
+      const { y, height } = (await page.getByRole(name, { name: title }).boundingBox())!;
+      return y + height / 2;
+    };
+    expect(Math.abs((await middleOf("heading", "Audit")) - (await middleOf("button", "CSV")))).toBeLessThan(
+      6,
+    );
+    await page.setViewportSize({ width: 380, height: 700 });
+    await row.locator(".id").waitFor({ state: "hidden" });
+    const ends = async (part: string) => {
+      const { x, width } = (await row.locator(part).boundingBox())!;
+      return [x, x + width] as const;
+    };
+    const [[, action], [from, to], [when]] = [
+      await ends(".action .only"),
+      await ends(".action .tag"),
+      await ends(".when"),
+    ];
+    expect(action).toBeLessThanOrEqual(from);
+    expect(to).toBeLessThanOrEqual(when);
+  });
 });

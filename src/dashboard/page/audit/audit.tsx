@@ -4,6 +4,7 @@ import { leases } from "../live/leases.ts";
 import { instances } from "../live/lists.ts";
 import { usePast } from "../live/past.ts";
 import { maxRows } from "../live/recent-events.ts";
+import { Choice } from "../parts/choice.tsx";
 import { FilterField } from "../parts/filter-field.tsx";
 import { quoted } from "../parts/globs.ts";
 import { Icon } from "../parts/icon.tsx";
@@ -18,12 +19,14 @@ import { go, place, setQuery } from "../router.ts";
 import { type AuditEntry, faultText } from "../server.ts";
 import { csvOf } from "./csv.ts";
 import { nameOf, namesOf, sayDetail } from "./names.ts";
-import { type AuditFilter, filterOf, idsOf, readAll, readBefore, readSince } from "./rows.ts";
+import { type AuditFilter, type Outcome, filterOf, idsOf, readAll, readBefore, readSince } from "./rows.ts";
 
 /** Height of a row, in CSS pixels: two lines where it is narrow. */
 const rowHeight = 32;
-const narrowRowHeight = 46;
+const narrowRowHeight = 54;
 const tints = { ok: "good", denied: "bad", conflict: "warn" } as const;
+
+const outcomes: Readonly<Record<Outcome, string>> = { "": "Everything", refused: "Refused" };
 
 /** Of each filter: how it is understood. */
 const how = 'Part of a name; or a pattern: * any run of characters, ? one; or the whole name in "quotes"';
@@ -50,12 +53,23 @@ export function Audit() {
     <ViewFrame
       title="Audit"
       summary={
-        rows && rows.length > 0
-          ? `${isAll ? "" : "newest "}${count(rows.length, "entry", "entries")}`
-          : undefined
+        rows && rows.length > 0 ? (
+          <>
+            {isAll ? "" : "newest "}
+            {count(rows.length, "entry", "entries")}
+            <Export filter={filter} ids={ids} />
+          </>
+        ) : undefined
       }
       tools={
         <>
+          <Choice
+            name="outcome"
+            label="What came of it"
+            titles={outcomes}
+            value={filter.outcome}
+            onChoose={setQuery}
+          />
           <FilterField
             name="actor"
             label="Filter by actor"
@@ -81,7 +95,6 @@ export function Audit() {
             value={filter.resource}
           />
           <Range range={range} />
-          {rows && rows.length > 0 && <Export filter={filter} ids={ids} />}
         </>
       }
     >

@@ -6,11 +6,15 @@ import { type AuditEntry, client } from "../server.ts";
 
 /** Rows of the audit, page by page. */
 
+/** What came of it: everything, or what was refused. */
+export type Outcome = "" | "refused";
+
 export interface AuditFilter {
   /** As somebody typed it: see `globOf`. */
   actor: string;
   action: string;
   resource: string;
+  outcome: Outcome;
   /** RFC 3339; "" is the beginning, or now. */
   from: string;
   to: string;
@@ -27,6 +31,7 @@ export function filterOf(query: URLSearchParams): AuditFilter {
     actor: field("actor"),
     action: field("action"),
     resource: field("resource"),
+    outcome: field("outcome") === "refused" ? "refused" : "",
     from: field("from"),
     to: field("to"),
   };
@@ -45,10 +50,11 @@ const actorsOf = (words: string) =>
     ? anyOf([globOf(words), "local"])
     : globOf(words);
 
-const questionOf = ({ actor, action, resource, from, to }: AuditFilter, ids: readonly string[]) => ({
+const questionOf = ({ actor, action, resource, outcome, from, to }: AuditFilter, ids: readonly string[]) => ({
   actor: actorsOf(actor) || undefined,
   action: globOf(action) || undefined,
   resource: anyOf([globOf(resource), ...ids]) || undefined,
+  outcome: outcome === "refused" ? "{denied,conflict}" : undefined,
   from: from || undefined,
   to: to || undefined,
   limit: String(pageRows),
