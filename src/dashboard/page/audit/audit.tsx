@@ -61,42 +61,7 @@ export function Audit() {
           </>
         ) : undefined
       }
-      tools={
-        <>
-          <Choice
-            name="outcome"
-            label="What came of it"
-            titles={outcomes}
-            value={filter.outcome}
-            onChoose={setQuery}
-          />
-          <FilterField
-            name="actor"
-            label="Filter by actor"
-            placeholder="Actor"
-            title={how}
-            value={filter.actor}
-            suggestions={[...(instanceList ?? []).map(({ name }) => name), "dashboard", unidentified]}
-            search
-          />
-          <FilterField
-            name="action"
-            label="Filter by action"
-            placeholder="Action"
-            title={how}
-            value={filter.action}
-            suggestions={actions ?? []}
-          />
-          <FilterField
-            name="resource"
-            label="Filter by resource"
-            placeholder="Resource"
-            title={how}
-            value={filter.resource}
-          />
-          <Range range={range} />
-        </>
-      }
+      tools={<Filters filter={filter} actions={actions ?? []} />}
     >
       <Fault text={fault} />
       {!rows && fault === "" && <Loading />}
@@ -137,6 +102,46 @@ export function Audit() {
         </div>
       )}
     </ViewFrame>
+  );
+}
+
+/** What the list is of: all of it is in the address. */
+function Filters({ filter, actions }: { filter: AuditFilter; actions: readonly string[] }) {
+  return (
+    <>
+      <Choice
+        name="outcome"
+        label="What came of it"
+        titles={outcomes}
+        value={filter.outcome}
+        onChoose={setQuery}
+      />
+      <FilterField
+        name="actor"
+        label="Filter by actor"
+        placeholder="Actor"
+        title={how}
+        value={filter.actor}
+        suggestions={[...(instances.value.value ?? []).map(({ name }) => name), "dashboard", unidentified]}
+        search
+      />
+      <FilterField
+        name="action"
+        label="Filter by action"
+        placeholder="Action"
+        title={how}
+        value={filter.action}
+        suggestions={actions}
+      />
+      <FilterField
+        name="resource"
+        label="Filter by resource"
+        placeholder="Resource"
+        title={how}
+        value={filter.resource}
+      />
+      <Range range={rangeOf(place.value.query)} />
+    </>
   );
 }
 

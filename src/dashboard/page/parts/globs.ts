@@ -32,8 +32,8 @@ const maxLetters = 60;
 export function globOfWord(word: string): string {
   const either = (letter: string) => {
     const cases = [letter.toLowerCase(), letter.toUpperCase()];
-    const isLetter = cases[0] !== cases[1] && cases.every((one) => [...one].length === 1);
+    const isLetter = cases[0] !== cases[1] && cases.every((one) => Array.from(one).length === 1);
     return isLetter ? `[${cases.join("")}]` : letter.replace(/[*?[{\\]/, "\\$&");
   };
-  return `*${[...word].slice(0, maxLetters).map(either).join("")}*`;
+  return `*${Array.from(word).slice(0, maxLetters).map(either).join("")}*`;
 }
