@@ -20,6 +20,7 @@ const minute = 60_000;
 
 /** Times that are asked for most, and when each of them begins. */
 const presets: Readonly<Record<string, (now: number) => number>> = {
+  "Last 5 minutes": (now) => now - 5 * minute,
   "Last 15 minutes": (now) => now - 15 * minute,
   "Last hour": (now) => now - 60 * minute,
   Today: (now) => new Date(now).setHours(0, 0, 0, 0),
