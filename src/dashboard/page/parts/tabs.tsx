@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { useId, useState } from "preact/hooks";
+import { useId } from "preact/hooks";
 
 export interface Tab {
   id: string;
@@ -7,9 +7,16 @@ export interface Tab {
   content: () => ComponentChildren;
 }
 
+interface TabsProps {
+  label: string;
+  tabs: readonly Tab[];
+  /** The first one, if it is none of them. */
+  chosen: string;
+  onChoose: (id: string) => void;
+}
+
 /** Several contents in one place; the arrow keys change between them. */
-export function Tabs({ label, tabs }: { label: string; tabs: readonly Tab[] }) {
-  const [chosen, setChosen] = useState(tabs[0]?.id ?? "");
+export function Tabs({ label, tabs, chosen, onChoose }: TabsProps) {
   const own = useId();
   const index = Math.max(
     0,
@@ -21,7 +28,7 @@ export function Tabs({ label, tabs }: { label: string; tabs: readonly Tab[] }) {
     const next = tabs[(index + step + tabs.length) % tabs.length];
     if (step === 0 || !next) return;
     event.preventDefault();
-    setChosen(next.id);
+    onChoose(next.id);
     event.currentTarget.querySelector<HTMLElement>(`[data-tab="${next.id}"]`)?.focus();
   };
   return (
@@ -37,7 +44,7 @@ export function Tabs({ label, tabs }: { label: string; tabs: readonly Tab[] }) {
             aria-selected={id === tab?.id}
             aria-controls={`${own}-panel`}
             tabIndex={id === tab?.id ? 0 : -1}
-            onClick={() => setChosen(id)}
+            onClick={() => onChoose(id)}
           >
             {title}
           </button>

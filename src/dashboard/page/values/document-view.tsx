@@ -6,13 +6,13 @@ import { Age, Copy, Empty, Fault, Loading, cli } from "../parts/panel.tsx";
 import { showBytes } from "../parts/show.ts";
 import { type Tab, Tabs } from "../parts/tabs.tsx";
 import { Who } from "../parts/who.tsx";
+import { place, setQuery } from "../router.ts";
 import type { StoredValue } from "../server.ts";
-import { linesOf } from "./content.ts";
 import { Editor, brokenOff } from "./editor.tsx";
 import { History } from "./history.tsx";
 import type { Source } from "./source.ts";
 import { type Document, useDocument } from "./use-document.ts";
-import { ValueView } from "./value-view.tsx";
+import { CopyableValue } from "./value-view.tsx";
 
 interface DocumentViewProps {
   source: Source;
@@ -65,7 +65,14 @@ export function DocumentView({ source, back, tabs = [] }: DocumentViewProps) {
       <Fault text={fault} />
       {!document && fault === "" && <Loading />}
       {document && document.versions.length === 0 && !stored && <Unwritten source={source} />}
-      {document && document.versions.length > 0 && <Tabs label={source.name} tabs={all} />}
+      {document && document.versions.length > 0 && (
+        <Tabs
+          label={source.name}
+          tabs={all}
+          chosen={place.value.query.get("tab") ?? ""}
+          onChoose={(tab) => setQuery({ tab: tab === "value" ? "" : tab, version: "" })}
+        />
+      )}
       {edited && <Editor source={source} from={edited} onClose={() => setEdited(undefined)} />}
     </section>
   );
@@ -114,16 +121,7 @@ function Value({ source, document: { stored, content } }: { source: Source; docu
       </p>
     );
   }
-  return (
-    <>
-      {content.kind !== "binary" && content.kind !== "image" && (
-        <div class="value-tools">
-          <Copy text={linesOf(content)} label="Copy the value" />
-        </div>
-      )}
-      <ValueView content={content} url={source.url(stored.version)} name={source.name} />
-    </>
-  );
+  return <CopyableValue content={content} url={source.url(stored.version)} name={source.name} />;
 }
 
 function askToDelete(source: Source, { version, etag }: StoredValue): void {

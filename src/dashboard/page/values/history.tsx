@@ -2,13 +2,16 @@ import { useEffect, useState } from "preact/hooks";
 import { confirm } from "../parts/dialog.tsx";
 import { Age, Fault, Loading } from "../parts/panel.tsx";
 import { type Column, Table } from "../parts/table.tsx";
+import { useAnswer } from "../live/use-answer.ts";
+import { place, setQuery } from "../router.ts";
 import { type Version, faultText } from "../server.ts";
 import { Who } from "../parts/who.tsx";
 import { VersionPick } from "../parts/version-pick.tsx";
 import { linesOf } from "./content.ts";
 import { DiffView } from "./diff-view.tsx";
 import { type Source, shownVersions } from "./source.ts";
-import { readLines } from "./use-document.ts";
+import { readVersion } from "./use-document.ts";
+import { CopyableValue } from "./value-view.tsx";
 
 interface HistoryProps {
   source: Source;
@@ -18,7 +21,7 @@ interface HistoryProps {
   current: number | undefined;
 }
 
-/** All versions, any two of them side by side, and the way back. */
+/** All versions: one by itself, as the address has it, or any two of them side by side; and the way back. */
 export function History({ source, versions, current }: HistoryProps) {
   const kept = versions.filter(({ deleted }) => !deleted).map(({ version }) => version);
   const [chosen, setChosen] = useState<{ from: number; to: number } | undefined>(undefined);
@@ -27,61 +30,20 @@ export function History({ source, versions, current }: HistoryProps) {
   const to = chosen?.to ?? newest;
   const compare = (version: number) => {
     const before = kept[kept.indexOf(version) + 1];
-    if (before !== undefined) setChosen({ from: before, to: version });
+    if (before === undefined) return;
+    setChosen({ from: before, to: version });
+    setQuery({ version: "" });
   };
-  const columns: Column<Version>[] = [
-    { title: "Version", kind: "name tight", cell: ({ version }) => version },
-    {
-      title: "Written by",
-      kind: "wide",
-      cell: ({ updated_by, deleted }) => (
-        <>
-          <Who name={updated_by} link />{" "}
-          {deleted && (
-            <span class="tag" data-tint="bad">
-              deleted
-            </span>
-          )}
-        </>
-      ),
-    },
-    { title: "When", kind: "soft tight", cell: ({ updated_at }) => <Age at={updated_at} /> },
-    {
-      title: "What to do",
-      kind: "end tight",
-      cell: ({ version, deleted }) =>
-        !deleted && (
-          <span class="buttons end">
-            {kept.indexOf(version) < kept.length - 1 && (
-              <button
-                type="button"
-                class="quiet"
-                aria-label={`Changes in version ${version}`}
-                onClick={() => compare(version)}
-              >
-                Changes
-              </button>
-            )}
-            {version !== current && (
-              <button
-                type="button"
-                class="quiet"
-                aria-label={`Roll back to version ${version}`}
-                onClick={() => askToRollBack(source, version, current, () => setChosen(undefined))}
-              >
-                Roll back
-              </button>
-            )}
-          </span>
-        ),
-    },
-  ];
+  const alone = Number(place.value.query.get("version") ?? 0);
+  const one = versions.find(({ version, deleted }) => version === alone && !deleted);
+  const rollBack = (to: Version) => askToRollBack(source, to, current, () => setChosen(undefined));
   return (
     <div class="history">
       {versions.length >= shownVersions && (
         <p class="more">The newest {shownVersions} versions are listed.</p>
       )}
-      {from !== undefined && to !== undefined && (
+      {one && <Alone key={one.version} source={source} one={one} />}
+      {!one && from !== undefined && to !== undefined && (
         <div class="compare">
           <p class="compare-tools">
             <VersionPick
@@ -102,12 +64,111 @@ export function History({ source, versions, current }: HistoryProps) {
       )}
       <Table
         label="Versions"
-        columns={columns}
+        columns={columnsOf({ kept, current, compare, rollBack })}
         rows={versions}
         keyOf={({ version }) => String(version)}
-        marks={({ version }) => ({ "data-version": String(version) })}
+        marks={({ version }) => ({
+          "data-version": String(version),
+          "aria-current": version === alone ? "true" : undefined,
+        })}
       />
     </div>
+  );
+}
+
+interface Ways {
+  /** Versions that have a value. */
+  kept: readonly number[];
+  current: number | undefined;
+  compare: (version: number) => void;
+  rollBack: (to: Version) => void;
+}
+
+function columnsOf({ kept, current, compare, rollBack }: Ways): Column<Version>[] {
+  return [
+    {
+      title: "Version",
+      kind: "name tight",
+      cell: ({ version, deleted }) =>
+        deleted ? (
+          version
+        ) : (
+          <a
+            href={`${location.pathname}?tab=history&version=${version}`}
+            aria-label={`Value of version ${version}`}
+          >
+            {version}
+          </a>
+        ),
+    },
+    {
+      title: "Written by",
+      kind: "wide",
+      cell: ({ updated_by, deleted }) => (
+        <>
+          <Who name={updated_by} link />{" "}
+          {deleted && (
+            <span class="tag" data-tint="bad">
+              deleted
+            </span>
+          )}
+        </>
+      ),
+    },
+    { title: "When", kind: "soft tight", cell: ({ updated_at }) => <Age at={updated_at} /> },
+    {
+      title: "What to do",
+      kind: "end tight",
+      cell: (row) =>
+        !row.deleted && (
+          <span class="buttons end">
+            {kept.indexOf(row.version) < kept.length - 1 && (
+              <button
+                type="button"
+                class="quiet"
+                aria-label={`Changes in version ${row.version}`}
+                onClick={() => compare(row.version)}
+              >
+                Changes
+              </button>
+            )}
+            {row.version !== current && (
+              <button
+                type="button"
+                class="quiet"
+                aria-label={`Roll back to version ${row.version}`}
+                onClick={() => rollBack(row)}
+              >
+                Roll back
+              </button>
+            )}
+          </span>
+        ),
+    },
+  ];
+}
+
+/** A version by itself. */
+function Alone({ source, one }: { source: Source; one: Version }) {
+  const { version } = one;
+  const { answer: content, fault } = useAnswer(
+    (signal) => readVersion(source, version, signal),
+    () => false,
+    [source.id, version],
+  );
+  return (
+    <section class="alone" aria-label={`Version ${version}`}>
+      <header>
+        <h3>Version {version}</h3>
+        <p class="soft">
+          written by <Who name={one.updated_by} link /> <Age at={one.updated_at} />
+        </p>
+        <a href={`${location.pathname}?tab=history`}>Compare versions</a>
+      </header>
+      <Fault text={fault} />
+      {content && <CopyableValue content={content} url={source.url(version)} name={source.name} />}
+      {!content && fault === "" && <Loading />}
+    </section>
   );
 }
 
@@ -126,7 +187,7 @@ function Compare({ source, from, to }: { source: Source; from: number; to: numbe
     const { signal } = aborter;
     setFault("");
     const read = async () => {
-      const versions = [readLines(source, from, signal), readLines(source, to, signal)] as const;
+      const versions = [readVersion(source, from, signal), readVersion(source, to, signal)] as const;
       const [left, right] = await Promise.all(versions);
       if (left.kind === "binary" || right.kind === "binary") setFault("They are not texts.");
       else setShown({ from, to, left: linesOf(left), right: linesOf(right) });
@@ -142,14 +203,25 @@ function Compare({ source, from, to }: { source: Source; from: number; to: numbe
 }
 
 /** @param done what is compared then is the way back itself */
-function askToRollBack(source: Source, version: number, current: number | undefined, done: () => void): void {
+function askToRollBack(
+  source: Source,
+  { version, updated_by: by, updated_at: at }: Version,
+  current: number | undefined,
+  done: () => void,
+): void {
   confirm({
     title: `Roll ${source.name} back to version ${version}`,
-    text: `The value of version ${version} becomes the newest version. Nothing is lost: what is there now stays in the history.`,
+    text: (
+      <>
+        The value of version {version}, which <Who name={by} /> wrote (<Age at={at} />
+        ), becomes the newest version. Nothing is lost: what is there now stays in the history.
+      </>
+    ),
     verb: `Roll back to ${version}`,
     act: async () => {
       await source.rollBack(version, current);
       done();
+      setQuery({ version: "" });
     },
   });
 }

@@ -34,8 +34,8 @@ export function unlessMissing(error: unknown): undefined {
   throw error;
 }
 
-/** One version as text, for comparing. */
-export async function readLines(source: Source, version: number, signal: AbortSignal): Promise<Content> {
+/** One version by itself. */
+export async function readVersion(source: Source, version: number, signal: AbortSignal): Promise<Content> {
   const { bytes, content_type: type } = await source.read(version, signal);
   return contentOf(bytes ?? new Uint8Array(), type);
 }

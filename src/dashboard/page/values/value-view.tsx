@@ -1,8 +1,9 @@
 import { useMemo } from "preact/hooks";
 import { JsonView } from "../parts/json-view.tsx";
 import { Markdown } from "../parts/markdown.tsx";
+import { Copy } from "../parts/panel.tsx";
 import { showBytes } from "../parts/show.ts";
-import { type Content, hexLines, shownBytes, shownChars } from "./content.ts";
+import { type Content, hexLines, linesOf, shownBytes, shownChars } from "./content.ts";
 
 interface ValueViewProps {
   content: Content;
@@ -11,8 +12,22 @@ interface ValueViewProps {
   name: string;
 }
 
+/** A value, and a button that takes a copy of it. */
+export function CopyableValue({ content, url, name }: ValueViewProps) {
+  return (
+    <>
+      {content.kind !== "binary" && content.kind !== "image" && (
+        <div class="value-tools">
+          <Copy text={linesOf(content)} label="Copy the value" />
+        </div>
+      )}
+      <ValueView content={content} url={url} name={name} />
+    </>
+  );
+}
+
 /** A value by what it is. */
-export function ValueView({ content, url, name }: ValueViewProps) {
+function ValueView({ content, url, name }: ValueViewProps) {
   const { kind, text, value, bytes } = content;
   switch (kind) {
     case "json":
