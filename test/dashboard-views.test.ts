@@ -365,7 +365,7 @@ describe("State", () => {
     await desk.put("edited", '{"a":"theirs"}');
     await page.getByRole("button", { name: "Save" }).click();
     const conflict = page.getByRole("alert", { name: "Conflict" });
-    await conflict.getByText("Version 2 came in between").waitFor();
+    await conflict.getByText(/unidentified wrote version 2 meanwhile \((now|\d+ s ago)\)\./).waitFor();
     expect(await conflict.innerText()).toMatch(/theirs[\s\S]*mine/);
     const read = async () => {
       const { bytes } = await desk.client.call("state.get", { params: { key: "edited" }, query: {} });
@@ -529,7 +529,10 @@ describe("What a person types", () => {
     await field.fill("mine");
     await desk.client.call("state.delete", { params: { key: "windows" } });
     await page.getByRole("button", { name: "Save" }).click();
-    await page.getByText("It was deleted meanwhile.").waitFor();
+    await page
+      .getByRole("alert", { name: "Conflict" })
+      .getByText("unidentified deleted it meanwhile")
+      .waitFor();
     await page.getByRole("button", { name: "Write mine anew" }).click();
     await page.locator(".facts", { hasText: "version 4" }).waitFor();
     expect(await read("windows")).toBe("mine");
@@ -551,6 +554,34 @@ describe("What a person types", () => {
     const { page } = await desk.open("/state/--server=http%3A%2F%2Fevil.example");
     await page.getByText("Nothing was ever written here.").waitFor();
     expect(await page.locator(".command").count()).toBe(0);
+  });
+
+  test("is told at once, while it is being typed, that somebody else has written, and may be given up", async () => {
+    const ada = await desk.agent("overtaker");
+    const { page, dialog, field } = await open("overtaken", "one", "text/plain");
+    await live(page);
+    await field.fill("mine");
+    await ada.client.call("state.put", { params: { key: "overtaken" }, body: "theirs" });
+    const notice = dialog.getByRole("status");
+    await notice
+      .getByText(/^overtaker wrote version 2 meanwhile \(.*\); when you save, both are shown\.$/)
+      .waitFor();
+    expect(await field.inputValue()).toBe("mine");
+    await dialog.getByRole("button", { name: "Save" }).click();
+    const conflict = page.getByRole("alert", { name: "Conflict" });
+    await conflict.getByText(/overtaker wrote version 2 meanwhile \(.*\)/).waitFor();
+    await notice.getByText("meanwhile").waitFor({ state: "detached" });
+    await ada.client.call("state.delete", { params: { key: "overtaken" } });
+    await notice.getByText(/^overtaker deleted it meanwhile/).waitFor();
+
+    await dialog.getByRole("button", { name: "Cancel" }).click();
+    await dialog.getByText("What you typed is not saved.").waitFor();
+    await dialog.getByRole("button", { name: "Go on" }).click();
+    expect(await field.inputValue()).toBe("mine");
+    await dialog.getByRole("button", { name: "Cancel" }).click();
+    await dialog.getByRole("button", { name: "Discard it" }).click();
+    await dialog.waitFor({ state: "detached" });
+    await page.locator(".facts", { hasText: "deleted by overtaker" }).waitFor();
   });
 });
 

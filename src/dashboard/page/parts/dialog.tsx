@@ -1,6 +1,6 @@
 import { signal } from "@preact/signals";
-import type { ComponentChildren } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { type ComponentChildren, createContext } from "preact";
+import { useContext, useEffect, useRef, useState } from "preact/hooks";
 import { onForget } from "../live/connection.ts";
 import { faultText } from "../server.ts";
 import { Icon } from "./icon.tsx";
@@ -16,6 +16,18 @@ interface DialogProps {
   /** Whether it holds something typed that would be lost: then it asks before it closes. */
   unsaved?: boolean;
   children: ComponentChildren;
+}
+
+/** How whatever is in a window leaves it. */
+const Leave = createContext(() => {});
+
+/** Closes the window that it is in, and asks first if something typed would be lost. */
+export function Cancel() {
+  return (
+    <button type="button" class="quiet" onClick={useContext(Leave)}>
+      Cancel
+    </button>
+  );
 }
 
 export function Dialog({ title, onClose, wide = false, unsaved = false, children }: DialogProps) {
@@ -68,7 +80,7 @@ export function Dialog({ title, onClose, wide = false, unsaved = false, children
           </p>
         )}
         <Lost />
-        {children}
+        <Leave.Provider value={leave}>{children}</Leave.Provider>
       </div>
     </dialog>
   );
@@ -116,9 +128,7 @@ export function Confirmation() {
       <p>{asked.text}</p>
       <Fault text={fault} />
       <footer>
-        <button type="button" class="quiet" onClick={close}>
-          Cancel
-        </button>
+        <Cancel />
         <button type="button" class={asked.danger ? "danger" : undefined} disabled={busy} onClick={act}>
           {asked.verb}
         </button>

@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import { Dialog } from "../parts/dialog.tsx";
+import { Cancel, Dialog } from "../parts/dialog.tsx";
 import { Fault } from "../parts/panel.tsx";
 import { go } from "../router.ts";
 import { ClientError, faultText, hrefOf } from "../server.ts";
@@ -64,6 +64,7 @@ export function NewKey({ onClose }: { onClose: () => void }) {
         </label>
         <Fault text={fault} />
         <footer>
+          <Cancel />
           <button type="submit">Write</button>
         </footer>
       </form>

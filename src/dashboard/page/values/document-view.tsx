@@ -73,7 +73,14 @@ export function DocumentView({ source, back, tabs = [] }: DocumentViewProps) {
           onChoose={(tab) => setQuery({ tab: tab === "value" ? "" : tab, version: "" })}
         />
       )}
-      {edited && <Editor source={source} from={edited} onClose={() => setEdited(undefined)} />}
+      {edited && (
+        <Editor
+          source={source}
+          from={edited}
+          latest={document?.versions[0]}
+          onClose={() => setEdited(undefined)}
+        />
+      )}
     </section>
   );
 }

@@ -1,8 +1,9 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { noticeLogout } from "../live/connection.ts";
-import { Dialog } from "../parts/dialog.tsx";
-import { Fault } from "../parts/panel.tsx";
-import { ClientError, faultText } from "../server.ts";
+import { Cancel, Dialog } from "../parts/dialog.tsx";
+import { Age, Fault } from "../parts/panel.tsx";
+import { Who } from "../parts/who.tsx";
+import { ClientError, type Version, faultText } from "../server.ts";
 import { contentOf, linesOf } from "./content.ts";
 import { DiffView } from "./diff-view.tsx";
 import type { Source } from "./source.ts";
@@ -14,6 +15,8 @@ interface Theirs {
   /** undefined: it was deleted. */
   version: number | undefined;
   etag: string | undefined;
+  /** Who wrote or deleted it, and when; undefined of what is not in the history any more. */
+  by: Version | undefined;
 }
 
 /** What was being written when the editor went without being closed (a session that ended), by the source's id. */
@@ -24,11 +27,19 @@ export function brokenOff({ id }: Source): Document | undefined {
   return drafts.get(id)?.from;
 }
 
+interface EditorProps {
+  source: Source;
+  from: Document;
+  /** The newest version that there is by now. */
+  latest: Version | undefined;
+  onClose: () => void;
+}
+
 /**
  * Edits a value. It is written only if it is still the one that the editing began with; else both sides are shown, and the
  * person says which one stays.
  */
-export function Editor({ source, from, onClose }: { source: Source; from: Document; onClose: () => void }) {
+export function Editor({ source, from, latest, onClose }: EditorProps) {
   const { stored, content } = from;
   const before = useMemo(() => (content ? linesOf(content) : ""), [content]);
   const [text, setText] = useState(drafts.get(source.id)?.text ?? before);
@@ -47,6 +58,8 @@ export function Editor({ source, from, onClose }: { source: Source; from: Docume
     [],
   );
   const [etag, setEtag] = useState(stored?.etag);
+  /** The version that a person knows of here. */
+  const [seen, setSeen] = useState(stored?.version);
   const [theirs, setTheirs] = useState<Theirs | undefined>(undefined);
   const [fault, setFault] = useState("");
   const [busy, setBusy] = useState(false);
@@ -59,6 +72,7 @@ export function Editor({ source, from, onClose }: { source: Source; from: Docume
       .then((conflict) => {
         if (!conflict) return close();
         setTheirs(conflict);
+        setSeen(conflict.by?.version ?? conflict.version);
         return setEtag(conflict.etag);
       })
       .catch((error: unknown) => !noticeLogout(error) && setFault(faultText(error)))
@@ -67,22 +81,7 @@ export function Editor({ source, from, onClose }: { source: Source; from: Docume
 
   return (
     <Dialog title={`Edit ${source.name}`} onClose={close} wide unsaved={text !== before}>
-      {theirs && (
-        <section class="conflict" role="alert" aria-label="Conflict">
-          <p>
-            <strong>{cameBetween(theirs)}</strong> Nothing was written yet. Left is what is there now, right
-            is yours.
-          </p>
-          <DiffView
-            left={theirs.text}
-            right={linesOf(contentOf(new TextEncoder().encode(text), type))}
-            leftTitle={
-              theirs.version === undefined ? "Nothing is there now" : `Version ${theirs.version}, there now`
-            }
-            rightTitle="Yours"
-          />
-        </section>
-      )}
+      {theirs && <Conflict theirs={theirs} text={text} type={type} />}
       <form
         class="form"
         onSubmit={(event) => {
@@ -100,8 +99,16 @@ export function Editor({ source, from, onClose }: { source: Source; from: Docume
           />
         </label>
         <Unlike text={text} type={type} />
+        <p role="status" class="meanwhile">
+          {latest && latest.version > (seen ?? 0) && !busy && (
+            <>
+              <CameBetween by={latest} />; when you save, both are shown.
+            </>
+          )}
+        </p>
         <Fault text={fault} />
         <footer>
+          <Cancel />
           {theirs?.version !== undefined && (
             <button
               type="button"
@@ -123,8 +130,37 @@ export function Editor({ source, from, onClose }: { source: Source; from: Docume
   );
 }
 
-function cameBetween({ version }: Theirs): string {
-  return version === undefined ? "It was deleted meanwhile." : `Version ${version} came in between.`;
+/** Both sides of what two have written. */
+function Conflict({ theirs, text, type }: { theirs: Theirs; text: string; type: string }) {
+  return (
+    <section class="conflict" role="alert" aria-label="Conflict">
+      <p>
+        <strong>
+          <CameBetween by={theirs.by} />.
+        </strong>{" "}
+        Nothing was written yet. Left is what is there now, right is yours.
+      </p>
+      <DiffView
+        left={theirs.text}
+        right={linesOf(contentOf(new TextEncoder().encode(text), type))}
+        leftTitle={
+          theirs.version === undefined ? "Nothing is there now" : `Version ${theirs.version}, there now`
+        }
+        rightTitle="Yours"
+      />
+    </section>
+  );
+}
+
+/** `ada wrote version 4 meanwhile (3 s ago)` */
+function CameBetween({ by }: { by: Version | undefined }) {
+  if (!by) return <>Somebody has changed it meanwhile</>;
+  return (
+    <>
+      <Who name={by.updated_by} /> {by.deleted ? "deleted it" : `wrote version ${by.version}`} meanwhile (
+      <Age at={by.updated_at} />)
+    </>
+  );
 }
 
 function verbOver({ version }: Theirs): string {
@@ -159,9 +195,13 @@ async function save(
     return undefined;
   } catch (error) {
     if (!(error instanceof ClientError) || error.status !== 412) throw error;
-    const now = await source.read(undefined).catch(unlessMissing);
-    if (!now) return { text: "", version: undefined, etag: undefined };
+    const [now, versions] = await Promise.all([
+      source.read(undefined).catch(unlessMissing),
+      source.history(),
+    ]);
+    if (!now) return { text: "", version: undefined, etag: undefined, by: versions[0] };
+    const by = versions.find(({ version }) => version === now.version);
     const { bytes, content_type: typeNow, version, etag: etagNow } = now;
-    return { text: linesOf(contentOf(bytes ?? new Uint8Array(), typeNow)), version, etag: etagNow };
+    return { text: linesOf(contentOf(bytes ?? new Uint8Array(), typeNow)), version, etag: etagNow, by };
   }
 }
