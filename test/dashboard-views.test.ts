@@ -480,6 +480,15 @@ describe("State", () => {
     await page.waitForURL("**/state/versions/old");
     await page.locator('[data-document="versions/old"] .json', { hasText: '"one"' }).waitFor();
   });
+
+  test("says in the narrowest window, too, which line of a difference is of which version", async () => {
+    for (const n of [1, 2]) await desk.put("differs", JSON.stringify({ n }));
+    const { page } = await desk.open("/state/differs?tab=history", { viewport: { width: 380, height: 800 } });
+    await page.locator(".diff thead").getByText("- Version 1", { exact: true }).waitFor();
+    await page.locator(".diff thead").getByText("+ Version 2", { exact: true }).waitFor();
+    expect(await text(page, ".removed.line")).toMatch(/^-\s*removed:\s*"n": 1$/);
+    expect(await text(page, ".added.line")).toMatch(/^\+\s*added:\s*"n": 2$/);
+  });
 });
 
 describe("What a person types", () => {

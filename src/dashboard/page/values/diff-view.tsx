@@ -32,11 +32,11 @@ export function DiffView({ left, right, leftTitle, rightTitle }: DiffViewProps) 
         </colgroup>
         <thead>
           <tr>
-            <th colSpan={2} scope="col">
-              {leftTitle}
+            <th colSpan={2} scope="col" class="removed">
+              <Sign kind="removed" /> {leftTitle}
             </th>
-            <th colSpan={2} scope="col">
-              {rightTitle}
+            <th colSpan={2} scope="col" class="added">
+              <Sign kind="added" /> {rightTitle}
             </th>
           </tr>
         </thead>
@@ -68,10 +68,20 @@ function Cell({ side, kind }: { side: Side | undefined; kind: string }) {
     <>
       <td class={`at ${kind}`}>{side.number}</td>
       <td class={`line ${kind}`}>
+        <Sign kind={kind} />
         {kind !== "" && <span class="hidden">{kind}: </span>}
         {side.text}
       </td>
     </>
+  );
+}
+
+/** Which side a line is of, for those to whom its colour does not say it. */
+function Sign({ kind }: { kind: string }) {
+  return (
+    <span class="sign" aria-hidden="true">
+      {kind === "removed" ? "-" : kind === "added" ? "+" : ""}
+    </span>
   );
 }
 

@@ -138,7 +138,7 @@ function Conflict({ theirs, text, type }: { theirs: Theirs; text: string; type: 
         <strong>
           <CameBetween by={theirs.by} />.
         </strong>{" "}
-        Nothing was written yet. Left is what is there now, right is yours.
+        Nothing was written yet. Compared are what is there now, and yours.
       </p>
       <DiffView
         left={theirs.text}
