@@ -365,7 +365,7 @@ describe("State", () => {
     await desk.put("edited", '{"a":"theirs"}');
     await page.getByRole("button", { name: "Save" }).click();
     const conflict = page.getByRole("alert", { name: "Conflict" });
-    await conflict.getByText(/unidentified wrote version 2 meanwhile \((now|\d+ s ago)\)\./).waitFor();
+    await conflict.getByText(/unidentified wrote version 2 meanwhile \(.+\)\./).waitFor();
     expect(await conflict.innerText()).toMatch(/theirs[\s\S]*mine/);
     const read = async () => {
       const { bytes } = await desk.client.call("state.get", { params: { key: "edited" }, query: {} });
@@ -399,8 +399,8 @@ describe("State", () => {
     await desk.client.call("state.delete", { params: { key: "lost/found/2" } });
     await page.locator('[data-deleted="lost/found/2"]').waitFor();
     expect(await page.locator("[data-deleted]").allInnerTexts()).toEqual([
-      expect.stringMatching(/^lost\/found\/2 deleted by unidentified (now|\d+ s ago)$/),
-      expect.stringMatching(/^lost\/Found\/1 deleted by unidentified (now|\d+ s ago)$/),
+      expect.stringMatching(/^lost\/found\/2 deleted by unidentified .+$/),
+      expect.stringMatching(/^lost\/Found\/1 deleted by unidentified .+$/),
     ]);
     await page.locator("[data-deleted]").getByRole("link", { name: "lost/Found/1" }).click();
     await page.locator('[data-document="lost/Found/1"]', { hasText: "It was deleted" }).waitFor();
@@ -472,7 +472,7 @@ describe("State", () => {
     await alone.waitFor();
     await page.getByRole("button", { name: "Roll back to version 1" }).click();
     const dialog = page.getByRole("dialog");
-    await dialog.getByText(/The value of version 1, which first-writer wrote \((now|\d+ s ago)\)/).waitFor();
+    await dialog.getByText(/The value of version 1, which first-writer wrote \(.+\)/).waitFor();
     await dialog.getByRole("button", { name: "Roll back to 1" }).click();
     await page.locator(".facts", { hasText: "version 3" }).waitFor();
     await page.getByRole("columnheader", { name: "Version 3" }).waitFor();
