@@ -58,8 +58,11 @@ export function askingSignal(): AbortSignal {
 export function sayState(name: keyof typeof streams, state: StreamState): void {
   if (streams[name].value === "live" && state === "waiting") {
     inTouchAt.value = serverTime();
-    asking.abort();
-    asking = new AbortController();
+    // When changes are followed again, all is asked anew.
+    if (name === "changes") {
+      asking.abort();
+      asking = new AbortController();
+    }
   }
   streams[name].value = state;
 }

@@ -26,8 +26,10 @@ interface Past<T> {
 
 /** How long news gathers before the rows are asked for, in milliseconds. */
 const gatherMs = 500;
-/** And how many times as long as the last answer took: a filter that looks through a long log is not asked all the time. */
-const gatherShare = 20;
+/** And how many times as long as the last look for them took: a filter that looks through a long log is not asked all the time. */
+const gatherShare = 10;
+/** But never longer than this, in milliseconds: a machine that was busy once is no slow filter. */
+const gatherMost = 5000;
 
 /** A hook. The rows of the question before stay until those of the next one are there, so that nothing flickers as one types. */
 export function usePast<T>({ question, before, since, hear = onChanges }: Past<T>) {
@@ -45,22 +47,20 @@ export function usePast<T>({ question, before, since, hear = onChanges }: Past<T
     let busy = false;
     let tookMs = 0;
 
-    /** One answer, and how long it took. */
-    const timed = async (): Promise<Page<T> | undefined> => {
+    /** What is shown with what is new. Of a filter that nothing fits, all of the log is looked through. */
+    const newer = async ({ rows, isLast }: Page<T>): Promise<Page<T>> => {
       const asked = performance.now();
-      const then = await next();
-      if (then) tookMs = performance.now() - asked;
+      const [newest] = rows;
+      const added = newest && since && (await since(newest, signal));
+      // With a hole in it, it is begun anew.
+      const then = added ? { rows: [...added, ...rows], isLast } : await before(undefined, signal);
+      tookMs = performance.now() - asked;
       return then;
     };
     /** @returns what is shown after the next thing to be done; undefined when there is nothing to do */
     const next = async (): Promise<Page<T> | undefined> => {
-      const [newest] = page?.rows ?? [];
       if (!page) return before(undefined, signal);
-      if (wanted.delete("newer")) {
-        const added = newest && since && (await since(newest, signal));
-        // With a hole in it, it is begun anew.
-        return added ? { ...page, rows: [...added, ...page.rows] } : before(undefined, signal);
-      }
+      if (wanted.delete("newer")) return newer(page);
       if (!wanted.delete("older") || page.isLast || page.rows.length >= maxRows) return undefined;
       const older = await before(page.rows.at(-1), signal);
       return { rows: [...page.rows, ...older.rows], isLast: older.isLast };
@@ -70,7 +70,7 @@ export function usePast<T>({ question, before, since, hear = onChanges }: Past<T
       if (busy) return;
       busy = true;
       try {
-        for (let then = await timed(); then && !signal.aborted; then = await timed()) {
+        for (let then = await next(); then && !signal.aborted; then = await next()) {
           const isLast = then.isLast && then.rows.length <= maxRows;
           page = { isLast, rows: then.rows.slice(0, maxRows) };
           setShown(page);
@@ -97,7 +97,7 @@ export function usePast<T>({ question, before, since, hear = onChanges }: Past<T
           if (since) wanted.add("newer");
           void work();
         },
-        Math.max(gatherMs, gatherShare * tookMs),
+        Math.max(gatherMs, Math.min(gatherMost, gatherShare * tookMs)),
       );
     };
     void work();

@@ -16,10 +16,13 @@ export function showAge(ms: number): string {
   return "now";
 }
 
+/** How far the page's clock may be behind what has just been done, in milliseconds: it ticks once a second. */
+const behindBy = 2000;
+
 /** `12 s ago`, `in 3 min`, `now` */
 export function showWhen(at: number, now: number): string {
   const ms = now - at;
-  if (Math.abs(ms) < 1000) return "now";
+  if (ms < 1000 && ms > -behindBy) return "now";
   return ms > 0 ? `${showAge(ms)} ago` : `in ${showAge(-ms)}`;
 }
 
