@@ -251,6 +251,24 @@ describe("rules over REST", () => {
     expect((await propose("j", "b")).status).toBe(409);
   });
 
+  test("a rule is judged or deleted under the version of its project's rules that was read, if one is named", async () => {
+    await propose("seen", "a");
+    const seen = { "If-Match": (await server.ask("/api/validate/seen/rules")).headers.get("etag") ?? "" };
+    await propose("seen", "b");
+    for (const [method, path] of [
+      ["POST", "/api/rules/seen/a/accept"],
+      ["POST", "/api/rules/seen/a/reject"],
+      ["DELETE", "/api/rules/seen/a"],
+    ] as const)
+      expect((await send(method, path, undefined, seen)).body).toMatchObject({
+        reason: "version_mismatch",
+        current: 2,
+      });
+    expect((await rulesOf("seen"))[0]).toMatchObject({ rule_id: "a", status: "proposed" });
+    const now = { "X-Koor-If-Version": "2" };
+    expect((await send("POST", "/api/rules/seen/a/accept", undefined, now)).status).toBe(200);
+  });
+
   test("replacing a project's rules leaves proposed, learned and imported ones where they are", async () => {
     await propose("keep", "waits");
     await propose("keep", "learned");
