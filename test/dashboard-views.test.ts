@@ -544,6 +544,51 @@ describe("Specs and rules", () => {
     });
     await page.getByText("The first 1,000 of 1,501 lines are shown").waitFor();
   });
+
+  test("a rule is decided on with all of it in sight, and what was decided can be changed", async () => {
+    const ada = await desk.agent("rule-maker");
+    const proposal = {
+      project: "decided",
+      rule_id: "no-var",
+      pattern: "^var ",
+      message: "Use const.",
+      applies_to: ["*.ts", "*.mts"],
+      severity: "warning" as const,
+      context: "three reviews said so",
+    };
+    await ada.client.call("rules.propose", { body: proposal });
+    const { page } = await desk.open("/rules");
+    const dialog = page.getByRole("dialog");
+    const inStatus = (status: string) =>
+      page.locator(`[data-rule="decided/no-var"][data-status="${status}"]`);
+    await inStatus("proposed").getByText("*.ts, *.mts").waitFor();
+    await page.getByRole("button", { name: "Reject no-var" }).click();
+    for (const fact of ["^var ", "*.ts, *.mts", "warning", "Use const.", "by rule-maker", "three reviews"])
+      await dialog.locator("dd", { hasText: fact }).waitFor();
+    await dialog.getByRole("button", { name: "Reject" }).click();
+
+    await page.getByText("1 rejected rule, which can still be accepted").click();
+    await inStatus("rejected").getByRole("button", { name: "Accept no-var" }).click();
+    await dialog.getByText("It was rejected. It is proposed again, by you, and accepted.").waitFor();
+    await dialog.getByRole("button", { name: "Accept" }).click();
+    await inStatus("accepted").getByText("*.ts, *.mts").waitFor();
+
+    await page.getByLabel("Search rules").fill("no-var");
+    await page.getByText(/^1 of \d+ rules, 0 proposed$/).waitFor();
+    await page.getByRole("button", { name: "Delete no-var" }).click();
+    await dialog.getByText("This is final").waitFor();
+    // Another one in its place is not what was seen.
+    const other = { ...proposal, message: "Use let." };
+    await desk.client.call("rules.import", { body: [other] });
+    await dialog.getByRole("button", { name: "Delete" }).click();
+    await dialog.getByRole("alert").getByText("Somebody has changed it meanwhile").waitFor();
+    await dialog.getByRole("button", { name: "Cancel" }).click();
+    await inStatus("accepted").getByText("Use let.").waitFor();
+    await page.getByRole("button", { name: "Delete no-var" }).click();
+    await dialog.getByRole("button", { name: "Delete" }).click();
+    await inStatus("accepted").waitFor({ state: "detached" });
+    expect(await desk.client.call("rules.find", { query: { project: "decided" } })).toEqual([]);
+  });
 });
 
 describe("Tokens and costs", () => {
