@@ -178,6 +178,33 @@ describe("rules over REST", () => {
     });
   });
 
+  test("a proposed rule is tried where that is asked for, after those that count, and nobody is counted for it", async () => {
+    await propose("tried", "waits", "oo");
+    await propose("tried", "no", "oo");
+    await send("POST", "/api/rules/tried/no/reject");
+    await importRules([{ project: "tried", rule_id: "counts", pattern: "oops" }]);
+    const content = "oops";
+    expect((await validate("tried", { content })).body.violations.map((one: any) => one.rule_id)).toEqual([
+      "counts",
+    ]);
+    const { violations } = (await validate("tried", { content, include_proposed: true })).body;
+    expect(violations).toEqual([
+      { rule_id: "counts", severity: "error", message: expect.any(String), line: 1, match: "oops" },
+      {
+        rule_id: "waits",
+        severity: "error",
+        message: expect.any(String),
+        line: 1,
+        match: "oo",
+        proposed: true,
+      },
+    ]);
+    expect((await validate("tried", { content, include_proposed: "yes" })).body).toMatchObject({
+      code: 400,
+      path: "include_proposed",
+    });
+  });
+
   test("a rejected rule never counts, and its id may be proposed again", async () => {
     const proposal = { project: "r", rule_id: "no", pattern: "oops" };
     await send("POST", "/api/rules/propose", proposal);
