@@ -535,14 +535,14 @@ describe("Specs and rules", () => {
     await page.getByText("1 violation").waitFor();
     expect(await text(page, "[data-broken]")).toMatch(/sleep\(5\)\s+no-sleep Wait for what you need\./);
     expect(await page.locator("[data-broken]").getAttribute("data-line")).toBe("2");
-    await page.getByText("1 accepted rule, and the files that each one checks").click();
+    await page.getByText("1 rule asked, and the files that each one checks").click();
     expect(await page.locator(".asked li").innerText()).toBe("no-sleep *.ts, *.js");
     // As pasting does it; typing so many lines takes a browser ten seconds.
     await page.getByLabel("Text to check").evaluate((field) => {
       (field as HTMLTextAreaElement).value = "one\n".repeat(1500);
       field.dispatchEvent(new Event("input", { bubbles: true }));
     });
-    await page.getByText("The first 1,000 of 1,501 lines are shown").waitFor();
+    await page.getByText("The first 1,000 of 1,500 lines are shown").waitFor();
   });
 
   test("a rule is decided on with all of it in sight, and what was decided can be changed", async () => {
@@ -588,6 +588,30 @@ describe("Specs and rules", () => {
     await dialog.getByRole("button", { name: "Delete" }).click();
     await inStatus("accepted").waitFor({ state: "detached" });
     expect(await desk.client.call("rules.find", { query: { project: "decided" } })).toEqual([]);
+  });
+
+  test("the playground tells warnings from violations, and tries proposed rules before they count", async () => {
+    const rule = (rule_id: string, pattern: string, more = {}) => ({
+      project: "tried",
+      rule_id,
+      pattern,
+      message: `Not ${pattern}.`,
+      ...more,
+    });
+    await desk.client.call("rules.import", {
+      body: [rule("bad", "bad"), rule("odd", "odd", { severity: "warning" })],
+    });
+    await desk.client.call("rules.propose", { body: rule("new", "new") });
+    const { page } = await desk.open("/rules");
+    await page.getByLabel("Project").selectOption("tried");
+    await page.getByLabel("Text to check").fill("a bad line\nan odd one\na new one\n");
+    const verdict = page.locator("#playground [role=status]");
+    await verdict.getByText("1 violation, 1 warning", { exact: true }).waitFor();
+    expect(await page.locator(".checked li").count()).toBe(3);
+    await page.getByLabel("Try the proposed rules, too (1)").check();
+    await verdict.getByText("1 violation, 1 warning, 1 of proposed rules", { exact: true }).waitFor();
+    expect(await text(page, '.checked [data-line="3"]')).toMatch(/a new one\s+new Not new\. proposed/);
+    await page.getByText("3 rules asked, and the files that each one checks").waitFor();
   });
 });
 
