@@ -491,6 +491,55 @@ describe("Events", () => {
     const later = await desk.publish("later");
     await page.locator(`[data-event="${later.id}"]`).waitFor();
   });
+
+  test("that a person publishes are told of where the list does not show them", async () => {
+    const { page } = await desk.open("/events");
+    await live(page);
+    const { id } = await desk.publish("before.pausing");
+    await page.locator(`[data-event="${id}"]`).waitFor();
+    const publish = async (topic: string) => {
+      await page.getByRole("button", { name: "Publish" }).click();
+      await page.getByLabel("Topic", { exact: true }).fill(topic);
+      await page.getByRole("dialog").getByRole("button", { name: "Publish" }).click();
+    };
+    await page.getByRole("button", { name: "Pause" }).click();
+    await publish("while.paused");
+    await page.getByText(`Published as event ${id + 1}. It is shown when you resume.`).waitFor();
+    await page.getByRole("button", { name: "Resume" }).click();
+    await page.locator(`[data-event="${id + 1}"]`).waitFor();
+    await page.getByText("Published as event").waitFor({ state: "detached" });
+    await page.getByLabel("Filter by topic").fill("before.pausing");
+    await page.locator(`[data-event="${id + 1}"]`).waitFor({ state: "detached" });
+    await publish("of.another.topic");
+    await page.getByText(`Published as event ${id + 2}. It is not in this list`).waitFor();
+  });
+
+  test("are filtered by who published them, and a name that is no topic leads to where it is one", async () => {
+    const ada = await desk.agent("ada-of-events");
+    const bob = await desk.agent("bob-of-events");
+    const say = (agent: typeof ada, topic: string) =>
+      agent.client.call("events.publish", { body: { topic } });
+    const { id } = await say(ada, "said.early");
+    await say(bob, "said.early");
+    const { page } = await desk.open("/events");
+    await page.getByLabel("Filter by topic").fill("bob-of-events");
+    await page.getByText("No event matches.").waitFor();
+    const audit = page.getByRole("link", { name: "audit of bob-of-events" });
+    expect(await audit.getAttribute("href")).toBe("/audit?actor=bob-of-events");
+    await page.getByLabel("Filter by topic").fill("");
+    await page.getByLabel("Filter by agent").fill("ada-of-events");
+    const topics = page.locator(".event .topic");
+    await page.getByText("newest 1 event, live").waitFor();
+    expect(await topics.allInnerTexts()).toEqual(["said.early"]);
+    await say(bob, "said.late");
+    const later = await say(ada, "said.late");
+    await page.locator(`[data-event="${later.id}"]`).waitFor();
+    expect(await topics.allInnerTexts()).toEqual(["said.late", "said.early"]);
+    await page.getByLabel("Filter by topic").fill("early");
+    await page.locator(`[data-event="${later.id}"]`).waitFor({ state: "detached" });
+    await page.locator(`[data-event="${id}"]`).waitFor();
+    expect(new URL(page.url()).search).toBe("?source=ada-of-events&pattern=early");
+  });
 });
 
 describe("Specs and rules", () => {

@@ -1,6 +1,7 @@
 import { signal } from "@preact/signals";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { type EventLog, allEvents, eventLog, readBefore } from "../live/event-log.ts";
+import { type EventFilter, type EventLog, allEvents, eventLog, readBefore } from "../live/event-log.ts";
+import { instances } from "../live/lists.ts";
 import { type EventRow, type Row, addOlder, maxRows } from "../live/recent-events.ts";
 import { FilterField } from "../parts/filter-field.tsx";
 import { globsOf } from "../parts/globs.ts";
@@ -48,13 +49,13 @@ function resume(live: readonly Row[]): void {
 const how =
   'Part of a topic; or a pattern: * any run of characters, ? one; or the whole topic in "quotes". Commas between several';
 
-/** Rows whose topics are suggested. */
+/** Rows whose topics and sources are suggested. */
 const suggestedFrom = 500;
 
-const topicsOf = (rows: readonly Row[]) =>
+const namesIn = (rows: readonly Row[], name: "topic" | "source") =>
   rows
     .slice(0, suggestedFrom)
-    .flatMap((row) => (row.kind === "event" ? [row.topic] : []))
+    .flatMap((row) => (row.kind === "event" && row[name] !== "" ? [row[name]] : []))
     .sort();
 
 /** What was there, until what comes next is: a list that is filtered as one types does not flicker. */
@@ -69,20 +70,29 @@ export function Events() {
   const { query } = place.value;
   const words = query.get("pattern") ?? "";
   const pattern = globsOf(words);
+  const source = query.get("source") ?? "";
+  const filter = useMemo(
+    () => ({ topic: pattern || undefined, source: source || undefined }),
+    [pattern, source],
+  );
   const range = rangeOf(query);
-  const { log, state, fault } = usePattern(pattern);
-  const past = useRange(pattern, range);
+  const { log, state, fault } = useLog(filter);
+  const past = useRange(filter, range);
+  const agents = instances.use();
   // Not only its id: who reads an event goes on reading when it is too old for the list.
   const [chosen, setChosen] = useState<EventRow | undefined>(undefined);
   const [publishing, setPublishing] = useState(false);
+  const [published, setPublished] = useState(0);
   const live = useLast(log.rows.value, fault);
   const rows = range ? past.rows : (paused.value ?? live);
-  useEffect(() => unpause, [pattern]);
-  useEffect(() => setChosen(undefined), [pattern, range?.from, range?.to, rows === undefined]);
-  const topics = useMemo(() => topicsOf(rows ?? []), [rows]);
+  useEffect(() => unpause, [filter]);
+  useEffect(() => setChosen(undefined), [filter, range?.from, range?.to, rows === undefined]);
+  useEffect(() => setPublished(0), [filter, range?.from, range?.to]);
+  const topics = useMemo(() => namesIn(rows ?? [], "topic"), [rows]);
+  const sources = useMemo(() => namesIn(rows ?? [], "source"), [rows]);
   const older = () => {
     if (range) past.older();
-    else if (paused.value) void olderThanPaused(pattern);
+    else if (paused.value) void olderThanPaused(filter);
     else log.older(new AbortController().signal).catch(noticeLogout);
   };
   return (
@@ -92,18 +102,26 @@ export function Events() {
         rows &&
         (range
           ? summaryOfPast(rows, past.isAll)
-          : summaryOf(rows, cameSince(paused.value, live, pattern), state))
+          : summaryOf(rows, cameSince(paused.value, live, filter), state))
       }
       tools={
         <>
           <FilterField
             name="pattern"
             label="Filter by topic"
-            placeholder="build, test.*.failed"
+            placeholder="Topic: build, test.*.failed"
             title={how}
             value={words}
             suggestions={topics}
             search
+          />
+          <FilterField
+            name="source"
+            label="Filter by agent"
+            placeholder="Agent"
+            title="The whole name of the agent that published it; `dashboard` for a person at this page"
+            value={source}
+            suggestions={[...(agents ?? []).map(({ name }) => name), ...sources]}
           />
           <Range range={range} />
           {!range && (
@@ -130,13 +148,17 @@ export function Events() {
     >
       <Fault text={fault || past.fault} />
       {missed.value && !range && <Missed {...missed.value} />}
+      <Published id={published} rows={rows} isPaused={Boolean(paused.value) && !range} />
       {!rows && fault === "" && past.fault === "" && <Loading />}
       {rows?.length === 0 && (
         <div class="panel">
           <Empty command={cli(`events publish hello --data '{}'`)}>
-            {pattern === "" && !range
-              ? "No events yet. Publish one:"
-              : "No event matches. Upper and lower case count. Publish one:"}
+            {words === "" && source === "" && !range ? (
+              "No events yet."
+            ) : (
+              <NoMatch topic={words} source={source} />
+            )}{" "}
+            Publish one with the button above, or by:
           </Empty>
         </div>
       )}
@@ -153,8 +175,49 @@ export function Events() {
           {chosen && <Payload key={chosen.id} row={chosen} onClose={() => setChosen(undefined)} />}
         </div>
       )}
-      {publishing && <Publish onClose={() => setPublishing(false)} />}
+      {publishing && <Publish onClose={() => setPublishing(false)} onPublished={setPublished} />}
     </ViewFrame>
+  );
+}
+
+/** Whoever looks for an agent may have typed it as a topic, or look for what is no event. */
+function NoMatch({ topic, source }: { topic: string; source: string }) {
+  const who = source || topic;
+  return (
+    <>
+      No event matches. Upper and lower case count.
+      {topic !== "" &&
+        " The first field looks at topics only; for what an agent published there is the second."}
+      {who !== "" && (
+        <>
+          {" "}
+          What else an agent did stands in the{" "}
+          <a href={`/audit?${new URLSearchParams({ actor: who }).toString()}`}>audit of {who}</a>.
+        </>
+      )}
+    </>
+  );
+}
+
+interface PublishedProps {
+  /** 0: nothing was published. */
+  id: number;
+  rows: readonly Row[] | undefined;
+  isPaused: boolean;
+}
+
+/** Says what became of an event that was published here, where the list does not show it. */
+function Published({ id, rows, isPaused }: PublishedProps) {
+  const isShown = rows?.some((row) => row.id === id) ?? false;
+  // A list that is live has it in a moment, unless it is one of others.
+  const hasCome = (allEvents.rows.value?.[0]?.id ?? 0) >= id;
+  const where = isPaused
+    ? "It is shown when you resume."
+    : "It is not in this list: it is of another topic, agent or time.";
+  return (
+    <p class="summary published" role="status">
+      {id > 0 && !isShown && (isPaused || hasCome) && `Published as event ${showNumber(id)}. ${where}`}
+    </p>
   );
 }
 
@@ -178,23 +241,26 @@ function summaryOfPast(rows: readonly Row[], isAll: boolean): string {
 }
 
 /** How many came while it was paused; "" is none. */
-function cameSince(then: readonly Row[] | undefined, live: readonly Row[] | undefined, pattern: string) {
+function cameSince(
+  then: readonly Row[] | undefined,
+  live: readonly Row[] | undefined,
+  { topic, source }: EventFilter,
+) {
   if (!then || !live) return "";
   const last = then[0]?.id ?? 0;
   const index = live.findIndex(({ id }) => id <= last);
   if (index !== -1) return index === 0 ? "" : count(index, "event");
   // More than the page keeps. Of all events there is one for each id.
   const newest = live[0]?.id ?? 0;
-  if (pattern === "" && last > 0 && newest > last) return count(newest - last, "event");
+  if (!topic && !source && last > 0 && newest > last) return count(newest - last, "event");
   return live.length < maxRows ? count(live.length, "event") : `more than ${count(live.length, "event")}`;
 }
 
 /** Who paused to read can read on. */
-async function olderThanPaused(pattern: string): Promise<void> {
+async function olderThanPaused(filter: EventFilter): Promise<void> {
   const then = paused.value;
   if (!then || then.length >= maxRows) return;
-  const topic = pattern || undefined;
-  const page = await readBefore(then, { topic }, new AbortController().signal).catch((error: unknown) => {
+  const page = await readBefore(then, filter, new AbortController().signal).catch((error: unknown) => {
     noticeLogout(error);
     return [];
   });
@@ -214,11 +280,11 @@ function Missed({ from, to }: { from: string; to: string }) {
 
 type StreamState = SubscriptionState | "connecting";
 
-/** All events as the page follows them anyhow; of a pattern a stream of its own, as the server understands the pattern. */
-function usePattern(pattern: string): { log: EventLog; state: StreamState; fault: string } {
+/** All events as the page follows them anyhow; of some of them a stream of its own, as the server understands the pattern. */
+function useLog(filter: EventFilter): { log: EventLog; state: StreamState; fault: string } {
   const [fault, setFault] = useState("");
   const [own, setOwn] = useState<StreamState>("connecting");
-  const log = useMemo(() => (pattern === "" ? allEvents : eventLog(pattern, setOwn)), [pattern]);
+  const log = useMemo(() => (filter.topic || filter.source ? eventLog(filter, setOwn) : allEvents), [filter]);
   useEffect(() => {
     setFault("");
     if (log === allEvents) return undefined;

@@ -3,8 +3,14 @@ import { Dialog } from "../parts/dialog.tsx";
 import { Fault } from "../parts/panel.tsx";
 import { client, faultText } from "../server.ts";
 
+interface PublishProps {
+  onClose: () => void;
+  /** Called with the number that the event has got. */
+  onPublished: (id: number) => void;
+}
+
 /** Publishes an event: what subscribers see as `dashboard`. */
-export function Publish({ onClose }: { onClose: () => void }) {
+export function Publish({ onClose, onPublished }: PublishProps) {
   const [topic, setTopic] = useState("");
   const [data, setData] = useState("");
   const [fault, setFault] = useState("");
@@ -17,9 +23,13 @@ export function Publish({ onClose }: { onClose: () => void }) {
     }
     // The text as it was typed: a number of twenty digits keeps them all.
     const rawBody = `{"topic":${JSON.stringify(topic)}${given === "" ? "" : `,"data":${given}`}}`;
-    return client
-      .call("events.publish", { rawBody })
-      .then(onClose, (error: unknown) => setFault(faultText(error)));
+    try {
+      const { id } = await client.call("events.publish", { rawBody });
+      onPublished(id);
+      onClose();
+    } catch (error) {
+      setFault(faultText(error));
+    }
   };
   return (
     <Dialog title="Publish an event" onClose={onClose} unsaved={data !== ""}>
