@@ -540,6 +540,22 @@ describe("Events", () => {
     await page.locator(`[data-event="${id}"]`).waitFor();
     expect(new URL(page.url()).search).toBe("?source=ada-of-events&pattern=early");
   });
+
+  test("beside an open one their names stand in line, whatever their ages say", async () => {
+    const { page } = await desk.open("/events", { viewport: { width: 1440, height: 900 } });
+    await live(page);
+    const older = await desk.publish("in.line");
+    const row = (id: number) => page.locator(`[data-event="${id}"]`);
+    await row(older.id).click();
+    await page.locator(`[data-payload="${older.id}"]`).waitFor();
+    await row(older.id).getByText("s ago").waitFor();
+    const newer = await desk.publish("in.line");
+    await row(newer.id).waitFor();
+    const edges = await page
+      .locator(".event .source")
+      .evaluateAll((all) => all.map((one) => one.getBoundingClientRect().x));
+    expect(new Set(edges).size).toBe(1);
+  });
 });
 
 describe("Specs and rules", () => {
