@@ -784,6 +784,23 @@ describe("Tokens and costs", () => {
       ["budget.put", "dashboard"],
     ]);
   });
+
+  test("ten have a colour each, the others say who they are, and days say of which time zone", async () => {
+    const names = Array.from({ length: 12 }, (_, at) => `model-${String(at + 1).padStart(2, "0")}`);
+    for (const [at, model] of names.entries())
+      await desk.client.call("llm.record", { body: { ...call, model, cost_usd: 100 - at } });
+    const { page } = await desk.open("/tokens?by=model&span=day", { timezoneId: "Asia/Kolkata" });
+    await page.locator('[data-usage="model-12"]').getByText("drawn with the others").waitFor();
+    const colours = await page
+      .locator('[data-usage^="model-"] .chip')
+      .evaluateAll((chips) => chips.map((chip) => getComputedStyle(chip).backgroundColor));
+    expect(new Set(colours.slice(0, 10)).size).toBe(10);
+    expect(new Set(colours.slice(9)).size).toBe(2);
+    await page.locator("#costs .count").getByText("Asia/Calcutta, UTC+05:30").waitFor();
+    await page.getByRole("img", { name: /Cost by model/ }).focus();
+    await page.keyboard.press("ArrowLeft");
+    await page.locator(".bar-chart li", { hasText: "others: model-11, model-12, " }).waitFor();
+  });
 });
 
 describe("Tokens and Connect", () => {

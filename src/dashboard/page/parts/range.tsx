@@ -27,7 +27,7 @@ const presets: Readonly<Record<string, (now: number) => number>> = {
 };
 
 /** The reader's own: times are typed and shown in it. */
-function zone(): string {
+export function zone(): string {
   const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
   const offset = new Intl.DateTimeFormat("en", { timeZoneName: "longOffset" })
     .formatToParts()
