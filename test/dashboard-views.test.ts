@@ -801,6 +801,27 @@ describe("Tokens and costs", () => {
     await page.keyboard.press("ArrowLeft");
     await page.locator(".bar-chart li", { hasText: "others: model-11, model-12, " }).waitFor();
   });
+
+  test("a budget of a project that nothing was recorded for says so, and names those with usage", async () => {
+    await desk.client.call("llm.record", { body: { ...call, project: "shop-web", cost_usd: 1 } });
+    const { page } = await desk.open("/tokens");
+    await page.getByRole("button", { name: "Set a budget" }).click();
+    const dialog = page.getByRole("dialog");
+    await dialog.getByLabel("Project").fill("shop-wbe");
+    await dialog
+      .getByText(/Nothing was recorded for shop-wbe so far\. Projects with usage: .*shop-web/)
+      .waitFor();
+    await dialog.getByLabel("Project").fill("shop-web");
+    await dialog.getByText("Nothing was recorded").waitFor({ state: "detached" });
+    await dialog.getByLabel("Project").fill("shop-wbe");
+    await dialog.getByLabel("US dollars").fill("10");
+    await dialog.getByRole("button", { name: "Save" }).click();
+    const row = page.locator('[data-budget="shop-wbe"]');
+    await row.getByText("nothing recorded yet").waitFor();
+    await desk.client.call("llm.record", { body: { ...call, project: "shop-wbe", cost_usd: 1 } });
+    await row.getByText("$1.00, 10 %").waitFor();
+    await row.getByText("nothing recorded yet").waitFor({ state: "detached" });
+  });
 });
 
 describe("Tokens and Connect", () => {
