@@ -514,6 +514,18 @@ describe("Events", () => {
     await page.getByText(`Published as event ${id + 2}. It is not in this list`).waitFor();
   });
 
+  test("of which nobody knows whether they were published, as the server does not answer, say so", async () => {
+    const { page } = await desk.open("/events");
+    await live(page);
+    await page.getByRole("button", { name: "Publish" }).click();
+    await page.getByLabel("Topic", { exact: true }).fill("lost.answer");
+    await page.context().setOffline(true);
+    const dialog = page.getByRole("dialog");
+    await dialog.getByRole("button", { name: "Publish" }).click();
+    await dialog.getByRole("alert").getByText("it may have been done all the same").waitFor();
+    expect(await dialog.innerText()).not.toContain("KOOR_SERVER");
+  });
+
   test("are filtered by who published them, and a name that is no topic leads to where it is one", async () => {
     const ada = await desk.agent("ada-of-events");
     const bob = await desk.agent("bob-of-events");
@@ -837,6 +849,8 @@ describe("Tokens and Connect", () => {
 
   test("the lines for each client hold this server's address, and go to the clipboard by one click", async () => {
     const { page } = await desk.open("/connect", { permissions: ["clipboard-read", "clipboard-write"] });
+    await page.getByText(`Agents reach this server at ${desk.server.url}`).waitFor();
+    await page.getByText("npm run build in Koor’s folder").waitFor();
     const names = ["Claude Code", "Cursor", "VS Code", "Codex", "Gemini CLI", "opencode", "koor-cli", "curl"];
     await page.getByRole("heading", { name: "Claude Code" }).waitFor();
     for (const name of names) {
