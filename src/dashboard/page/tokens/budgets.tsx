@@ -75,7 +75,8 @@ export function Budgets() {
       {!all && budgets.fault.value === "" && <Loading />}
       {all?.length === 0 && (
         <Empty command={cli("llm budget-set shop --usd 20 --per day")}>
-          No project has a budget. A budget warns at 80 % and when it is exceeded; it stops nobody. Set one:
+          No project has a budget. A budget warns at 80 % and when it is exceeded; it stops nobody. Set one
+          with the button above, or by:
         </Empty>
       )}
       {all && all.length > 0 && (
