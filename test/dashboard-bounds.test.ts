@@ -396,6 +396,31 @@ describe("when the server goes away", () => {
     expect(await page.locator('[data-key="restart/before"]').count()).toBe(0);
   });
 
+  test("a server that hangs is not said to be live, and the page is when it goes on", async () => {
+    const { page } = await desk.open("/events");
+    await live(page);
+    // What was asked before is never answered, as by a machine that has lost its power.
+    let isLost = true;
+    await page.route("**/api/state?*", (route) => (isLost ? undefined : route.continue()));
+    const lost = page.waitForRequest("**/api/state?*");
+    await page.getByRole("link", { name: "State" }).click();
+    await lost;
+    isLost = false;
+    desk.server.kill("SIGSTOP");
+    try {
+      await page.getByText("The server does not answer.").waitFor({ timeout: 30_000 });
+      await page.locator('[data-connection="waiting"]').waitFor();
+    } finally {
+      desk.server.kill("SIGCONT");
+    }
+    await desk.put("goes-on", "1");
+    await page.locator('[data-key="goes-on"]').waitFor();
+    const { id } = await desk.publish("goes.on");
+    await page.getByRole("link", { name: "Events" }).click();
+    await page.locator(`[data-event="${id}"]`).waitFor();
+    await live(page);
+  });
+
   test("a connection that died without a word is made anew when there is a network again", async () => {
     const { page } = await desk.open("/events");
     const dead: { dead: boolean }[] = [];

@@ -93,10 +93,57 @@ describe("Now", () => {
     await page.locator('[data-trouble="waiting"]').waitFor();
     // In steps that are no sleep of the machine.
     for (let step = 0; step < 2; step++) await page.clock.fastForward(80_000);
-    await page.locator(`[data-instance="${holder.id}"][data-trouble="silent"]`).waitFor();
+    const silent = page.locator(`[data-instance="${holder.id}"][data-trouble="silent"]`);
+    await silent.getByText(/^silent/).waitFor();
     expect(await text(page, ".summary")).toMatch(/1 blocked, \d+ silent/);
+
+    // Where a lease is ended by hand the page says whose holder is not heard of.
+    await page.getByRole("link", { name: "Leases" }).click();
+    const row = page.locator(`[data-lease="${id}"]`);
+    await row.locator("[data-silent]", { hasText: "silent for 2 min" }).waitFor();
+    await row.getByRole("button", { name: "Release" }).click();
+    await page.getByRole("dialog").getByText("It was last heard of 2 min ago.").waitFor();
     over.abort();
     await holder.client.call("leases.release", { params: { id } });
+  });
+
+  test("counts waiting from the first attempt, and tells who was refused and does nothing", async () => {
+    const { page } = await desk.open("/");
+    const holder = await desk.agent("has-it");
+    const { id } = await holder.client.call("leases.acquire", { body: { paths: ["asked/**"] } });
+    const bob = await desk.agent("asks-again");
+    const ask = (wait: string, signal?: AbortSignal) =>
+      bob.client.call("leases.acquire", { body: { paths: ["asked/**"], wait }, signal }).catch(() => {});
+    await ask("0s");
+    // No stream tells of what was refused: the next change has a number that is not the next one.
+    await desk.put("asked", "1");
+    const card = page.locator(`[data-instance="${bob.id}"]`);
+    await card.getByText("Was refused asked/**, held by has-it").waitFor();
+    await ask("0s");
+    await desk.put("asked", "2");
+    await card.getByText(/refused 2 times since \d/).waitFor();
+    const over = new AbortController();
+    void ask("60s", over.signal);
+    await card.getByText("Waits for asked/**, held by has-it").waitFor();
+    await card.getByText(/has waited .* \(refused 2 times since \d/).waitFor();
+    await page.getByRole("link", { name: "Leases" }).click();
+    await page
+      .locator('[data-state="waiting"]', { hasText: "asks-again" })
+      .getByText("refused 2 times")
+      .waitFor();
+    await holder.client.call("leases.release", { params: { id } });
+    over.abort();
+  });
+
+  test("says in the menu of every view how many rules wait for a person", async () => {
+    const { page } = await desk.open("/state");
+    const ada = await desk.agent("proposer");
+    const rule = { project: "menu", rule_id: "no-any", pattern: "any", message: "Say which." };
+    await ada.client.call("rules.propose", { body: rule });
+    const todo = page.locator("nav .todo");
+    await todo.getByText("1").waitFor();
+    await ada.client.call("rules.reject", { params: { project: "menu", rule_id: "no-any" } });
+    await todo.waitFor({ state: "detached" });
   });
 
   test("leads from what is on a card to it, and marks it there", async () => {

@@ -106,7 +106,7 @@ describe("two agents share a contract through the compiled server", () => {
       ["backend", "frontend"],
     ]);
     expect(readdirSync(told.home)).toContain("data.db");
-  }, 30_000);
+  });
 
   test("most of the tokens stayed out of the models", () => {
     const { book } = told;

@@ -75,8 +75,8 @@ describe("a validation (REGEX-1)", () => {
         reason: "over_budget",
         error: expect.stringContaining("evil"),
       });
-      // Answered one by one in two seconds; a server that matches in between answers once.
-      expect(answers).toBeGreaterThan(20);
+      // Answered one by one all the while; a server that matches in between answers once, and once more at its end.
+      expect(answers).toBeGreaterThan(3);
     },
     60_000,
   );

@@ -242,19 +242,18 @@ describe("configuration", () => {
 });
 
 describe("the data directory", () => {
-  test("a second server on it refuses in under a second, naming the first (DUR-3)", async () => {
+  test("a second server on it refuses at once, naming the first (DUR-3)", async () => {
     const first = await serve();
-    const times: number[] = [];
-    for (let attempt = 0; attempt < 3; attempt++) {
-      const from = performance.now();
-      const line = onlyLine(await refused(["--data-dir", first.folder]));
-      times.push(performance.now() - from);
-      expect(line).toContain(`process ${first.pid}`);
-      expect(line).toContain("--data-dir");
-      expect(line).not.toMatch(/stop/i);
-    }
-    // The best of three: the machine may be busy with something else, the server may not wait.
-    expect(Math.min(...times)).toBeLessThan(1000);
+    let isOver = false;
+    const second = refused(["--data-dir", first.folder]).finally(() => (isOver = true));
+    let others = 0;
+    for (; !isOver; others++) await run([serverProgram, "--version"], first.folder);
+    const line = onlyLine(await second);
+    expect(line).toContain(`process ${first.pid}`);
+    expect(line).toContain("--data-dir");
+    expect(line).not.toMatch(/stop/i);
+    // Counted, never timed: as long as some others take that only start. One that waits for the lock lets many pass.
+    expect(others).toBeLessThan(15);
     expect(await put(first, "still", "here")).toBe(200);
   });
 
@@ -269,37 +268,57 @@ describe("the data directory", () => {
       expect(await get(next, "kept")).toBe(`round ${round}`);
       await stop(next);
     }
-  }, 20_000);
+  });
 });
+
+/** A PUT whose head the server has, since it asked for the body: resolves then. */
+async function beginPut(server: ServerProcess, key: string, length: number) {
+  const { hostname, port } = new URL(server.url);
+  const [begun, ended] = [Promise.withResolvers<void>(), Promise.withResolvers<string>()];
+  const goOn = "HTTP/1.1 100 Continue\r\n\r\n";
+  let answer = "";
+  const socket = await Bun.connect({
+    hostname,
+    port: Number(port),
+    socket: {
+      data(_, chunk) {
+        answer += chunk.toString();
+        if (answer.startsWith(goOn)) begun.resolve();
+      },
+      close: () => ended.resolve(answer.slice(goOn.length)),
+    },
+  });
+  const lines = [`PUT /api/state/${key} HTTP/1.1`, "Host: localhost", "Connection: close"];
+  lines.push("Expect: 100-continue", `Content-Length: ${length}`);
+  socket.write(`${lines.join("\r\n")}\r\n\r\n`);
+  await begun.promise;
+  return { write: (text: string) => socket.write(text), answer: ended.promise };
+}
+
+async function refusesConnections(server: ServerProcess): Promise<void> {
+  while (
+    await fetch(`${server.url}/health`).then(
+      () => true,
+      () => false,
+    )
+  )
+    await Bun.sleep(5);
+}
 
 describe("SIGTERM (STOP-1)", () => {
   test("it finishes a running request, refuses new ones, and exits with 0", async () => {
     const server = await serve();
     const body = "x".repeat(1000);
-    const head = `PUT /api/state/late HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: ${body.length}\r\n\r\n`;
-    const { hostname, port } = new URL(server.url);
-    const answered = Promise.withResolvers<string>();
-    let answer = "";
-    const socket = await Bun.connect({
-      hostname,
-      port: Number(port),
-      socket: {
-        data: (_, chunk) => void (answer += chunk.toString()),
-        close: () => answered.resolve(answer),
-      },
-    });
-    socket.write(head + body.slice(0, 500));
-    // Until the server has the head: it answers others in the meantime.
-    await Bun.sleep(100);
+    const request = await beginPut(server, "late", body.length);
+    request.write(body.slice(0, 500));
     server.kill("SIGTERM");
-    await Bun.sleep(200);
-    await expect(fetch(`${server.url}/health`)).rejects.toThrow();
-    socket.write(body.slice(500));
-    expect(await answered.promise).toStartWith("HTTP/1.1 200");
+    await refusesConnections(server);
+    request.write(body.slice(500));
+    expect(await request.answer).toStartWith("HTTP/1.1 200");
     const { code, stdout } = await server.exited;
     expect({ code, stdout }).toEqual({ code: 0, stdout: "" });
     expect(await get(await serve(server.folder), "late")).toBe(body);
-  }, 20_000);
+  });
 
   test("it closes WebSockets with 1001, and with the position to go on from", async () => {
     const server = await serve();
@@ -315,14 +334,13 @@ describe("SIGTERM (STOP-1)", () => {
 
   test("a request that never comes to its end holds it up for the grace of some seconds, no longer", async () => {
     const server = await serve();
-    const head = "PUT /api/state/late HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n";
-    const dropped = sendRaw(server.url, `${head}half`);
-    await Bun.sleep(100);
-    const from = performance.now();
+    const request = await beginPut(server, "late", 1_000_000);
+    // It goes on and on, so that nothing but the grace ends it.
+    const drip = setInterval(() => request.write("x"), 100);
     expect((await stop(server)).code).toBe(0);
-    expect(performance.now() - from).toBeLessThan(15_000);
-    expect(await dropped).not.toContain(" 200 ");
-  }, 30_000);
+    clearInterval(drip);
+    expect(await request.answer).not.toContain(" 200 ");
+  });
 
   test("idle connections do not hold it up", async () => {
     const server = await serve();
@@ -371,12 +389,12 @@ describe("what comes over the wire", () => {
     for (const { seconds, answer } of await all) {
       // A status may be sent before the close, but never that of a success.
       expect(answer).not.toContain(" 200 ");
+      // Who is slow has some time; a slow machine only makes it more.
       expect(seconds).toBeGreaterThan(5);
-      expect(seconds).toBeLessThan(25);
     }
     expect((await fetch(`${server.url}/api/state/half`)).status).toBe(404);
     expect((await stop(server)).stderr).not.toMatch(/\[ERR\]/);
-  }, 60_000);
+  });
 
   test("curl does everything a plain user expects of it", async () => {
     const server = await serve();

@@ -143,7 +143,7 @@ describe("rules over REST", () => {
       body: { reason: "over_budget", error: expect.stringContaining("slow") },
     });
     expect((await validate("v", { content: "todo SPDX" })).body.count).toBe(1);
-  }, 20_000);
+  });
 
   test("a proposed rule counts once it is accepted, and an id that is taken is 409", async () => {
     const proposal = {

@@ -79,10 +79,14 @@ describe.if(postgresUrl !== undefined)("several servers over one database", () =
         else if (server === doomed && dead) return;
       }
     });
-    await Bun.sleep(700);
+    const counts = () => Array.from({ length: 8 }, (_, writer) => acknowledged.get(`kill/${writer}`) ?? -1);
+    await until(() => counts().every((count) => count >= 10));
     await end(doomed, "SIGKILL");
     dead = true;
-    await Bun.sleep(500);
+    const atDeath = counts();
+    await until(() =>
+      counts().every((count, writer) => writer % 2 === 0 || count >= (atDeath[writer] ?? 0) + 10),
+    );
     running = false;
     await Promise.all(writers);
     expect(acknowledged.size).toBe(8);
@@ -98,10 +102,11 @@ describe.if(postgresUrl !== undefined)("several servers over one database", () =
     const [frozen, other] = await Promise.all([serve(), serve()]);
     for (let round = 0; round < 3; round++) {
       let running = true;
+      let answers = 0;
       const load = Array.from({ length: 16 }, async (_, n) => {
-        while (running) await put(frozen, `frozen/${n}`, "x").catch(() => undefined);
+        for (; running; answers++) await put(frozen, `frozen/${n}`, "x").catch(() => undefined);
       });
-      await Bun.sleep(200);
+      await until(() => answers >= 100);
       frozen.kill("SIGSTOP");
       // The database ends a transaction that stands still for two seconds; until then this one waits for the head row.
       expect((await put(other, `goes-on/${round}`, "x")).status).toBe(200);
@@ -148,9 +153,9 @@ describe.if(postgresUrl !== undefined)("several servers over one database", () =
         await Bun.sleep(5);
       }
     });
-    await Bun.sleep(150);
+    await until(() => published.length >= 60);
     cluster.kill("SIGKILL");
-    await Bun.sleep(500);
+    await until(() => refusals.size > 0);
     expect((await fetch(`${fleet[0]?.url}/api/state`)).status).toBe(503);
     expect((await fetch(`${fleet[0]?.url}/health`)).status).toBe(200);
     await cluster.start();
@@ -180,8 +185,10 @@ describe.if(postgresUrl !== undefined)("several servers over one database", () =
         done[client] = n + 1;
       }
     });
+    const total = () => done.reduce((sum, count) => sum + count, 0);
     for (const at of [0, 1]) {
-      await Bun.sleep(200);
+      const before = total();
+      await until(() => total() >= before + 60);
       const old = fleet[at] as ServerProcess;
       fleet[at] = await serve();
       await end(old, "SIGTERM");

@@ -7,7 +7,7 @@ import { type TestServer, startServer, temporaryDirectory } from "./harness.ts";
 import { type Receiver, startReceiver, until } from "./webhooks-harness.ts";
 
 /** Short, so that tests need not wait for what the same code does over hours. */
-const quick = { delays: [50, 50, 50], timeoutMs: 400 };
+const quick = { delays: [50, 50, 50] };
 
 let server: TestServer;
 const receivers: Receiver[] = [];
@@ -244,14 +244,24 @@ describe("delivering", () => {
   });
 
   test("a failed event is tried again beside the others, under the same id, with a time of its own", async () => {
+    const others = Promise.withResolvers<void>();
     let fails = 2;
-    const receiver = receive(({ body }) => (body.data === "bad" && fails-- > 0 ? 500 : 200));
+    const receiver = receive(async ({ body }) => {
+      if (body.data === "last") others.resolve();
+      if (body.data !== "bad" || fails-- === 0) return 200;
+      // The second attempt is under way until the event behind it has come.
+      if (fails === 0) await others.promise;
+      return 500;
+    });
     const { id, topic } = await add(receiver, { secret: "s" });
-    await publish(topic, "good");
+    await publish(topic, "first");
     const bad = await publish(topic, "bad");
-    await publish(topic, "good");
+    await publish(topic, "last");
     const received = await receiver.got(5);
-    expect(received.slice(0, 3).map(({ body }) => body.data)).toEqual(["good", "bad", "good"]);
+    const order = received.map(({ body }) => body.data);
+    expect([...new Set(order)]).toEqual(["first", "bad", "last"]);
+    // It did not wait until the second attempt was given up.
+    expect(order.indexOf("last")).toBeLessThan(order.lastIndexOf("bad"));
     const attempts = received.filter(({ body }) => body.event_id === bad);
     expect(attempts).toHaveLength(3);
     expect(new Set(attempts.map(({ headers }) => headers["webhook-id"])).size).toBe(1);
@@ -349,7 +359,11 @@ describe("delivering", () => {
     const { id, topic } = await add(receiver);
     await publish(topic);
     await until(async () => (await deliveries(id)).deliveries.length === 1);
-    expect((await deliveries(id)).deliveries[0]).toMatchObject({ status: "waiting", code: 307 });
+    // It is tried again meanwhile, and given up at last.
+    expect((await deliveries(id)).deliveries[0]).toMatchObject({
+      status: expect.stringMatching(/^(waiting|failed)$/),
+      code: 307,
+    });
     expect(elsewhere.received).toHaveLength(0);
   });
 
@@ -376,14 +390,24 @@ describe("delivering", () => {
     expect(received.map(({ body }) => body.event_id)).toEqual(wanted);
     // Not before the first of the hung one's attempts was given up: nobody waited for it.
     expect(hung.received.length).toBeLessThan(30);
-    await until(async () => (await one(stuck[0]?.id ?? "")).fail_count > 0);
-    const errors = (await deliveries(stuck[0]?.id ?? "")).deliveries;
-    expect(errors[0]).toMatchObject({ code: 0, error: "no answer within 0.4 s" });
-    const closed = (await deliveries(stuck[1]?.id ?? "")).deliveries;
-    expect(closed[0].error).toContain("ECONNREFUSED");
+    const closed = async () => (await deliveries(stuck[1]?.id ?? "")).deliveries;
+    await until(async () => (await closed()).length > 0);
+    expect((await closed())[0].error).toContain("ECONNREFUSED");
     // A status is an answer, however much comes behind it.
     await until(async () => (await deliveries(stuck[2]?.id ?? "")).deliveries.length >= 20);
     expect((await one(stuck[2]?.id ?? "")).fail_count).toBe(0);
+  });
+
+  test("an attempt that nobody answers is given up, and counts as failed", async () => {
+    const receiver = receive(() => new Promise<number>(() => {}));
+    const own = await startServer([], { webhooks: { ...quick, timeoutMs: 400 } });
+    await post("/api/webhooks", { id: "w", url: receiver.url, patterns: ["t"] }, own);
+    await publish("t", null, own);
+    await until(async () => (await one("w", own)).fail_count === 1);
+    expect((await deliveries("w", own)).deliveries).toMatchObject([
+      { code: 0, error: "no answer within 0.4 s" },
+    ]);
+    await own.dispose();
   });
 
   test("a replay from a position sends everything after it again, in order", async () => {
@@ -410,13 +434,16 @@ describe("delivering", () => {
   });
 
   test("a deleted webhook gets nothing more, and another of its id nothing of the old one's", async () => {
-    const receiver = receive(() => 500);
+    const late = Promise.withResolvers<number>();
+    const receiver = receive((_, index) => (index === 0 ? 500 : late.promise));
     const { id, topic } = await add(receiver);
     await publish(topic, "old");
-    await until(async () => (await one(id)).fail_count === 1);
+    // With its second attempt under way there is none that may come at any moment.
+    await receiver.got(2);
     await server.ask(`/api/webhooks/${id}`, { method: "DELETE" });
     receiver.answer = () => 200;
     receiver.received.length = 0;
+    late.resolve(500);
     await post("/api/webhooks", { id, url: receiver.url, patterns: [topic] });
     expect((await deliveries(id)).deliveries).toEqual([]);
     await publish(topic, "new");
@@ -430,8 +457,8 @@ describe("across a stop of the server", () => {
   test("goes on where it was, with what it had to try again, and sends nothing twice", async () => {
     const receiver = receive(({ body }) => (body.data === "bad" ? 500 : 200));
     const directory = temporaryDirectory();
-    // Long enough for the other server to make the second attempt.
-    const first = await startServer([], { directory, webhooks: { delays: [300, 300] } });
+    const hour = 3_600_000;
+    const first = await startServer([], { directory, webhooks: { delays: [hour] } });
     await post("/api/webhooks", { id: "w", url: receiver.url, patterns: ["t"], secret: "s" }, first);
     await publish("t", "bad", first);
     for (let n = 0; n < 10; n++) await publish("t", n, first);
@@ -439,7 +466,7 @@ describe("across a stop of the server", () => {
     await until(async () => (await deliveries("w", first)).position >= 11);
     await first.close();
     receiver.answer = () => 200;
-    const second = await startServer([], { directory, webhooks: { delays: [300, 300] } });
+    const second = await startServer([], { directory, now: () => Date.now() + 2 * hour });
     await publish("t", "after", second);
     await receiver.got(13);
     const seen = receiver.received.map(({ body }) => body.data);

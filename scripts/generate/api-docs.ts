@@ -119,7 +119,7 @@ function size(bytes: number): string {
 
 function answer({ response, positioned }: Operation): string {
   if (response === "socket")
-    return 'a WebSocket. Text frames of JSON: entries of the log, and where they apply `{"hello": ...}` and `{"gap": ...}`.';
+    return 'a WebSocket. Text frames of JSON: entries of the log, and where they apply `{"hello": ...}` and `{"gap": ...}`; a text frame `ping` is answered with `{"pong":{}}`.';
   if (response === "stream")
     return 'Server-Sent Events: `id: EPOCH:ID` and `data: JSON`, which `Last-Event-ID` resumes; an event `gap` with `{"gap": {"from", "to"}}` for what is gone, and `close` with `{code, after, reason}` at the end.';
   if (response === "bytes") {

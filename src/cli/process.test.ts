@@ -67,7 +67,7 @@ test("subscribe prints a line an event while it runs, and Ctrl-C ends it quietly
   events.publish("api.b");
   while (lines().length < 2) await Bun.sleep(5);
   child.kill("SIGINT");
-  const [exit] = (await once(child, "exit")) as [number];
+  const [exit] = (await once(child, "close")) as [number];
   expect({ exit, stderr }).toEqual({ exit: 130, stderr: "" });
   expect(lines()[0]).toContain('"data":12345678901234567890');
   expect(lines().map((line) => (JSON.parse(line) as { topic: string }).topic)).toEqual(["api.a", "api.b"]);
@@ -90,7 +90,7 @@ test("subscribe tells once of a broken connection, and goes on after it", async 
   events.publish("b");
   while (!stdout.includes('"b"')) await Bun.sleep(5);
   child.kill("SIGINT");
-  await once(child, "exit");
+  await once(child, "close");
   expect(stderr).toBe("koor-cli: the connection broke: trying again\nkoor-cli: connected again\n");
   events.close();
 });

@@ -396,7 +396,7 @@ describe("failures", () => {
   });
 
   test("without a server where it stands by default the way to start one is told", () => {
-    expect(connectionFailure(new Error("refused"), "http://localhost:9800").message).toBe(
+    expect(connectionFailure(new Error("refused"), "http://localhost:9800", true).message).toBe(
       "no Koor server at http://localhost:9800: start one with koor-server, or set KOOR_SERVER",
     );
   });

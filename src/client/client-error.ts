@@ -81,18 +81,17 @@ function reasonOf(status: number): Reason {
 /** Where a server listens that was told nothing else. */
 export const defaultServer = "http://localhost:9800";
 
-/** A connection that was not made, or that broke. */
-export function connectionFailure(cause: unknown, server: string): ClientError {
+/** Nobody knows what came of a request. @param reads whether it changes nothing */
+export function noAnswer(message: string, { reads, cause }: { reads: boolean; cause: unknown }): ClientError {
+  const hint = reads ? "Try again" : "It may have been done, or not: look before you do it again";
+  return new ClientError(message, { reason: "no_answer", hint, cause });
+}
+
+/** A connection that was not made, or that broke. @param reads as in `noAnswer` */
+export function connectionFailure(cause: unknown, server: string, reads: boolean): ClientError {
   const code = codeOf(cause);
-  if (code && brokenOff.has(code)) {
-    return new ClientError(
-      `the server at ${server} closed the connection before it had answered: try again`,
-      {
-        reason: "no_answer",
-        cause,
-      },
-    );
-  }
+  if (code && brokenOff.has(code))
+    return noAnswer(`the server at ${server} closed the connection before it had answered`, { reads, cause });
   // A server that is started stands where this one was looked for only if that is the default.
   const advice =
     server === defaultServer

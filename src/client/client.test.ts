@@ -163,6 +163,22 @@ describe("failures", () => {
     half.stop(true);
   });
 
+  test("a server that hangs is given up, and what was to be written is not called undone", async () => {
+    answer = () => new Promise<Response>(() => {});
+    const impatient = createClient({ server: client.server, patienceMs: 30 });
+    let waits = true;
+    const query = { wait: "60s", after_version: "0" };
+    const waiting = impatient.call("state.get", { params: { key: "k" }, query }).catch(() => (waits = false));
+    const read = await failure(impatient.call("state.get", { params: { key: "k" } }));
+    expect([read.reason, read.hint]).toEqual(["no_answer", "Try again"]);
+    const write = await failure(impatient.call("events.publish", { body: { topic: "t" } }));
+    expect(write.message).toBe(`the server at ${client.server} has not answered for 0 s`);
+    expect(write.hint).toBe("It may have been done, or not: look before you do it again");
+    // Who lets the server wait is more patient.
+    expect(waits).toBe(true);
+    void waiting;
+  });
+
   test("an abort comes through as it is", async () => {
     answer = () => new Promise<Response>(() => {});
     const controller = new AbortController();

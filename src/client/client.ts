@@ -2,7 +2,7 @@ import type { z } from "zod";
 import type { Api } from "../contract/api.ts";
 import type { Condition, Operation } from "../contract/operation.ts";
 import { fillPath, serverAddress } from "./address.ts";
-import { ClientError, connectionFailure, refusal } from "./client-error.ts";
+import { ClientError, connectionFailure, noAnswer, refusal } from "./client-error.ts";
 import { type OperationName, operations } from "./operations.ts";
 
 /**
@@ -20,7 +20,16 @@ export interface ClientOptions {
   /** `LEASE_ID:FENCE`: what is written is refused when that lease is lost. */
   fence?: string | undefined;
   fetch?: Fetch | undefined;
+  /** How long an answer may take to begin, in milliseconds, beyond what the call lets the server wait. Unless said, a minute. */
+  patienceMs?: number | undefined;
 }
+
+/** A server that works answers sooner: it gives up itself after a minute, and is away from its database after ten seconds. */
+const usualPatienceMs = 60_000;
+/** The longest that a call can let the server wait, in milliseconds: `limits.waitMs`. */
+const longestWaitMs = 60_000;
+/** What a slow line carries, in bytes a millisecond: half a megabit a second. */
+const slowLine = 64;
 
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
@@ -138,10 +147,21 @@ export function createClient(options: ClientOptions): Client {
 
     async send(name, request = {}) {
       const url = client.url(name, request);
-      const init = requestInit(name, request, operations[name][0] === "GET" ? own : writing);
-      const response = await doFetch(url, init).catch((error: unknown) => {
-        throw request.signal?.aborted ? error : connectionFailure(error, server);
-      });
+      const reads = operations[name][0] === "GET";
+      const init = requestInit(name, request, reads ? own : writing);
+      const patience = patienceOf(name, request, init.body, options.patienceMs);
+      const over = new AbortController();
+      const timer = Number.isFinite(patience) ? setTimeout(() => over.abort(), patience) : undefined;
+      const signal = init.signal ? AbortSignal.any([init.signal, over.signal]) : over.signal;
+      const response = await doFetch(url, { ...init, signal })
+        .catch((error: unknown) => {
+          if (request.signal?.aborted) throw error;
+          const seconds = Math.round(patience / 1000);
+          throw over.signal.aborted
+            ? noAnswer(`the server at ${server} has not answered for ${seconds} s`, { reads, cause: error })
+            : connectionFailure(error, server, reads);
+        })
+        .finally(() => clearTimeout(timer));
       if (response.status === 304 || response.ok) return response;
       throw await refusal(response, server);
     },
@@ -172,6 +192,25 @@ function identityHeaders({ token, instanceToken, fence }: ClientOptions): Record
     ...(token && { Authorization: `Bearer ${token}` }),
     ...(instanceToken && { "Koor-Instance-Token": instanceToken }),
   };
+}
+
+/** How long to wait for an answer's beginning, in milliseconds. Of a backup or a restore nobody knows. */
+function patienceOf(
+  name: OperationName,
+  { query }: Sendable,
+  body: RequestInit["body"],
+  patienceMs = usualPatienceMs,
+): number {
+  const [, , kind, answer] = operations[name];
+  if (kind === "ndjson" || answer === "ndjson") return Infinity;
+  const waits = query?.["wait"] !== undefined || name === "leases.acquire";
+  return patienceMs + (waits ? longestWaitMs : 0) + sizeOf(body) / slowLine;
+}
+
+function sizeOf(body: RequestInit["body"]): number {
+  if (typeof body === "string") return body.length;
+  if (body instanceof Blob) return body.size;
+  return body instanceof Uint8Array ? body.byteLength : 0;
 }
 
 function requestInit(name: OperationName, request: Sendable, own: Record<string, string>): RequestInit {

@@ -89,7 +89,7 @@ export async function* socketFrames(options: Options): AsyncGenerator<string, So
   }
 }
 
-/** Bun's and the `ws` package's sockets can ping; browsers leave that to the system. */
+/** Bun's and the `ws` package's sockets can ping; browsers' and Node's cannot, and send the word instead. */
 type PingableSocket = WebSocket & { ping?: () => void; terminate?: () => void };
 
 function open({ url, headers, WebSocket: Constructor }: Options): PingableSocket {
@@ -108,7 +108,6 @@ function finish(socket: PingableSocket, end: () => void): void {
 
 /** A connection can die without a word (a laptop that slept, a router that forgot): only asking shows it. */
 function keepAlive(socket: PingableSocket, everyMs: number, dead: () => void): () => void {
-  if (typeof socket.ping !== "function") return () => {};
   let heard = true;
   const hear = () => {
     heard = true;
@@ -117,7 +116,9 @@ function keepAlive(socket: PingableSocket, everyMs: number, dead: () => void): (
   const timer = setInterval(() => {
     if (!heard) return dead();
     heard = false;
-    if (socket.readyState === 1) socket.ping?.();
+    if (socket.readyState !== 1) return;
+    if (socket.ping) socket.ping();
+    else socket.send("ping");
   }, everyMs);
   return () => clearInterval(timer);
 }

@@ -103,7 +103,7 @@ export async function* subscribe(options: SubscribeOptions): AsyncGenerator<Fram
       const end = result.value;
       if (end.kind === "refused") {
         // Whether it is the server, the way there, or only WebSockets on it.
-        await askWhy(followed, position, end.status, signal);
+        await askWhy(followed, position, end.status, times.handshakeMs, signal);
         refusals += 1;
         reached = true;
       } else if (polls) {
@@ -213,14 +213,21 @@ async function askWhy(
   { client, log, pattern }: Followed,
   position: Position,
   status: number | undefined,
+  patienceMs: number,
   signal: AbortSignal,
 ): Promise<void> {
   if (status === 410) throw otherLog(position.after ?? 0);
   const query = { pattern, after: position.after, epoch: position.epoch };
+  const patience = AbortSignal.timeout(patienceMs);
   try {
-    const response = await client.send(`${log}.subscribe`, { query, signal });
+    const response = await client.send(`${log}.subscribe`, {
+      query,
+      signal: AbortSignal.any([signal, patience]),
+    });
     await response.body?.cancel();
   } catch (error) {
+    if (patience.aborted)
+      throw new ClientError("the server does not answer", { reason: "no_answer", cause: error });
     // That it wants a WebSocket is what a server should say here; a field that is wrong stays wrong.
     if (!(error instanceof ClientError) || isPassing(error) || final.has(error.status) || error.path)
       throw error;

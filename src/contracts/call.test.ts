@@ -47,7 +47,9 @@ describe("a call of a service", () => {
     const request = { method: "GET", path: "/x", body: undefined };
     const called = callEndpoint(base, ["127.0.0.1"], request, { signal: controller.signal, ms: 10_000 });
     while (heard.length === 0) await Bun.sleep(5);
-    await Bun.sleep(20);
+    // What was said has come when the answer of a later call has.
+    const later = await service((write) => write(whole("{}")));
+    expect((await callEndpoint(later.base, ["127.0.0.1"], request, within(10_000))).status).toBe(200);
     controller.abort();
     expect(await called).toMatchObject({ status, body: new Uint8Array(), error: "no answer within 10 s" });
   });

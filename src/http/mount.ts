@@ -221,7 +221,7 @@ function mountOperation(
   ): Promise<Sent & { bytesIn: number }> {
     const { input, bytesIn, release } = await readInput(request, seen);
     // It has its own patience with those who stop; Bun's ends while nobody has anything to say.
-    if (streams) server.timeout(request, 0);
+    server.timeout(request, streams ? 0 : answerPatience);
     try {
       if (waits) letWait(waits(input), input, request, server);
       const place = feed && (await feed.place({ epoch: (input.query as Position).epoch }));
@@ -288,8 +288,11 @@ async function follow(
   return response;
 }
 
-/** How long a connection is kept after a wait is over, in seconds. */
-const afterWait = 10;
+/**
+ * How long an answer may take once the request has come, in seconds. Bun would cut it after ten, without a word: that long
+ * it takes until a database that is cut off is 503.
+ */
+const answerPatience = 60;
 
 /** Where an operation has a field `wait`, in the query or the body: how long it lets a call wait, in milliseconds. */
 function waitOf({ query, body }: Operation): ((input: Input<Operation>) => number) | undefined {
@@ -300,11 +303,11 @@ function waitOf({ query, body }: Operation): ((input: Input<Operation>) => numbe
   return undefined;
 }
 
-/** Bun would cut a request that is silent for ten seconds, and tells only by the signal that the caller has gone. */
+/** Only the signal tells that the caller has gone. */
 function letWait(ms: number, input: Input<Operation>, request: BunRequest, server: BunServer): void {
   if (ms === 0) return;
   input.signal = request.signal;
-  server.timeout(request, Math.ceil(ms / 1000) + afterWait);
+  server.timeout(request, Math.ceil(ms / 1000) + answerPatience);
 }
 
 /** A page that is no operation: `GET` of what the contract or the counters say. */

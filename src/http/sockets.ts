@@ -13,7 +13,7 @@ import {
 } from "./patience.ts";
 import type { BunServer, SocketData } from "./route.ts";
 
-/** What a client may send: nothing we read, so a little. */
+/** What a client may send: a word, so a little. */
 const clientFrameBytes = 64 * 1024;
 /** One frame at its largest: an event of 1 MiB with a topic of control characters, each six bytes as JSON. */
 const serverFrameBytes = 4 * 1024 * 1024;
@@ -109,8 +109,9 @@ export function createSockets({ now, most = followers, onSlow }: FollowersOption
           },
         });
       },
-      message() {
-        // Nothing a client says here means anything.
+      message(socket, word) {
+        // Browsers cannot ping, and would not notice that nobody is there any more. Whoever does not listen is not answered.
+        if (word === "ping" && socket.getBufferedAmount() === 0) send(socket, '{"pong":{}}');
       },
       drain(socket) {
         socket.data.subscription?.resume();

@@ -23,6 +23,8 @@ export interface Book {
    * @returns whether it was: not when the lane is over
    */
   settle(step: (place: Place) => { place: Place; ops: readonly Op[] }): Promise<boolean>;
+  /** Resolves when all that was to be settled by now is written, or the lane is over. */
+  written(): Promise<void>;
   track(work: Promise<unknown>): void;
   /** Resolves when nothing is under way. */
   finished(): Promise<void>;
@@ -71,6 +73,7 @@ export function openBook(
           }
         }
       }),
+    written: () => inTurn("place", async () => {}),
     track(work) {
       const tracked: Promise<unknown> = work
         .catch((error: unknown) => warn(id, String(error)))

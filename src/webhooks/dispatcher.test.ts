@@ -5,6 +5,7 @@ import type { Commit } from "../core/commit.ts";
 import { openMemory } from "../store/memory/open.ts";
 import type { Store } from "../store/store.ts";
 import type { Attempt } from "./attempt.ts";
+import { retryDelays } from "./backoff.ts";
 import { type Dispatcher, openDispatcher } from "./dispatcher.ts";
 import { eventLog } from "../events/log.ts";
 import { afterAnswers, payloadOf } from "./log.ts";
@@ -16,6 +17,12 @@ const input = { query: {}, contentType: "", condition: {}, caller: { name: "" } 
 
 async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await condition())) await Bun.sleep(5);
+}
+
+interface ServerParts {
+  alone?: boolean;
+  on?: Store;
+  delays?: readonly number[];
 }
 
 /** A store, and servers on it, each with its own way of sending. */
@@ -51,7 +58,10 @@ function open(clock = { now: 1_000_000 }) {
       const [record] = await store.listValues("webhook_positions");
       return readPlace(record!);
     },
-    server(send: (event: number) => Promise<Attempt>, { alone = false, on = store } = {}) {
+    server(
+      send: (event: number) => Promise<Attempt>,
+      { alone = false, on = store, delays = retryDelays }: ServerParts = {},
+    ) {
       const feed = createFeed({ log: afterAnswers(eventLog(on, payloadOf)), now, onError: () => {} });
       const dispatcher = openDispatcher({
         store: on,
@@ -61,6 +71,7 @@ function open(clock = { now: 1_000_000 }) {
         random: () => 0,
         server: newId(),
         alone,
+        delays,
       });
       dispatchers.push(dispatcher);
       return dispatcher;
@@ -162,6 +173,35 @@ test("what cannot be written now is written later, and is not sent again meanwhi
   full = false;
   await until(async () => (await place()).position === 2);
   expect(sent).toEqual([1, 2]);
+  await close();
+});
+
+test("what failed is tried again although that was due before it could be written", async () => {
+  const { store, add, publish, place, server, close } = open();
+  await add("w");
+  const written = Promise.withResolvers<void>();
+  const on: Store = {
+    ...store,
+    async commit(commit: Commit) {
+      if (commit.ops.some((op) => "collection" in op && op.collection === "webhook_payloads"))
+        await written.promise;
+      return store.commit(commit);
+    },
+  };
+  let sent = 0;
+  await server(async () => (++sent === 1 ? { ...ok, ok: false, code: 500 } : ok), {
+    on,
+    alone: true,
+    delays: [0],
+  }).round();
+  await publish(1);
+  await until(() => sent === 1);
+  // A timer of later than that of the second attempt.
+  await Bun.sleep(20);
+  expect(sent).toBe(1);
+  written.resolve();
+  await until(() => sent === 2);
+  await until(async () => (await place()).recent[0]?.status === "delivered");
   await close();
 });
 

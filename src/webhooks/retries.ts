@@ -65,6 +65,9 @@ export function openRetries(house: LaneHouse, { id, webhook, retries }: LaneStar
   async function again(retry: Retry): Promise<void> {
     const key = retryKey(uid, retry.event);
     await house.pace();
+    // Where that takes longer than the delay, it is due before it is in the store.
+    await book.written();
+    if (book.ending) return;
     const payload = await store.get("webhook_payloads", key);
     if (!payload) return forget(retry);
     const attempt = await house.send(webhook, house.messageId(retry.event), payload.value, book.cut.signal);

@@ -7,13 +7,17 @@ import { seeded } from "./random.ts";
 import { scratchFolder } from "./scratch.ts";
 import { type StoreContents, readContents } from "./store-contents.ts";
 
+/** So many writes are acknowledged in each life. */
+const atLeast = 20;
+const acknowledged = ({ puts, events }: Ledger) => puts.length + events.length;
+
 /** Nothing is trimmed while a proof counts. */
 export const keepEverything = ["--event-retention", "100000000"];
 
 export interface KillLoop {
   seed: number;
   kills: number;
-  /** How long the server works at most before it is killed, in milliseconds. */
+  /** How long the server works at most before it is killed, in milliseconds; longer where it is slow. */
   longestLife: number;
   /** Ends the loop early; asked before each kill. */
   enough?: () => boolean;
@@ -49,7 +53,11 @@ export async function killLoop({
         valueCharacters: 6000,
         ledger,
       });
+      const before = acknowledged(ledger);
       await Bun.sleep(20 + random.next() * longestLife);
+      // A machine that is slow has not begun by then.
+      const ended = load.done.then(() => true);
+      while (acknowledged(ledger) < before + atLeast && !(await Promise.race([ended, Bun.sleep(1)])));
       server.kill("SIGKILL");
       assert.equal((await server.exited).signal, "SIGKILL");
       await load.done;

@@ -76,8 +76,10 @@ async function perform(
   }
 }
 
-async function readAnswer(response: Response): Promise<Answer> {
+async function readAnswer(response: Response): Promise<Answer | undefined> {
   const text = await response.text();
+  // The database took too long: as with an answer that nobody saw, it may have been made.
+  if (response.status === 503) return undefined;
   const stored = response.headers.get("x-koor-version");
   if (response.status === 200 && stored !== null)
     return { kind: "read", version: Number(stored), value: text };

@@ -6,17 +6,17 @@ import { Connect } from "./connect/connect.tsx";
 import { Events } from "./events/events.tsx";
 import { helpOpen, shortcuts } from "./keyboard.ts";
 import { Leases } from "./leases/leases.tsx";
-import { now } from "./live/clock.ts";
-import { connection, inTouchAt, session } from "./live/connection.ts";
-import { about, health } from "./live/lists.ts";
+import { connection, session } from "./live/connection.ts";
+import { about, health, proposed } from "./live/lists.ts";
 import { Login, logOut } from "./login.tsx";
 import { Now } from "./now/now.tsx";
 import { Boundary } from "./parts/boundary.tsx";
 import { Confirmation, Dialog } from "./parts/dialog.tsx";
 import { Icon } from "./parts/icon.tsx";
+import { Lost } from "./parts/lost.tsx";
 import { Mark } from "./parts/mark.tsx";
 import { ViewFrame } from "./parts/panel.tsx";
-import { showAge, showClock } from "./parts/show.ts";
+import { count, showShort } from "./parts/show.ts";
 import { pathOf, place } from "./router.ts";
 import { Rules } from "./rules/rules.tsx";
 import { Specs } from "./specs/specs.tsx";
@@ -149,6 +149,7 @@ function Side() {
           >
             <Icon name={view} />
             {titles[view]}
+            {view === "rules" && <Proposed />}
           </a>
         ))}
       </nav>
@@ -186,6 +187,17 @@ function Side() {
   );
 }
 
+/** How many rules wait for a person to say yes or no. */
+function Proposed() {
+  const rules = proposed.use() ?? [];
+  if (rules.length === 0) return null;
+  return (
+    <small class="todo" title={`${count(rules.length, "rule")} proposed: accept or reject`}>
+      {showShort(rules.length)}
+    </small>
+  );
+}
+
 const words = {
   connecting: "Connecting…",
   live: "Live",
@@ -204,23 +216,6 @@ function Connection() {
         <small title={`The server has been up for ${server.uptime} when this page asked`}>
           {server.version}
         </small>
-      )}
-    </p>
-  );
-}
-
-/** Says that what is shown is old, and that nothing needs to be done about it. */
-function Lost() {
-  if (connection.value !== "waiting") return null;
-  const at = inTouchAt.value;
-  return (
-    <p class="lost" role="alert">
-      <strong>The server does not answer.</strong> This page keeps trying, and misses no event.
-      {at > 0 && (
-        <span class="asof">
-          {" "}
-          What you see is from {showClock(new Date(at), new Date(now.value))} ({showAge(now.value - at)} ago).
-        </span>
       )}
     </p>
   );

@@ -1,4 +1,3 @@
-import { fillPath } from "../../client/address.ts";
 import { type CallAnswer, type StoredValue, createClient } from "../../client/client.ts";
 
 /** How the page reaches the server: by the typed client, at the address that the page came from. */
@@ -7,6 +6,7 @@ export { ClientError, connectionFailure, refusal } from "../../client/client-err
 export { type EventFrame, type Frame, readFrame, splitArray } from "../../client/frames.ts";
 export { type SubscriptionState, subscribe } from "../../client/subscribe.ts";
 
+export { hrefOf } from "./href.ts";
 export type { StoredValue };
 
 export const origin = location.origin;
@@ -28,20 +28,11 @@ export type UsageSums = CallAnswer<"llm.summary">;
 export type UsageTotals = UsageSums["total"];
 export type ContractDiff = CallAnswer<"contracts.diff">;
 
-/** A path of the page with names in it; undefined for the few names that no URL carries (`.` and `..`). */
-export function hrefOf(template: string, params: Readonly<Record<string, string>>): string | undefined {
-  try {
-    return fillPath(template, params);
-  } catch {
-    return undefined;
-  }
-}
-
 /** What went wrong, as a sentence for a person. */
 export function faultText(error: unknown): string {
   const { message = "", hint, reason } = error as { message?: string; hint?: string; reason?: string };
   // The client tells those at a command line where to look for a server; this page knows where it is.
-  if (reason === "no_server" || reason === "no_answer")
+  if (reason === "no_server")
     return "The server does not answer. If this was to change something, it may have been done all the same: look, once it answers, before you do it again.";
   // The server tells agents how to write again; here a person asked, of what is not there any more.
   if (reason === "version_mismatch")

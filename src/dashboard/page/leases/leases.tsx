@@ -1,12 +1,17 @@
 import { useState } from "preact/hooks";
-import { type LeaseInLine, leases } from "../live/leases.ts";
-import { pathsOf } from "../live/waits.ts";
+import { changes } from "../live/changes.ts";
+import { now } from "../live/clock.ts";
+import { type LeaseInLine, leases, pathsSeen } from "../live/leases.ts";
+import { instances } from "../live/lists.ts";
+import { refusals } from "../live/refusals.ts";
+import { seenAt, silentAfter } from "../live/silence.ts";
+import { attemptsOf, pathsOf } from "../live/waits.ts";
 import { leaseHref } from "../now/card.tsx";
 import { confirm } from "../parts/dialog.tsx";
 import { isMarked, markedBy } from "../parts/marked.ts";
 import { Age, Empty, Fault, Loading, Panel, ViewFrame, cli } from "../parts/panel.tsx";
 import { SearchField } from "../parts/search-field.tsx";
-import { count, showNumber } from "../parts/show.ts";
+import { count, showAge, showNumber, showWhen } from "../parts/show.ts";
 import { type Column, Table } from "../parts/table.tsx";
 import { place } from "../router.ts";
 import { type Lease, client } from "../server.ts";
@@ -17,9 +22,11 @@ const maxRows = 100;
 /** Who holds what, until when, and who waits for it. */
 export function Leases() {
   const all = leases.use();
+  instances.use();
+  refusals.use();
   const [words, setWords] = useState("");
   const found = all?.filter((lease) => textOf(lease).includes(words.toLowerCase())) ?? [];
-  const held = found.filter(({ state }) => state === "held");
+  const held = found.filter(({ state }) => state === "held").sort(inOrder);
   const waiting = found.filter(({ state }) => state === "waiting");
   const wanted = place.value.query.get("lease");
   return (
@@ -88,6 +95,11 @@ function textOf(lease: Lease): string {
   return `${lease.holder} ${pathsOf(lease)} ${lease.note}`.toLowerCase();
 }
 
+/** Those that are in somebody's way first, then by name. */
+function inOrder(a: Lease, b: Lease): number {
+  return behind(b.id).length - behind(a.id).length || a.holder.localeCompare(b.holder);
+}
+
 /** Also what somebody followed a link to. */
 const isDrawn = ({ id }: Lease, index: number) => index < maxRows || isMarked("lease", id);
 const idOf = ({ id }: Lease) => id;
@@ -100,12 +112,63 @@ const marksOf = ({ id, state }: Lease) => ({
 const who: Column<LeaseInLine> = {
   title: "Agent",
   kind: "name",
-  cell: ({ holder, holder_id }) => (
-    <a class="plain" href={`/?agent=${encodeURIComponent(holder_id)}`} title={`${holder}, on Now`}>
-      {holder}
-    </a>
+  cell: (lease) => (
+    <>
+      <a
+        class="plain"
+        href={`/?agent=${encodeURIComponent(lease.holder_id)}`}
+        title={`${lease.holder}, on Now`}
+      >
+        {lease.holder}
+      </a>{" "}
+      {lease.state === "held" && <Silence of={lease} />}
+    </>
   ),
 };
+
+/** When a lease's holder was last heard of, in milliseconds since 1970; undefined when it has left. */
+function lastSign({ holder_id }: Lease): number | undefined {
+  const holder = instances.value.value?.find(({ id }) => id === holder_id);
+  return holder && seenAt(holder);
+}
+
+/** That the holder is not heard of, where that is worth a word. */
+function Silence({ of }: { of: Lease }) {
+  const silence = now.value - (lastSign(of) ?? Infinity);
+  if (silence <= silentAfter) return null;
+  return (
+    <small
+      class="bad"
+      data-silent
+      title="Its last sign of life; a lease ends by itself when nobody renews it"
+    >
+      silent for {showAge(silence)}
+    </small>
+  );
+}
+
+/** Since when somebody waits, with the attempts before that came to nothing. */
+function WaitsSince({ lease }: { lease: LeaseInLine }) {
+  if (lease.waiting_since === undefined) return null;
+  const { since, refused } = attemptsOf(lease.holder, pathsOf(lease), Date.parse(lease.waiting_since), {
+    refused: refusals.value.value?.refused ?? [],
+    changes: changes.value ?? [],
+    paths: pathsSeen,
+  });
+  return (
+    <>
+      <Age at={new Date(since).toISOString()} />
+      {refused > 0 && (
+        <small
+          title={`It gave up and asked again; this attempt began ${showWhen(Date.parse(lease.waiting_since), now.value)}`}
+        >
+          {" "}
+          refused {count(refused, "time")}
+        </small>
+      )}
+    </>
+  );
+}
 const what: Column<LeaseInLine> = {
   title: "Paths",
   kind: "wide mono",
@@ -149,9 +212,9 @@ const waitingColumns: Column<LeaseInLine>[] = [
   },
   why,
   {
-    title: "Waits since",
+    title: "Began to wait",
     kind: "soft tight told",
-    cell: ({ waiting_since }) => waiting_since !== undefined && <Age at={waiting_since} />,
+    cell: (lease) => <WaitsSince lease={lease} />,
   },
   { title: "Gives up", kind: "soft tight told", cell: ({ expires_at }) => <Age at={expires_at} /> },
   { title: "Step in", kind: "end tight", cell: (lease) => <StepIn lease={lease} verb="End the wait" /> },
@@ -176,11 +239,14 @@ const heldColumns: Column<LeaseInLine>[] = [
 ];
 
 /** What a person's stepping in comes to, for both sides. */
-function consequences({ id, state, holder }: LeaseInLine): string {
+function consequences(lease: LeaseInLine): string {
+  const { id, state, holder } = lease;
   if (state === "waiting")
     return `${holder} is told at once that it did not get the lease. It keeps what it has, and can ask again.`;
   const [next] = behind(id);
-  return `The lease ends now${next ? `, and ${next.holder} is next` : ""}. ${holder} is not interrupted, and is not told: it may go on changing these files, while somebody else does, too. It finds out when it renews the lease, or writes to Koor under it: both are refused from now on. Do this when ${holder} will not come back.`;
+  const seen = lastSign(lease);
+  const sign = seen === undefined ? "" : ` It was last heard of ${showWhen(seen, now.value)}.`;
+  return `The lease ends now${next ? `, and ${next.holder} is next` : ""}. ${holder} is not interrupted, and is not told: it may go on changing these files, while somebody else does, too. It finds out when it renews the lease, or writes to Koor under it: both are refused from now on. Do this when ${holder} will not come back.${sign}`;
 }
 
 function StepIn({ lease, verb }: { lease: LeaseInLine; verb: string }) {

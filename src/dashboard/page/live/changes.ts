@@ -1,7 +1,7 @@
 import { signal } from "@preact/signals";
 import { type Change, client, origin, subscribe } from "../server.ts";
 import { heedServer, serverTime } from "./clock.ts";
-import { reconnectWithin, sayState, stream } from "./connection.ts";
+import { sayState, stream, streamTimes } from "./connection.ts";
 
 /** The one stream of changes: what was written, by whom. Lists of the page are kept true by it. */
 
@@ -63,7 +63,7 @@ async function follow(signal: AbortSignal): Promise<void> {
     epoch,
     signal,
     patient: true,
-    times: { backoffMaxMs: reconnectWithin },
+    times: streamTimes,
     onState: (state) => {
       sayState("changes", state);
       // After a break it may be another server, and there are things that no change tells of.

@@ -19,7 +19,11 @@ export const connection = computed<StreamState>(
 export const inTouchAt = signal(0);
 
 /** The longest wait before the next attempt to connect, in milliseconds: a person is looking. */
-export const reconnectWithin = 2000;
+const reconnectWithin = 2000;
+/** How often a silent server is asked whether it is there, in milliseconds: within two of these the page says that it is not. */
+const pingEvery = 5000;
+
+export const streamTimes = { backoffMaxMs: reconnectWithin, pingMs: pingEvery };
 
 type Follower = (signal: AbortSignal) => Promise<void>;
 const followers: { stream: keyof typeof streams; follow: Follower; forget: () => void }[] = [];
@@ -27,10 +31,6 @@ const forgetters: (() => void)[] = [];
 
 /** Ends what is under way; a new one for each login. */
 let running = new AbortController();
-
-export function runningSignal(): AbortSignal {
-  return running.signal;
-}
 
 /**
  * Declares a stream of the page.
@@ -47,8 +47,20 @@ export function onForget(forget: () => void): void {
   forgetters.push(forget);
 }
 
+/** Ends what is asked for: of a server that is not there any more it may never be answered. */
+let asking = new AbortController();
+
+/** For a question that is asked anew when the server is back. */
+export function askingSignal(): AbortSignal {
+  return AbortSignal.any([running.signal, asking.signal]);
+}
+
 export function sayState(name: keyof typeof streams, state: StreamState): void {
-  if (streams[name].value === "live" && state === "waiting") inTouchAt.value = serverTime();
+  if (streams[name].value === "live" && state === "waiting") {
+    inTouchAt.value = serverTime();
+    asking.abort();
+    asking = new AbortController();
+  }
   streams[name].value = state;
 }
 

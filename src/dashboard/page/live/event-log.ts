@@ -8,7 +8,7 @@ import {
   splitArray,
   subscribe,
 } from "../server.ts";
-import { reconnectWithin, sayState, stream } from "./connection.ts";
+import { sayState, stream, streamTimes } from "./connection.ts";
 import { type Row, addOlder, addRows, maxRows, toRow } from "./recent-events.ts";
 
 /** Events in one answer. */
@@ -97,8 +97,16 @@ export function eventLog(
       liveAfter.value = after ?? 0;
       hasOlder.value = past.length > 0;
       rows.value = addRows([], past);
-      const times = { backoffMaxMs: reconnectWithin };
-      const options = { server: origin, pattern: topic, after, epoch, signal, patient: true, times, onState };
+      const options = {
+        server: origin,
+        pattern: topic,
+        after,
+        epoch,
+        signal,
+        patient: true,
+        times: streamTimes,
+        onState,
+      };
       for await (const frame of subscribe(options)) {
         // The stream goes by topics only.
         if (source === undefined || frame.kind === "gap" || frame.event.source === source) draw(toRow(frame));

@@ -1,6 +1,6 @@
 import { type Change, faultText } from "../server.ts";
 import { onChanges } from "./changes.ts";
-import { connection, noticeLogout, runningSignal } from "./connection.ts";
+import { askingSignal, connection, noticeLogout } from "./connection.ts";
 
 /** How often something is asked for anew at most, in milliseconds: many changes that come together are one reason. */
 const askEvery = 250;
@@ -30,7 +30,7 @@ export function keepTrue<T>({ ask, concerns, onAnswer, onFault, every = askEvery
   let timer: ReturnType<typeof setTimeout> | undefined;
 
   async function askNow(): Promise<void> {
-    const signal = AbortSignal.any([stopped.signal, runningSignal()]);
+    const signal = AbortSignal.any([stopped.signal, askingSignal()]);
     busy = true;
     stale = false;
     askedAt = performance.now();

@@ -2,7 +2,7 @@ import { signal } from "@preact/signals";
 import { useLayoutEffect } from "preact/hooks";
 import { type Change, client, faultText } from "../server.ts";
 import { onChanges } from "./changes.ts";
-import { noticeLogout, onForget, runningSignal } from "./connection.ts";
+import { noticeLogout, onForget, askingSignal } from "./connection.ts";
 
 /** Every key of the state. Read once, and then kept true by the changes alone: there may be ten thousand. */
 
@@ -66,7 +66,7 @@ function read(): void {
   reading = true;
   wanted = false;
   meanwhile = [];
-  void readNow(runningSignal());
+  void readNow(askingSignal());
 }
 
 async function readNow(signal: AbortSignal): Promise<void> {

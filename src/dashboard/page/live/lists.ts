@@ -12,6 +12,12 @@ export const instances = resource((signal) => client.call("instances.list", { si
 
 export const rules = resource((signal) => client.call("rules.find", { signal }), of("rules"));
 
+/** Those that wait for a person. */
+export const proposed = resource(
+  (signal) => client.call("rules.find", { query: { status: "proposed" }, signal }),
+  of("rules"),
+);
+
 export const metrics = resource(
   (signal) => client.call("metrics.read", { signal }),
   // Its numbers change with every request; those that change something stand for the others.

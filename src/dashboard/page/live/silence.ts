@@ -1,7 +1,8 @@
-import { effect } from "@preact/signals";
+import { computed, effect, untracked } from "@preact/signals";
 import { changes } from "./changes.ts";
 import { now } from "./clock.ts";
 import { allEvents } from "./event-log.ts";
+import type { Instance } from "../server.ts";
 import { instances } from "./lists.ts";
 
 /**
@@ -17,7 +18,7 @@ const firstLook = 15_000;
 const lastLook = 300_000;
 
 /** When somebody was last heard of by what the page itself has seen, in milliseconds since 1970, by name. */
-export function heardOf(): Map<string, number> {
+const heard = computed(() => {
   const heard = new Map<string, number>();
   for (const { actor, created_at } of changes.value ?? []) heard.set(actor, Date.parse(created_at));
   const events = allEvents.rows.value ?? [];
@@ -27,6 +28,11 @@ export function heardOf(): Map<string, number> {
     if (at > (heard.get(row.source) ?? 0)) heard.set(row.source, at);
   }
   return heard;
+});
+
+/** The last sign of life, in milliseconds since 1970. */
+export function seenAt({ name, last_seen }: Instance): number {
+  return Math.max(Date.parse(last_seen), heard.value.get(name) ?? 0);
 }
 
 let nextLook = 0;
@@ -37,11 +43,8 @@ export function beginSilence(): void {
     const time = now.value;
     const list = instances.value.peek();
     if (!list || time < nextLook) return;
-    const heard = heardOf();
-    const seen = list
-      .filter(({ status }) => status === "active")
-      .map(({ name, last_seen }) => Math.max(Date.parse(last_seen), heard.get(name) ?? 0));
-    if (!seen.some((at) => time - at > firstLook)) {
+    const atWork = list.filter(({ status }) => status === "active");
+    if (!untracked(() => atWork.some((instance) => time - seenAt(instance) > firstLook))) {
       wait = firstLook;
       return;
     }

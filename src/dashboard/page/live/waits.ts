@@ -1,4 +1,4 @@
-import type { Lease } from "../server.ts";
+import type { AuditEntry, Change, Lease } from "../server.ts";
 
 /** Who waited for a lease, since when and until when: no stream tells it, so it is seen in the lists as they come. Pure. */
 
@@ -24,6 +24,57 @@ export interface Wait {
 /** What is leased, as a person calls it. */
 export function pathsOf({ resource, paths }: Pick<Lease, "resource" | "paths">): string {
   return resource || paths.join(", ");
+}
+
+/** Refused again within this time is one wait, in milliseconds: agents wait for minutes, and do other things between. */
+const asksAgainWithin = 900_000;
+
+/** What was refused and what was granted, as the page knows it. */
+export interface Asked {
+  /** Newest first. */
+  refused: readonly AuditEntry[];
+  /** Oldest first. */
+  changes: readonly Change[];
+  /** What is and was leased, by the lease's id. */
+  paths: ReadonlyMap<string, string>;
+}
+
+/** Attempts to get a lease that came to nothing, without one between that did. */
+export interface Attempts {
+  /** The first of them, in milliseconds since 1970. */
+  since: number;
+  /** How many were refused. */
+  refused: number;
+}
+
+/**
+ * How long somebody has been asking for something already: a wait that gives up and begins anew is one to a person.
+ *
+ * @param at when the last attempt began, or was refused
+ */
+export function attemptsOf(who: string, what: string, at: number, asked: Asked): Attempts {
+  // What a lease was of is not always known; then it counts as this one.
+  const got = asked.changes.findLast(
+    ({ actor, action, resource }) =>
+      actor === who && action === "lease.acquire" && (asked.paths.get(resource) ?? what) === what,
+  );
+  const gotAt = got ? Date.parse(got.created_at) : 0;
+  let since = at;
+  let refused = 0;
+  for (const entry of asked.refused) {
+    if (!isRefusedLease(entry) || entry.actor !== who || entry.resource !== what) continue;
+    const then = Date.parse(entry.timestamp);
+    if (then > at) continue;
+    if (then <= gotAt || since - then > asksAgainWithin) break;
+    since = then;
+    refused += 1;
+  }
+  return { since, refused };
+}
+
+/** Whether somebody wanted a lease and did not get it, because of somebody else. */
+export function isRefusedLease({ action, outcome }: AuditEntry): boolean {
+  return action === "lease.acquire" && outcome === "conflict";
 }
 
 type Seen = Pick<Lease, "id" | "holder" | "resource" | "paths" | "state" | "waiting_since" | "expires_at"> & {

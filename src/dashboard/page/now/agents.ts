@@ -1,13 +1,17 @@
 import type { LeaseInLine } from "../live/leases.ts";
 import type { Row } from "../live/recent-events.ts";
+import { type Asked, type Attempts, attemptsOf, isRefusedLease, pathsOf } from "../live/waits.ts";
 import { quoted } from "../parts/globs.ts";
-import { type Change, type ComplianceRun, type Instance, hrefOf } from "../server.ts";
+import { hrefOf } from "../href.ts";
+import type { Change, ComplianceRun, Instance } from "../server.ts";
 
 /** What each agent does, and what is in its way: from the lists and the streams to the cards. Pure. */
 
 /** Why somebody should look at an agent. */
 export type Trouble =
-  | { kind: "waiting"; lease: LeaseInLine }
+  | { kind: "waiting"; lease: LeaseInLine; attempts: Attempts }
+  /** It asked for a lease, did not get it, and has done nothing since. */
+  | { kind: "refused"; what: string; at: number; attempts: Attempts; holder: LeaseInLine | undefined }
   | { kind: "failing"; project: string; contract: string; count: number; message: string }
   | { kind: "silent"; since: number; holds: number };
 
@@ -30,15 +34,13 @@ export interface Agent {
   deeds: readonly Deed[];
 }
 
-export interface Sources {
+export interface Sources extends Asked {
   instances: readonly Instance[];
   leases: readonly LeaseInLine[];
   /** Checks of contracts, the newest first. */
   compliance: readonly ComplianceRun[];
   /** Newest first. */
   events: readonly Row[];
-  /** Oldest first. */
-  changes: readonly Change[];
   now: number;
   /** Silence of an agent at work that is worth a word, in milliseconds. */
   silentAfter: number;
@@ -65,7 +67,11 @@ export function agentsOf(sources: Sources): Agent[] {
     const theirs = leasesOf.get(id) ?? [];
     const held = theirs.filter(({ state }) => state === "held");
     const waiting = theirs.filter(({ state }) => state === "waiting");
-    const troubles: Trouble[] = waiting.map((lease) => ({ kind: "waiting", lease }));
+    const troubles: Trouble[] = waiting.map((lease) => {
+      const since = Date.parse(lease.waiting_since ?? new Date(now).toISOString());
+      return { kind: "waiting", lease, attempts: attemptsOf(name, pathsOf(lease), since, sources) };
+    });
+    if (waiting.length === 0) troubles.push(...refusalOf(name, own[0]?.at ?? 0, sources));
     if (checked.has(id)) troubles.push(...failuresOf(id, sources.compliance));
     const silence = now - seenAt;
     const worked = status !== "pending";
@@ -76,13 +82,16 @@ export function agentsOf(sources: Sources): Agent[] {
   return agents.sort((a, b) => rank(a) - rank(b) || compare(a.instance, b.instance));
 }
 
+/** Whether nothing is known of an agent but that it is quiet. */
+export const isSilent = ({ troubles }: Agent) => troubles.some(({ kind }) => kind === "silent");
+
 export function isGone({ instance, troubles, seenAt }: Agent, now: number): boolean {
   return troubles.length === 0 && instance.status === "stale" && now - seenAt >= goneAfter;
 }
 
 function rank({ troubles, instance: { status } }: Agent): number {
   const [first] = troubles;
-  if (first) return ["waiting", "failing", "silent"].indexOf(first.kind);
+  if (first) return ["waiting", "refused", "failing", "silent"].indexOf(first.kind);
   return status === "active" ? 3 : status === "pending" ? 4 : 5;
 }
 
@@ -91,6 +100,19 @@ const { compare: inOrder } = new Intl.Collator();
 
 function compare(a: Instance, b: Instance): number {
   return inOrder(a.name, b.name) || (a.id < b.id ? -1 : 1);
+}
+
+/** The last lease that an agent did not get, if it has done nothing since. @param did when it did something */
+function refusalOf(name: string, did: number, sources: Sources): Trouble[] {
+  const { refused, leases, now, silentAfter } = sources;
+  const last = refused.find((entry) => isRefusedLease(entry) && entry.actor === name);
+  if (!last) return [];
+  const [at, what] = [Date.parse(last.timestamp), last.resource];
+  const attempts = attemptsOf(name, what, at, sources);
+  // Of what it was granted afterwards no attempt is left.
+  if (now - at > silentAfter || did > at || attempts.refused === 0) return [];
+  const holder = leases.find((lease) => lease.state === "held" && pathsOf(lease) === what);
+  return [{ kind: "refused", what, at, attempts, holder }];
 }
 
 /** Of each contract only what the last check found. */

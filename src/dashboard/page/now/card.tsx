@@ -1,16 +1,17 @@
 import { now } from "../live/clock.ts";
 import { Icon } from "../parts/icon.tsx";
 import { Age } from "../parts/panel.tsx";
-import { count, showAge, showNumber, showShort, showUsd, showWhen } from "../parts/show.ts";
+import { count, showAge, showClock, showNumber, showShort, showUsd, showWhen } from "../parts/show.ts";
 import type { LeaseInLine } from "../live/leases.ts";
-import { pathsOf } from "../live/waits.ts";
+import { type Attempts, pathsOf } from "../live/waits.ts";
 import { markedBy } from "../parts/marked.ts";
 import { type Lease, type UsageTotals, hrefOf } from "../server.ts";
-import { type Agent, type Trouble } from "./agents.ts";
+import { type Agent, type Trouble, isSilent } from "./agents.ts";
 
-const tints = { active: "good", pending: "wait", stale: "warn" } as const;
+const tints = { active: "good", pending: "wait", silent: "warn", stale: "warn" } as const;
 const meanings = {
-  active: "At work: it was heard of in the last five minutes",
+  active: "At work: it was heard of in the last two minutes",
+  silent: "Not heard of for two minutes; after five it is stale",
   pending: "Registered, and has not begun yet",
   stale: "Not heard of for five minutes",
 } as const;
@@ -22,6 +23,7 @@ const maxLeases = 4;
 export function Card({ agent, used }: { agent: Agent; used: UsageTotals | undefined }) {
   const { instance, troubles, held, deeds, seenAt } = agent;
   const { id, name, workspace, stack, intent, status } = instance;
+  const shown = status === "active" && isSilent(agent) ? "silent" : status;
   const about = [workspace, stack].filter((part) => part !== "");
   return (
     <li
@@ -41,8 +43,8 @@ export function Card({ agent, used }: { agent: Agent; used: UsageTotals | undefi
           {showWhen(seenAt, now.value)}
         </time>
       </header>
-      <p class="about" data-tint={tints[status]} title={meanings[status]}>
-        {[status, ...about].join(" · ")}
+      <p class="about" data-tint={tints[shown]} title={meanings[shown]}>
+        {[shown, ...about].join(" · ")}
       </p>
       {troubles.map((trouble, index) => (
         <p key={index} class="trouble">
@@ -155,7 +157,25 @@ function Why({ trouble }: { trouble: Trouble }) {
       </>
     );
   }
-  const { lease } = trouble;
+  if (trouble.kind === "refused") {
+    const { what, at, holder, attempts } = trouble;
+    return (
+      <>
+        Was refused <code>{what}</code>
+        {holder && (
+          <>
+            , held by <Holders leases={[holder]} />
+          </>
+        )}
+        <small>
+          {" "}
+          {showWhen(at, now.value)}
+          {attempts.refused > 1 && `; ${attemptsText(attempts)}`}
+        </small>
+      </>
+    );
+  }
+  const { lease, attempts } = trouble;
   const holders = lease.inFront.filter(({ state }) => state === "held");
   const before = lease.inFront.filter(({ state }) => state === "waiting");
   return (
@@ -175,13 +195,18 @@ function Why({ trouble }: { trouble: Trouble }) {
         </>
       )}
       <small>
-        {lease.waiting_since !== undefined &&
-          `; has waited ${showAge(now.value - Date.parse(lease.waiting_since))}`}
+        {"; has waited "}
+        {showAge(now.value - attempts.since)}
+        {attempts.refused > 0 && ` (${attemptsText(attempts)})`}
         {", gives up "}
         <Age at={lease.expires_at} />
       </small>
     </>
   );
+}
+
+function attemptsText({ refused, since }: Attempts): string {
+  return `refused ${count(refused, "time")} since ${showClock(new Date(since), new Date(now.value))}`;
 }
 
 /** Who is in front, by name, each with the way to its lease, and why it has it. */

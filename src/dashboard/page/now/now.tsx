@@ -1,14 +1,15 @@
 import { changes } from "../live/changes.ts";
 import { now } from "../live/clock.ts";
 import { allEvents } from "../live/event-log.ts";
-import { leases } from "../live/leases.ts";
+import { leases, pathsSeen } from "../live/leases.ts";
 import { compliance, instances } from "../live/lists.ts";
+import { refusals } from "../live/refusals.ts";
 import { silentAfter } from "../live/silence.ts";
 import { budgets, useToday, warnsAt } from "../live/spent.ts";
 import { Empty, Loading, ViewFrame, cli } from "../parts/panel.tsx";
 import { count, showNumber, showUsd } from "../parts/show.ts";
 import type { UsageTotals } from "../server.ts";
-import { type Agent, type Trouble, agentsOf, isGone } from "./agents.ts";
+import { type Agent, type Trouble, agentsOf, isGone, isSilent } from "./agents.ts";
 import { Card } from "./card.tsx";
 import { Timeline } from "./timeline-view.tsx";
 
@@ -20,6 +21,7 @@ export function Now() {
   const list = instances.use();
   const held = leases.use() ?? [];
   const checks = compliance.use() ?? [];
+  const refused = refusals.use()?.refused ?? [];
   const today = useToday();
   if (!list) return <ViewFrame title="Now">{<Loading />}</ViewFrame>;
   if (list.length === 0) {
@@ -40,11 +42,13 @@ export function Now() {
     compliance: checks,
     events: allEvents.rows.value ?? [],
     changes: changes.value ?? [],
+    refused,
+    paths: pathsSeen,
     now: now.value,
     silentAfter,
   });
   const here = agents.filter((agent) => !isGone(agent, now.value));
-  const active = list.filter(({ status }) => status === "active").length;
+  const active = agents.filter((agent) => agent.instance.status === "active" && !isSilent(agent));
   // In an order that does not change with who is in trouble.
   const names = [...new Set(here.map(({ instance }) => instance.name))].sort((a, b) => a.localeCompare(b));
   return (
@@ -52,7 +56,7 @@ export function Now() {
       title="Now"
       summary={
         <Summary
-          active={active}
+          active={active.length}
           agents={here}
           held={held.filter(({ state }) => state === "held").length}
           today={today?.total}
@@ -90,6 +94,7 @@ interface SummaryProps {
 /** What is in agents' way, in the order of the cards. */
 const stuckWords: Record<Trouble["kind"], string> = {
   waiting: "blocked",
+  refused: "refused a lease",
   failing: "with a broken contract",
   silent: "silent",
 };

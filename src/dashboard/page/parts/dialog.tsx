@@ -4,6 +4,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { onForget } from "../live/connection.ts";
 import { faultText } from "../server.ts";
 import { Icon } from "./icon.tsx";
+import { Lost } from "./lost.tsx";
 import { Fault } from "./panel.tsx";
 
 /** A window over the page: the browser's own dialog, which keeps the focus and ends with Escape. */
@@ -66,6 +67,7 @@ export function Dialog({ title, onClose, wide = false, unsaved = false, children
             </button>
           </p>
         )}
+        <Lost />
         {children}
       </div>
     </dialog>
