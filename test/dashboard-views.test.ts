@@ -651,6 +651,7 @@ describe("Specs and rules", () => {
     const row = page.locator('[data-rule="shop/no-sleep"]');
     await row.waitFor();
     expect(await row.innerText()).toContain("rule-finder");
+    await page.getByLabel("Project").selectOption("shop");
     await page.getByLabel("Text to check").fill("one\nsleep(5)\nthree");
     await page.getByText("No violations").waitFor();
     await page.getByRole("button", { name: "Accept no-sleep" }).click();
