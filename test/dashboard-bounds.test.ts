@@ -414,6 +414,7 @@ describe("when the server goes away", () => {
       desk.server.kill("SIGCONT");
     }
     await desk.put("goes-on", "1");
+    await page.getByRole("searchbox").fill("goes-on");
     await page.locator('[data-key="goes-on"]').waitFor();
     const { id } = await desk.publish("goes.on");
     await page.getByRole("link", { name: "Events" }).click();

@@ -674,6 +674,83 @@ describe("Events", () => {
     const later = await desk.publish("later");
     await page.locator(`[data-event="${later.id}"]`).waitFor();
   });
+
+  test("that a person publishes are told of where the list does not show them", async () => {
+    const { page } = await desk.open("/events");
+    await live(page);
+    const { id } = await desk.publish("before.pausing");
+    await page.locator(`[data-event="${id}"]`).waitFor();
+    const publish = async (topic: string) => {
+      await page.getByRole("button", { name: "Publish" }).click();
+      await page.getByLabel("Topic", { exact: true }).fill(topic);
+      await page.getByRole("dialog").getByRole("button", { name: "Publish" }).click();
+    };
+    await page.getByRole("button", { name: "Pause" }).click();
+    await publish("while.paused");
+    await page.getByText(`Published as event ${id + 1}. It is shown when you resume.`).waitFor();
+    await page.getByRole("button", { name: "Resume" }).click();
+    await page.locator(`[data-event="${id + 1}"]`).waitFor();
+    await page.getByText("Published as event").waitFor({ state: "detached" });
+    await page.getByLabel("Filter by topic").fill("before.pausing");
+    await page.locator(`[data-event="${id + 1}"]`).waitFor({ state: "detached" });
+    await publish("of.another.topic");
+    await page.getByText(`Published as event ${id + 2}. It is not in this list`).waitFor();
+  });
+
+  test("of which nobody knows whether they were published, as the server does not answer, say so", async () => {
+    const { page } = await desk.open("/events");
+    await live(page);
+    await page.getByRole("button", { name: "Publish" }).click();
+    await page.getByLabel("Topic", { exact: true }).fill("lost.answer");
+    await page.context().setOffline(true);
+    const dialog = page.getByRole("dialog");
+    await dialog.getByRole("button", { name: "Publish" }).click();
+    await dialog.getByRole("alert").getByText("it may have been done all the same").waitFor();
+    expect(await dialog.innerText()).not.toContain("KOOR_SERVER");
+  });
+
+  test("are filtered by who published them, and a name that is no topic leads to where it is one", async () => {
+    const ada = await desk.agent("ada-of-events");
+    const bob = await desk.agent("bob-of-events");
+    const say = (agent: typeof ada, topic: string) =>
+      agent.client.call("events.publish", { body: { topic } });
+    const { id } = await say(ada, "said.early");
+    await say(bob, "said.early");
+    const { page } = await desk.open("/events");
+    await page.getByLabel("Filter by topic").fill("bob-of-events");
+    await page.getByText("No event matches.").waitFor();
+    const audit = page.getByRole("link", { name: "audit of bob-of-events" });
+    expect(await audit.getAttribute("href")).toBe("/audit?actor=bob-of-events");
+    await page.getByLabel("Filter by topic").fill("");
+    await page.getByLabel("Filter by agent").fill("ada-of-events");
+    const topics = page.locator(".event .topic");
+    await page.getByText("newest 1 event, live").waitFor();
+    expect(await topics.allInnerTexts()).toEqual(["said.early"]);
+    await say(bob, "said.late");
+    const later = await say(ada, "said.late");
+    await page.locator(`[data-event="${later.id}"]`).waitFor();
+    expect(await topics.allInnerTexts()).toEqual(["said.late", "said.early"]);
+    await page.getByLabel("Filter by topic").fill("early");
+    await page.locator(`[data-event="${later.id}"]`).waitFor({ state: "detached" });
+    await page.locator(`[data-event="${id}"]`).waitFor();
+    expect(new URL(page.url()).search).toBe("?source=ada-of-events&pattern=early");
+  });
+
+  test("beside an open one their names stand in line, whatever their ages say", async () => {
+    const { page } = await desk.open("/events", { viewport: { width: 1440, height: 900 } });
+    await live(page);
+    const older = await desk.publish("in.line");
+    const row = (id: number) => page.locator(`[data-event="${id}"]`);
+    await row(older.id).click();
+    await page.locator(`[data-payload="${older.id}"]`).waitFor();
+    await row(older.id).getByText("s ago").waitFor();
+    const newer = await desk.publish("in.line");
+    await row(newer.id).waitFor();
+    const edges = await page
+      .locator(".event .source")
+      .evaluateAll((all) => all.map((one) => one.getBoundingClientRect().x));
+    expect(new Set(edges).size).toBe(1);
+  });
 });
 
 describe("Specs and rules", () => {
@@ -710,6 +787,7 @@ describe("Specs and rules", () => {
     const row = page.locator('[data-rule="shop/no-sleep"]');
     await row.waitFor();
     expect(await row.innerText()).toContain("rule-finder");
+    await page.getByLabel("Project").selectOption("shop");
     await page.getByLabel("Text to check").fill("one\nsleep(5)\nthree");
     await page.getByText("No violations").waitFor();
     await page.getByRole("button", { name: "Accept no-sleep" }).click();
@@ -718,14 +796,83 @@ describe("Specs and rules", () => {
     await page.getByText("1 violation").waitFor();
     expect(await text(page, "[data-broken]")).toMatch(/sleep\(5\)\s+no-sleep Wait for what you need\./);
     expect(await page.locator("[data-broken]").getAttribute("data-line")).toBe("2");
-    await page.getByText("1 accepted rule, and the files that each one checks").click();
+    await page.getByText("1 rule asked, and the files that each one checks").click();
     expect(await page.locator(".asked li").innerText()).toBe("no-sleep *.ts, *.js");
     // As pasting does it; typing so many lines takes a browser ten seconds.
     await page.getByLabel("Text to check").evaluate((field) => {
       (field as HTMLTextAreaElement).value = "one\n".repeat(1500);
       field.dispatchEvent(new Event("input", { bubbles: true }));
     });
-    await page.getByText("The first 1,000 of 1,501 lines are shown").waitFor();
+    await page.getByText("The first 1,000 of 1,500 lines are shown").waitFor();
+  });
+
+  test("a rule is decided on with all of it in sight, and what was decided can be changed", async () => {
+    const ada = await desk.agent("rule-maker");
+    const proposal = {
+      project: "decided",
+      rule_id: "no-var",
+      pattern: "^var ",
+      message: "Use const.",
+      applies_to: ["*.ts", "*.mts"],
+      severity: "warning" as const,
+      context: "three reviews said so",
+    };
+    await ada.client.call("rules.propose", { body: proposal });
+    const { page } = await desk.open("/rules");
+    const dialog = page.getByRole("dialog");
+    const inStatus = (status: string) =>
+      page.locator(`[data-rule="decided/no-var"][data-status="${status}"]`);
+    await inStatus("proposed").getByText("*.ts, *.mts").waitFor();
+    await page.getByRole("button", { name: "Reject no-var" }).click();
+    for (const fact of ["^var ", "*.ts, *.mts", "warning", "Use const.", "by rule-maker", "three reviews"])
+      await dialog.locator("dd", { hasText: fact }).waitFor();
+    await dialog.getByRole("button", { name: "Reject" }).click();
+
+    await page.getByText("1 rejected rule, which can still be accepted").click();
+    await inStatus("rejected").getByRole("button", { name: "Accept no-var" }).click();
+    await dialog.getByText("It was rejected. It is proposed again, by you, and accepted.").waitFor();
+    await dialog.getByRole("button", { name: "Accept" }).click();
+    await inStatus("accepted").getByText("*.ts, *.mts").waitFor();
+
+    await page.getByLabel("Search rules").fill("no-var");
+    await page.getByText(/^1 of \d+ rules, 0 proposed$/).waitFor();
+    await page.getByRole("button", { name: "Delete no-var" }).click();
+    await dialog.getByText("This is final").waitFor();
+    // Another one in its place is not what was seen.
+    const other = { ...proposal, message: "Use let." };
+    await desk.client.call("rules.import", { body: [other] });
+    await dialog.getByRole("button", { name: "Delete" }).click();
+    await dialog.getByRole("alert").getByText("Somebody has changed it meanwhile").waitFor();
+    await dialog.getByRole("button", { name: "Cancel" }).click();
+    await inStatus("accepted").getByText("Use let.").waitFor();
+    await page.getByRole("button", { name: "Delete no-var" }).click();
+    await dialog.getByRole("button", { name: "Delete" }).click();
+    await inStatus("accepted").waitFor({ state: "detached" });
+    expect(await desk.client.call("rules.find", { query: { project: "decided" } })).toEqual([]);
+  });
+
+  test("the playground tells warnings from violations, and tries proposed rules before they count", async () => {
+    const rule = (rule_id: string, pattern: string, more = {}) => ({
+      project: "tried",
+      rule_id,
+      pattern,
+      message: `Not ${pattern}.`,
+      ...more,
+    });
+    await desk.client.call("rules.import", {
+      body: [rule("bad", "bad"), rule("odd", "odd", { severity: "warning" })],
+    });
+    await desk.client.call("rules.propose", { body: rule("new", "new") });
+    const { page } = await desk.open("/rules");
+    await page.getByLabel("Project").selectOption("tried");
+    await page.getByLabel("Text to check").fill("a bad line\nan odd one\na new one\n");
+    const verdict = page.locator("#playground [role=status]");
+    await verdict.getByText("1 violation, 1 warning", { exact: true }).waitFor();
+    expect(await page.locator(".checked li").count()).toBe(3);
+    await page.getByLabel("Try the proposed rules, too (1)").check();
+    await verdict.getByText("1 violation, 1 warning, 1 of proposed rules", { exact: true }).waitFor();
+    expect(await text(page, '.checked [data-line="3"]')).toMatch(/a new one\s+new Not new\. proposed/);
+    await page.getByText("3 rules asked, and the files that each one checks").waitFor();
   });
 });
 
@@ -833,6 +980,44 @@ describe("Tokens and costs", () => {
       ["budget.put", "dashboard"],
     ]);
   });
+
+  test("ten have a colour each, the others say who they are, and days say of which time zone", async () => {
+    const names = Array.from({ length: 12 }, (_, at) => `model-${String(at + 1).padStart(2, "0")}`);
+    for (const [at, model] of names.entries())
+      await desk.client.call("llm.record", { body: { ...call, model, cost_usd: 100 - at } });
+    const { page } = await desk.open("/tokens?by=model&span=day", { timezoneId: "Asia/Kolkata" });
+    await page.locator('[data-usage="model-12"]').getByText("drawn with the others").waitFor();
+    const colours = await page
+      .locator('[data-usage^="model-"] .chip')
+      .evaluateAll((chips) => chips.map((chip) => getComputedStyle(chip).backgroundColor));
+    expect(new Set(colours.slice(0, 10)).size).toBe(10);
+    expect(new Set(colours.slice(9)).size).toBe(2);
+    await page.locator("#costs .count").getByText("Asia/Calcutta, UTC+05:30").waitFor();
+    await page.getByRole("img", { name: /Cost by model/ }).focus();
+    await page.keyboard.press("ArrowLeft");
+    await page.locator(".bar-chart li", { hasText: "others: model-11, model-12, " }).waitFor();
+  });
+
+  test("a budget of a project that nothing was recorded for says so, and names those with usage", async () => {
+    await desk.client.call("llm.record", { body: { ...call, project: "shop-web", cost_usd: 1 } });
+    const { page } = await desk.open("/tokens");
+    await page.getByRole("button", { name: "Set a budget" }).click();
+    const dialog = page.getByRole("dialog");
+    await dialog.getByLabel("Project").fill("shop-wbe");
+    await dialog
+      .getByText(/Nothing was recorded for shop-wbe so far\. Projects with usage: .*shop-web/)
+      .waitFor();
+    await dialog.getByLabel("Project").fill("shop-web");
+    await dialog.getByText("Nothing was recorded").waitFor({ state: "detached" });
+    await dialog.getByLabel("Project").fill("shop-wbe");
+    await dialog.getByLabel("US dollars").fill("10");
+    await dialog.getByRole("button", { name: "Save" }).click();
+    const row = page.locator('[data-budget="shop-wbe"]');
+    await row.getByText("nothing recorded yet").waitFor();
+    await desk.client.call("llm.record", { body: { ...call, project: "shop-wbe", cost_usd: 1 } });
+    await row.getByText("$1.00, 10 %").waitFor();
+    await row.getByText("nothing recorded yet").waitFor({ state: "detached" });
+  });
 });
 
 describe("Tokens and Connect", () => {
@@ -848,6 +1033,8 @@ describe("Tokens and Connect", () => {
 
   test("the lines for each client hold this server's address, and go to the clipboard by one click", async () => {
     const { page } = await desk.open("/connect", { permissions: ["clipboard-read", "clipboard-write"] });
+    await page.getByText(`Agents reach this server at ${desk.server.url}`).waitFor();
+    await page.getByText("npm run build in Koor’s folder").waitFor();
     const names = ["Claude Code", "Cursor", "VS Code", "Codex", "Gemini CLI", "opencode", "koor-cli", "curl"];
     await page.getByRole("heading", { name: "Claude Code" }).waitFor();
     for (const name of names) {

@@ -178,6 +178,33 @@ describe("rules over REST", () => {
     });
   });
 
+  test("a proposed rule is tried where that is asked for, after those that count, and nobody is counted for it", async () => {
+    await propose("tried", "waits", "oo");
+    await propose("tried", "no", "oo");
+    await send("POST", "/api/rules/tried/no/reject");
+    await importRules([{ project: "tried", rule_id: "counts", pattern: "oops" }]);
+    const content = "oops";
+    expect((await validate("tried", { content })).body.violations.map((one: any) => one.rule_id)).toEqual([
+      "counts",
+    ]);
+    const { violations } = (await validate("tried", { content, include_proposed: true })).body;
+    expect(violations).toEqual([
+      { rule_id: "counts", severity: "error", message: expect.any(String), line: 1, match: "oops" },
+      {
+        rule_id: "waits",
+        severity: "error",
+        message: expect.any(String),
+        line: 1,
+        match: "oo",
+        proposed: true,
+      },
+    ]);
+    expect((await validate("tried", { content, include_proposed: "yes" })).body).toMatchObject({
+      code: 400,
+      path: "include_proposed",
+    });
+  });
+
   test("a rejected rule never counts, and its id may be proposed again", async () => {
     const proposal = { project: "r", rule_id: "no", pattern: "oops" };
     await send("POST", "/api/rules/propose", proposal);
@@ -249,6 +276,24 @@ describe("rules over REST", () => {
     expect((await judge("local", "reject")).status).toBe(404);
     expect((await propose("j", "local")).body).toMatchObject({ code: 409, path: "rule_id" });
     expect((await propose("j", "b")).status).toBe(409);
+  });
+
+  test("a rule is judged or deleted under the version of its project's rules that was read, if one is named", async () => {
+    await propose("seen", "a");
+    const seen = { "If-Match": (await server.ask("/api/validate/seen/rules")).headers.get("etag") ?? "" };
+    await propose("seen", "b");
+    for (const [method, path] of [
+      ["POST", "/api/rules/seen/a/accept"],
+      ["POST", "/api/rules/seen/a/reject"],
+      ["DELETE", "/api/rules/seen/a"],
+    ] as const)
+      expect((await send(method, path, undefined, seen)).body).toMatchObject({
+        reason: "version_mismatch",
+        current: 2,
+      });
+    expect((await rulesOf("seen"))[0]).toMatchObject({ rule_id: "a", status: "proposed" });
+    const now = { "X-Koor-If-Version": "2" };
+    expect((await send("POST", "/api/rules/seen/a/accept", undefined, now)).status).toBe(200);
   });
 
   test("replacing a project's rules leaves proposed, learned and imported ones where they are", async () => {

@@ -82,6 +82,24 @@ describe("koor-cli validate", () => {
     expect(await lines(["--stack", "go"])).toBe("stdin:1: warning: Finish it [todo]\n");
   });
 
+  test("a proposed rule can be tried: what breaks it says so, and is no reason to exit 1", async () => {
+    const rule = { project: "shop", rule_id: "no-moment", pattern: "moment", message: "Use Temporal" };
+    await server.ask("/api/rules/propose", { method: "POST", body: JSON.stringify(rule) });
+    expect(await validate(["-", "--filename", "a.ts"], { stdin: "moment" })).toMatchObject({
+      exit: 0,
+      stdout: "",
+    });
+    expect(await validate(["-", "--filename", "a.ts", "--proposed"], { stdin: "moment" })).toMatchObject({
+      exit: 0,
+      stdout: "a.ts:1: error: Use Temporal [no-moment, proposed]\n",
+    });
+    const run = await validate(["-", "--filename", "a.ts", "--proposed", "--format", "json"], {
+      stdin: "TODO moment",
+    });
+    expect(JSON.parse(run.stdout)).toMatchObject({ errors: 0, warnings: 1 });
+    await server.ask("/api/rules/shop/no-moment", { method: "DELETE" });
+  });
+
   test("what cannot be read is told, and stops nothing else", async () => {
     const cwd = directoryOf({
       "a.ts": "eval(",

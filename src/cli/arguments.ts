@@ -14,7 +14,7 @@ export interface Arguments {
 }
 
 /** Flags without a value. */
-const switches = new Set(["pretty", "help", "if-absent"]);
+const switches = new Set(["pretty", "help", "if-absent", "proposed"]);
 
 /** Short names, and what people type for them. */
 const short: Readonly<Record<string, string>> = { h: "help", o: "output", v: "version" };

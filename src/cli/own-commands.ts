@@ -91,12 +91,13 @@ export const ownCommands: readonly OwnCommand[] = [
   {
     name: "validate",
     usage:
-      "validate PROJECT (FILE | DIR | -)... [--stack S] [--format text|json|sarif|github] [--filename PATH]",
+      "validate PROJECT (FILE | DIR | -)... [--stack S] [--format text|json|sarif|github] [--filename PATH] [--proposed]",
     summary: "Check files against a project's rules; exit 1 where one of severity error is broken",
     flags: {
       stack: { value: "S", summary: "Only rules of this stack, and those of every stack" },
       format: { value: "FORMAT", summary: "text: file:line: severity: message [rule]; json, sarif, github" },
       filename: { value: "PATH", summary: "What standard input is: the rules for such files are asked" },
+      proposed: { summary: "Try proposed rules too; what breaks them says so, and is no reason to exit 1" },
     },
     words: { least: 2, most: Number.POSITIVE_INFINITY },
     async run(words, args, env, io) {

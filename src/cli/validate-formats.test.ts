@@ -31,6 +31,16 @@ test("a line of text is one line, whatever its message holds", () => {
   expect(formats.text(nothing)).toBe("");
 });
 
+test("what breaks a rule that is only proposed says so, and is a note where errors count", () => {
+  const violations = [
+    { rule_id: "tried", severity: "error", message: "no", line: 2, proposed: true },
+  ] as const;
+  const tried = { ...nothing, files: [{ file: "a.ts", violations }] };
+  expect(formats.text(tried)).toBe("a.ts:2: error: no [tried, proposed]\n");
+  expect(formats.github(tried)).toBe("::notice file=a.ts,line=2,title=tried::no\n");
+  expect(JSON.parse(formats.sarif(tried)).runs[0].results[0].level).toBe("note");
+});
+
 test("a workflow command of GitHub can be ended by nothing that is in it", () => {
   expect(formats.github(report).split("\n")).toEqual([
     "::error file=src/a b%2Cc%3A100%25.ts,line=7,title=r%3A1%2C2::50%25%0D%0Aof: it, all",

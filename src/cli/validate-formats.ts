@@ -31,19 +31,19 @@ export const formats = { text, json, sarif, github } satisfies Record<
 /** What is missing in a file has no line: linters, and the places where their reports are shown, call that the first. */
 const firstLine = 1;
 
-/** `file:line: severity: message [rule]`. */
+/** `file:line: severity: message [rule]`, and of a rule that is only proposed `[rule, proposed]`. */
 function text(report: ValidateReport): string {
-  return lines(report, (file, { line = firstLine, severity, message, rule_id }) =>
-    oneLine(`${file}:${line}: ${severity}: ${message} [${rule_id}]`),
+  return lines(report, (file, { line = firstLine, severity, message, rule_id, proposed }) =>
+    oneLine(`${file}:${line}: ${severity}: ${message} [${rule_id}${proposed ? ", proposed" : ""}]`),
   );
 }
 
-/** Workflow commands of GitHub Actions: annotations beside the lines of a pull request. */
+/** Workflow commands of GitHub Actions: annotations beside the lines of a pull request; of proposed rules as notices. */
 function github(report: ValidateReport): string {
-  return lines(report, (file, { line = firstLine, severity, message, rule_id }) => {
+  return lines(report, (file, { line = firstLine, severity, message, rule_id, proposed }) => {
     const properties = { file, line: String(line), title: rule_id };
     const shown = Object.entries(properties).map(([name, value]) => `${name}=${escapeProperty(value)}`);
-    return `::${severity} ${shown.join(",")}::${escapeData(message)}`;
+    return `::${proposed ? "notice" : severity} ${shown.join(",")}::${escapeData(message)}`;
   });
 }
 
@@ -66,12 +66,12 @@ function json(report: ValidateReport): string {
   return `${JSON.stringify(report)}\n`;
 }
 
-/** SARIF 2.1.0, which code scanning services take. */
+/** SARIF 2.1.0, which code scanning services take; what breaks proposed rules are notes. */
 function sarif({ files }: ValidateReport): string {
   const rules: object[] = [];
   const indexes = new Map<string, number>();
   const results = files.flatMap(({ file, violations }) =>
-    violations.map(({ rule_id, severity, message, line = firstLine }) => {
+    violations.map(({ rule_id, severity, message, line = firstLine, proposed }) => {
       if (!indexes.has(rule_id)) {
         indexes.set(rule_id, rules.length);
         rules.push({ id: rule_id, shortDescription: { text: message } });
@@ -79,7 +79,7 @@ function sarif({ files }: ValidateReport): string {
       return {
         ruleId: rule_id,
         ruleIndex: indexes.get(rule_id),
-        level: severity,
+        level: proposed ? "note" : severity,
         message: { text: message },
         locations: [{ physicalLocation: { ...artifact(file), region: { startLine: line } } }],
       };

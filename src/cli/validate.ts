@@ -58,9 +58,10 @@ export async function validateFiles(
 
   const client = createClient(connection(env, io.cwd));
   const stack = flags.get("stack") ?? "";
+  const asked = { project, stack, include_proposed: flags.has("proposed") };
   const budget = { left: reportedViolations };
   const checked = await eachInFlight(targetsOf(words, flags.get("filename"), io), (target) =>
-    check(client, { project, stack }, target, budget),
+    check(client, asked, target, budget),
   );
   const files = checked.filter((file) => file !== undefined);
   for (const { file, fault, truncated } of files) {
@@ -73,11 +74,13 @@ export async function validateFiles(
 }
 
 function isFailure({ fault, violations }: CheckedFile): boolean {
-  return fault !== undefined || violations.some(({ severity }) => severity === "error");
+  return (
+    fault !== undefined || violations.some(({ severity, proposed }) => severity === "error" && !proposed)
+  );
 }
 
 function summaryOf(project: string, files: CheckedFile[]): ValidateReport {
-  const all = files.flatMap(({ violations }) => violations);
+  const all = files.flatMap(({ violations }) => violations).filter(({ proposed }) => !proposed);
   const errors = all.filter(({ severity }) => severity === "error").length;
   return { project, files, errors, warnings: all.length - errors };
 }
@@ -126,7 +129,7 @@ async function readStdin(io: Io): Promise<FileContent> {
 /** @param budget what is left of `reportedViolations` */
 async function check(
   client: Client,
-  { project, stack }: { project: string; stack: string },
+  { project, ...asked }: { project: string; stack: string; include_proposed: boolean },
   { name, isNamed, read, wasFound }: Target,
   budget: { left: number },
 ): Promise<CheckedFile | undefined> {
@@ -138,7 +141,7 @@ async function check(
   if (isBinary(bytes)) return wasFound ? undefined : unchecked("is no text");
   // Old encodings are text too: what is no UTF-8 becomes U+FFFD, and the lines stay where they are.
   const content = new TextDecoder().decode(bytes);
-  const body = { content, stack, ...(isNamed && { filename: name }) };
+  const body = { content, ...asked, ...(isNamed && { filename: name }) };
   try {
     const { violations, truncated } = await whenFree(() =>
       client.call("rules.validate", { params: { project }, body }),

@@ -77,6 +77,7 @@ export const violation = z.object({
   message: z.string(),
   line: z.int().optional().meta({ description: "From 1; absent for what is missing." }),
   match: z.string().optional(),
+  proposed: z.literal(true).optional().meta({ description: "The rule is only proposed: it does not count." }),
 });
 
 const params = z.object({ project: key });
@@ -132,6 +133,10 @@ export const ruleOperations = {
         filename: optionalText(limits.topicBytes),
         content: text(limits.valueBytes),
         stack: optionalText(limits.nameBytes),
+        include_proposed: z
+          .boolean("must be true or false")
+          .nullish()
+          .meta({ description: "Try proposed rules too, after those that count." }),
       }),
       // JSON may write a character as six: `\u001b`.
       { maxBytes: limits.valueBytes + limits.bodyBytes },
@@ -143,7 +148,8 @@ export const ruleOperations = {
       truncated: z.literal(true).optional().meta({ description: "There are more than were counted." }),
     }),
     errors: ["over_budget", "rate_limited", "too_large"],
-    violations: ({ count }: { count: number }) => count,
+    violations: ({ violations }: { violations: { proposed?: true }[] }) =>
+      violations.filter(({ proposed }) => !proposed).length,
   }),
   propose: operation({
     method: "POST",
@@ -164,30 +170,33 @@ export const ruleOperations = {
   accept: operation({
     method: "POST",
     path: "/api/rules/{project}/{rule_id}/accept",
-    summary: "Accept a proposed rule",
+    summary: "Accept a proposed rule; the version is that of the project's rules",
     params: ruleParams,
+    conditional: true,
     response: verdict,
-    errors: ["not_found"],
+    errors: ["not_found", "version_mismatch"],
     audit: "rule.accept {project}/{rule_id}",
     cli: "rules accept PROJECT/RULE_ID",
   }),
   reject: operation({
     method: "POST",
     path: "/api/rules/{project}/{rule_id}/reject",
-    summary: "Reject a proposed rule",
+    summary: "Reject a proposed rule; the version is that of the project's rules",
     params: ruleParams,
+    conditional: true,
     response: verdict,
-    errors: ["not_found"],
+    errors: ["not_found", "version_mismatch"],
     audit: "rule.reject {project}/{rule_id}",
     cli: "rules reject PROJECT/RULE_ID",
   }),
   delete: operation({
     method: "DELETE",
     path: "/api/rules/{project}/{rule_id}",
-    summary: "Delete a rule, of any source and status",
+    summary: "Delete a rule, of any source and status; the version is that of the project's rules",
     params: ruleParams,
+    conditional: true,
     response: z.object({ deleted: z.string() }),
-    errors: ["not_found"],
+    errors: ["not_found", "version_mismatch"],
     audit: "rule.delete {project}/{rule_id}",
     cli: "rules delete PROJECT/RULE_ID",
   }),

@@ -11,6 +11,8 @@ export interface EngineRule {
   message: string;
   /** Globs, one of which must match the path or the base name. None, or an empty one: every file. */
   applies_to: readonly string[];
+  /** Its violations say so. */
+  proposed?: true;
 }
 
 export interface Violation {
@@ -21,6 +23,8 @@ export interface Violation {
   line?: number;
   /** The first match on the line, at most `MATCH_LENGTH` of it; absent for what is missing. */
   match?: string;
+  /** As the rule has it. */
+  proposed?: true;
 }
 
 export interface Verdict {

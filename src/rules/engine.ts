@@ -118,6 +118,6 @@ function contentLength(job: Job): number {
 
 /** Only what the worker needs: a stored rule has more to it, and all would be copied. */
 function pick(rule: EngineRule): EngineRule {
-  const { rule_id, severity, match_type, pattern, message, applies_to } = withMessage(rule);
-  return { rule_id, severity, match_type, pattern, message, applies_to };
+  const { rule_id, severity, match_type, pattern, message, applies_to, proposed } = withMessage(rule);
+  return { rule_id, severity, match_type, pattern, message, applies_to, ...(proposed && { proposed }) };
 }

@@ -40,15 +40,17 @@ function* violationsOf(
   chunks: readonly Chunk[],
   filename: string | undefined,
 ): Generator<Violation> {
-  const { rule_id, severity, message } = rule;
+  const { rule_id, severity, message, proposed } = rule;
+  const mark = proposed && { proposed };
   try {
     if (filename && !applies(rule, filename)) return;
     const expression = expressionOf(rule);
     if (rule.match_type !== "missing") {
-      for (const found of linesWith(expression, chunks)) yield { rule_id, severity, message, ...found };
-    } else if (!isFound(compile(expression), content)) yield { rule_id, severity, message };
+      for (const found of linesWith(expression, chunks))
+        yield { rule_id, severity, message, ...found, ...mark };
+    } else if (!isFound(compile(expression), content)) yield { rule_id, severity, message, ...mark };
   } catch (error) {
-    yield { rule_id, severity: "error", message: `the rule cannot be run: ${describe(error)}` };
+    yield { rule_id, severity: "error", message: `the rule cannot be run: ${describe(error)}`, ...mark };
   }
 }
 

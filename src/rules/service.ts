@@ -182,9 +182,10 @@ export function ruleService({ store, engine, now, strictWrites }: RuleOptions): 
     async validate({ params: { project }, body }) {
       const own = await rulesOf(project);
       const shared = project === globalProject ? [] : await rulesOf(globalProject);
-      const rules = [...own, ...shared].filter(
-        (rule) => rule.status === "accepted" && isForStack(rule, body.stack),
-      );
+      const all = [...own, ...shared].filter((rule) => isForStack(rule, body.stack));
+      const accepted = all.filter(({ status }) => status === "accepted");
+      const proposed = body.include_proposed ? all.filter(({ status }) => status === "proposed") : [];
+      const rules = [...accepted, ...proposed.map((rule) => ({ ...rule, proposed: true as const }))];
       const { content, filename } = body;
       const result = await inBudget(engine.validate({ rules, content, ...(filename && { filename }) }));
       const { violations, truncated } = result;

@@ -31,6 +31,9 @@ export type ContractDiff = CallAnswer<"contracts.diff">;
 /** What went wrong, as a sentence for a person. */
 export function faultText(error: unknown): string {
   const { message = "", hint, reason } = error as { message?: string; hint?: string; reason?: string };
+  // The client tells those at a command line where to look for a server; this page knows where it is.
+  if (reason === "no_server")
+    return "The server does not answer. If this was to change something, it may have been done all the same: look, once it answers, before you do it again.";
   // The server tells agents how to write again; here a person asked, of what is not there any more.
   if (reason === "version_mismatch")
     return "Somebody has changed it meanwhile, so nothing was done. Close this and look at what is there now.";

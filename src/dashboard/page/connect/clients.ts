@@ -6,7 +6,7 @@ export interface Lines {
   where: string;
   text: string;
   /** What else there is to know. */
-  note?: string;
+  note?: string | undefined;
 }
 
 /** The name of the variable that holds the server's token, in every line: a token itself is in none. */
@@ -29,23 +29,23 @@ export function linesFor(api: string, hasToken: boolean): Lines[] {
   const variableNote = hasToken
     ? { note: `Set ${variable} to the server’s token where the client is started.` }
     : {};
-  const terminalNote = hasToken ? { note: `Set ${variable} to the server’s token before that.` } : {};
+  const terminalNote = { note: hasToken ? `Set ${variable} to the server’s token before that.` : undefined };
   return [
     {
       client: "Claude Code",
-      where: "In a terminal",
+      where: "In a terminal, in the project’s folder; with --scope user for all projects",
       text: `claude mcp add --transport http koor ${url}${shellHeader}`,
       ...variableNote,
     },
     {
       client: "Cursor",
-      where: ".cursor/mcp.json in the project, or ~/.cursor/mcp.json",
+      where: ".cursor/mcp.json in the project, or ~/.cursor/mcp.json for all projects",
       text: json({ mcpServers: { koor: { url, ...headers(`\${env:${variable}}`) } } }),
       ...variableNote,
     },
     {
       client: "VS Code",
-      where: ".vscode/mcp.json",
+      where: ".vscode/mcp.json in the project",
       text: json({
         ...(hasToken && {
           inputs: [{ type: "promptString", id: "koor-token", description: "Koor’s token", password: true }],
@@ -56,19 +56,19 @@ export function linesFor(api: string, hasToken: boolean): Lines[] {
     },
     {
       client: "Codex",
-      where: "~/.codex/config.toml",
+      where: "~/.codex/config.toml, for all projects",
       text: `[mcp_servers.koor]\nurl = "${url}"${hasToken ? `\nbearer_token_env_var = "${variable}"` : ""}`,
       ...variableNote,
     },
     {
       client: "Gemini CLI",
-      where: "In a terminal",
+      where: "In a terminal, in the project’s folder; with --scope user for all projects",
       text: `gemini mcp add --transport http${shellHeader} koor ${url}`,
       ...variableNote,
     },
     {
       client: "opencode",
-      where: "opencode.json",
+      where: "opencode.json in the project, or ~/.config/opencode/opencode.json for all projects",
       // Without `oauth` it tries to log in before it sends the header.
       text: json({
         mcp: {
@@ -77,7 +77,7 @@ export function linesFor(api: string, hasToken: boolean): Lines[] {
           },
         },
       }),
-      note: `Of opencode 1 the entry stands in "mcp" itself, with "enabled": true.${hasToken ? ` Set ${variable} where it is started.` : ""}`,
+      note: `For opencode 1 leave "servers" out, so that "koor" stands in "mcp" itself, and add "enabled": true to it.${hasToken ? ` Set ${variable} where it is started.` : ""}`,
     },
     {
       client: "koor-cli",
@@ -90,7 +90,7 @@ export function linesFor(api: string, hasToken: boolean): Lines[] {
         `koor-cli lease run 'src/api/**' --wait 30s -- echo "my turn"`,
         "koor-cli instances list",
       ].join("\n"),
-      ...terminalNote,
+      note: `koor-cli is made together with the server: npm run build in Koor’s folder puts it into dist. Put it on the PATH.${hasToken ? ` ${terminalNote.note}` : ""}`,
     },
     {
       client: "curl",

@@ -21,14 +21,16 @@ export function Connect() {
       title="Connect"
       summary={
         <>
-          This server is at <code>{api}</code>
+          Agents reach this server at <code>{api}</code>; this page has a port of its own
         </>
       }
     >
       <p>
-        An agent that registers is known by its name: on Now, in what it writes, in the audit. Over MCP it
-        does so with the tool <code>register_instance</code>; by koor-cli and curl its own token says who it
-        is. Whatever is written without that is shown as <em>unidentified</em>.
+        An agent that registers is known by its name: it appears on <a href="/">Now</a> at once, which is how
+        you see that it has arrived, and its name stands in what it writes and in the audit. Over MCP it
+        registers with the tool <code>register_instance</code> when its model calls it: tell it to. By
+        koor-cli and curl its own token says who it is. Whatever is written without that is shown as{" "}
+        <em>unidentified</em>.
       </p>
       <div class="clients">
         {linesFor(api, session.value === "open").map(({ client, where, text, note }) => (

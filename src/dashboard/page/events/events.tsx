@@ -1,27 +1,20 @@
 import { signal } from "@preact/signals";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { type EventLog, allEvents, eventLog, readBefore } from "../live/event-log.ts";
+import { type EventFilter, type EventLog, allEvents, eventLog, readBefore } from "../live/event-log.ts";
 import { type EventRow, type Row, addOlder, maxRows } from "../live/recent-events.ts";
-import { FilterField } from "../parts/filter-field.tsx";
 import { globsOf } from "../parts/globs.ts";
 import { Icon } from "../parts/icon.tsx";
-import { Age, Clock, Empty, Fault, Loading, ViewFrame, cli } from "../parts/panel.tsx";
-import { count, showNumber } from "../parts/show.ts";
+import { Empty, Fault, Loading, ViewFrame, cli } from "../parts/panel.tsx";
+import { count } from "../parts/show.ts";
 import { Range, rangeOf } from "../parts/range.tsx";
-import { useNarrow } from "../parts/use-narrow.ts";
-import { Who } from "../parts/who.tsx";
-import { VirtualList } from "../parts/virtual-list.tsx";
 import { place, setQuery } from "../router.ts";
 import { ClientError, type SubscriptionState, faultText } from "../server.ts";
 import { connection, connections, noticeLogout, onForget } from "../live/connection.ts";
-import { levelOf } from "./level.ts";
+import { Filters, NoMatch } from "./filters.tsx";
+import { List } from "./list.tsx";
 import { Payload } from "./payload.tsx";
-import { Publish } from "./publish.tsx";
+import { Publish, Published } from "./publish.tsx";
 import { useRange } from "./use-range.ts";
-
-/** Height of a row, in CSS pixels: two lines where it is narrow. */
-const rowHeight = 32;
-const narrowRowHeight = 46;
 
 /** The rows as they were when somebody paused; what comes meanwhile is kept, and shown afterwards. */
 const paused = signal<readonly Row[] | undefined>(undefined);
@@ -44,19 +37,6 @@ function resume(live: readonly Row[]): void {
   missed.value = { from: last.createdAt, to: oldest.createdAt };
 }
 
-/** How the filter is understood. */
-const how =
-  'Part of a topic; or a pattern: * any run of characters, ? one; or the whole topic in "quotes". Commas between several';
-
-/** Rows whose topics are suggested. */
-const suggestedFrom = 500;
-
-const topicsOf = (rows: readonly Row[]) =>
-  rows
-    .slice(0, suggestedFrom)
-    .flatMap((row) => (row.kind === "event" ? [row.topic] : []))
-    .sort();
-
 /** What was there, until what comes next is: a list that is filtered as one types does not flicker. */
 function useLast(rows: readonly Row[] | undefined, fault: string): readonly Row[] | undefined {
   const last = useRef(rows);
@@ -69,20 +49,26 @@ export function Events() {
   const { query } = place.value;
   const words = query.get("pattern") ?? "";
   const pattern = globsOf(words);
+  const source = query.get("source") ?? "";
+  const filter = useMemo(
+    () => ({ topic: pattern || undefined, source: source || undefined }),
+    [pattern, source],
+  );
   const range = rangeOf(query);
-  const { log, state, fault } = usePattern(pattern);
-  const past = useRange(pattern, range);
+  const { log, state, fault } = useLog(filter);
+  const past = useRange(filter, range);
   // Not only its id: who reads an event goes on reading when it is too old for the list.
   const [chosen, setChosen] = useState<EventRow | undefined>(undefined);
   const [publishing, setPublishing] = useState(false);
+  const [published, setPublished] = useState(0);
   const live = useLast(log.rows.value, fault);
   const rows = range ? past.rows : (paused.value ?? live);
-  useEffect(() => unpause, [pattern]);
-  useEffect(() => setChosen(undefined), [pattern, range?.from, range?.to, rows === undefined]);
-  const topics = useMemo(() => topicsOf(rows ?? []), [rows]);
+  useEffect(() => unpause, [filter]);
+  useEffect(() => setChosen(undefined), [filter, range?.from, range?.to, rows === undefined]);
+  useEffect(() => setPublished(0), [filter, range?.from, range?.to]);
   const older = () => {
     if (range) past.older();
-    else if (paused.value) void olderThanPaused(pattern);
+    else if (paused.value) void olderThanPaused(filter);
     else log.older(new AbortController().signal).catch(noticeLogout);
   };
   return (
@@ -92,19 +78,11 @@ export function Events() {
         rows &&
         (range
           ? summaryOfPast(rows, past.isAll)
-          : summaryOf(rows, cameSince(paused.value, live, pattern), state))
+          : summaryOf(rows, cameSince(paused.value, live, filter), state))
       }
       tools={
         <>
-          <FilterField
-            name="pattern"
-            label="Filter by topic"
-            placeholder="build, test.*.failed"
-            title={how}
-            value={words}
-            suggestions={topics}
-            search
-          />
+          <Filters topic={words} source={source} rows={rows} />
           <Range range={range} />
           {!range && (
             <button
@@ -130,13 +108,17 @@ export function Events() {
     >
       <Fault text={fault || past.fault} />
       {missed.value && !range && <Missed {...missed.value} />}
+      <Published id={published} rows={rows} isPaused={Boolean(paused.value) && !range} />
       {!rows && fault === "" && past.fault === "" && <Loading />}
       {rows?.length === 0 && (
         <div class="panel">
           <Empty command={cli(`events publish hello --data '{}'`)}>
-            {pattern === "" && !range
-              ? "No events yet. Publish one:"
-              : "No event matches. Upper and lower case count. Publish one:"}
+            {words === "" && source === "" && !range ? (
+              "No events yet."
+            ) : (
+              <NoMatch topic={words} source={source} />
+            )}{" "}
+            Publish one with the button above, or by:
           </Empty>
         </div>
       )}
@@ -153,7 +135,7 @@ export function Events() {
           {chosen && <Payload key={chosen.id} row={chosen} onClose={() => setChosen(undefined)} />}
         </div>
       )}
-      {publishing && <Publish onClose={() => setPublishing(false)} />}
+      {publishing && <Publish onClose={() => setPublishing(false)} onPublished={setPublished} />}
     </ViewFrame>
   );
 }
@@ -178,23 +160,26 @@ function summaryOfPast(rows: readonly Row[], isAll: boolean): string {
 }
 
 /** How many came while it was paused; "" is none. */
-function cameSince(then: readonly Row[] | undefined, live: readonly Row[] | undefined, pattern: string) {
+function cameSince(
+  then: readonly Row[] | undefined,
+  live: readonly Row[] | undefined,
+  { topic, source }: EventFilter,
+) {
   if (!then || !live) return "";
   const last = then[0]?.id ?? 0;
   const index = live.findIndex(({ id }) => id <= last);
   if (index !== -1) return index === 0 ? "" : count(index, "event");
   // More than the page keeps. Of all events there is one for each id.
   const newest = live[0]?.id ?? 0;
-  if (pattern === "" && last > 0 && newest > last) return count(newest - last, "event");
+  if (!topic && !source && last > 0 && newest > last) return count(newest - last, "event");
   return live.length < maxRows ? count(live.length, "event") : `more than ${count(live.length, "event")}`;
 }
 
 /** Who paused to read can read on. */
-async function olderThanPaused(pattern: string): Promise<void> {
+async function olderThanPaused(filter: EventFilter): Promise<void> {
   const then = paused.value;
   if (!then || then.length >= maxRows) return;
-  const topic = pattern || undefined;
-  const page = await readBefore(then, { topic }, new AbortController().signal).catch((error: unknown) => {
+  const page = await readBefore(then, filter, new AbortController().signal).catch((error: unknown) => {
     noticeLogout(error);
     return [];
   });
@@ -214,11 +199,11 @@ function Missed({ from, to }: { from: string; to: string }) {
 
 type StreamState = SubscriptionState | "connecting";
 
-/** All events as the page follows them anyhow; of a pattern a stream of its own, as the server understands the pattern. */
-function usePattern(pattern: string): { log: EventLog; state: StreamState; fault: string } {
+/** All events as the page follows them anyhow; of some of them a stream of its own, as the server understands the pattern. */
+function useLog(filter: EventFilter): { log: EventLog; state: StreamState; fault: string } {
   const [fault, setFault] = useState("");
   const [own, setOwn] = useState<StreamState>("connecting");
-  const log = useMemo(() => (pattern === "" ? allEvents : eventLog(pattern, setOwn)), [pattern]);
+  const log = useMemo(() => (filter.topic || filter.source ? eventLog(filter, setOwn) : allEvents), [filter]);
   useEffect(() => {
     setFault("");
     if (log === allEvents) return undefined;
@@ -240,77 +225,4 @@ function usePattern(pattern: string): { log: EventLog; state: StreamState; fault
     return () => aborter.abort();
   }, [log, connections.value]);
   return { log, state: log === allEvents ? connection.value : own, fault };
-}
-
-interface ListProps {
-  /** Those above this id came while somebody looked. */
-  fresh: number;
-  /** Whether times are told by the clock. */
-  clock: boolean;
-  rows: readonly Row[];
-  chosen: number | undefined;
-  onChoose: (row: EventRow) => void;
-  onEnd: () => void;
-}
-
-function List({ fresh, clock, rows, chosen, onChoose, onEnd }: ListProps) {
-  const narrow = useNarrow();
-  return (
-    <section
-      class="panel master"
-      aria-label="Events"
-      data-narrow={narrow ? "" : undefined}
-      data-clock={clock ? "" : undefined}
-    >
-      <VirtualList
-        label="Events, newest first"
-        items={rows}
-        rowHeight={narrow ? narrowRowHeight : rowHeight}
-        keyOf={keyOf}
-        active={chosen === undefined ? undefined : `event${chosen}`}
-        marks={(row) =>
-          row.kind === "gap"
-            ? { "data-gap": `${row.from}-${row.id}` }
-            : {
-                "data-event": row.id,
-                "data-fresh": row.id > fresh ? "" : undefined,
-                "data-level": levelOf(row.topic),
-              }
-        }
-        onChoose={(row) => row.kind === "event" && onChoose(row)}
-        onEnd={onEnd}
-        row={(row) => <Line row={row} clock={clock} />}
-      />
-    </section>
-  );
-}
-
-const keyOf = ({ kind, id }: Row) => `${kind}${id}`;
-
-function Line({ row, clock }: { row: Row; clock: boolean }) {
-  if (row.kind === "gap") {
-    const { from, id } = row;
-    return (
-      <div class="event gap">
-        {from === id ? `Event ${showNumber(id)} was` : `Events ${showNumber(from)} to ${showNumber(id)} were`}{" "}
-        removed by the server before this page could show them.
-      </div>
-    );
-  }
-  const level = levelOf(row.topic);
-  return (
-    <div class="event">
-      <span class="id number">{row.id}</span>
-      {level && <span class="hidden">{level}</span>}
-      <span class="topic" title={row.topic}>
-        {level && <Icon name="warning" />}
-        {row.topic}
-      </span>
-      <code class="line">{row.line}</code>
-      <span class="source">
-        <Who name={row.source} />
-      </span>
-      {clock ? <Clock at={row.createdAt} /> : <Age at={row.createdAt} />}
-    </div>
-  );
 }

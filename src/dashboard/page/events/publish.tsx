@@ -1,10 +1,19 @@
 import { useState } from "preact/hooks";
+import { allEvents } from "../live/event-log.ts";
+import type { Row } from "../live/recent-events.ts";
 import { Dialog } from "../parts/dialog.tsx";
 import { Fault } from "../parts/panel.tsx";
+import { showNumber } from "../parts/show.ts";
 import { client, faultText } from "../server.ts";
 
+interface PublishProps {
+  onClose: () => void;
+  /** Called with the number that the event has got. */
+  onPublished: (id: number) => void;
+}
+
 /** Publishes an event: what subscribers see as `dashboard`. */
-export function Publish({ onClose }: { onClose: () => void }) {
+export function Publish({ onClose, onPublished }: PublishProps) {
   const [topic, setTopic] = useState("");
   const [data, setData] = useState("");
   const [fault, setFault] = useState("");
@@ -17,9 +26,13 @@ export function Publish({ onClose }: { onClose: () => void }) {
     }
     // The text as it was typed: a number of twenty digits keeps them all.
     const rawBody = `{"topic":${JSON.stringify(topic)}${given === "" ? "" : `,"data":${given}`}}`;
-    return client
-      .call("events.publish", { rawBody })
-      .then(onClose, (error: unknown) => setFault(faultText(error)));
+    try {
+      const { id } = await client.call("events.publish", { rawBody });
+      onPublished(id);
+      onClose();
+    } catch (error) {
+      setFault(faultText(error));
+    }
   };
   return (
     <Dialog title="Publish an event" onClose={onClose} unsaved={data !== ""}>
@@ -55,5 +68,27 @@ export function Publish({ onClose }: { onClose: () => void }) {
         </footer>
       </form>
     </Dialog>
+  );
+}
+
+interface PublishedProps {
+  /** 0: nothing was published. */
+  id: number;
+  rows: readonly Row[] | undefined;
+  isPaused: boolean;
+}
+
+/** Says what became of an event that was published here, where the list does not show it. */
+export function Published({ id, rows, isPaused }: PublishedProps) {
+  const isShown = rows?.some((row) => row.id === id) ?? false;
+  // A list that is live has it in a moment, unless it is one of others.
+  const hasCome = (allEvents.rows.value?.[0]?.id ?? 0) >= id;
+  const where = isPaused
+    ? "It is shown when you resume."
+    : "It is not in this list: it is of another topic, agent or time.";
+  return (
+    <p class="summary published" role="status">
+      {id > 0 && !isShown && (isPaused || hasCome) && `Published as event ${showNumber(id)}. ${where}`}
+    </p>
   );
 }

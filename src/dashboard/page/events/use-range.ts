@@ -1,11 +1,14 @@
-import { allEvents, readBefore, readSince } from "../live/event-log.ts";
+import { type EventFilter, allEvents, readBefore, readSince } from "../live/event-log.ts";
 import { usePast } from "../live/past.ts";
 import type { Row } from "../live/recent-events.ts";
 import type { TimeRange } from "../parts/range.tsx";
 
 /** The events of a time, newest first, page by page; none of them unless one is given. Where it has no end it goes on. */
-export function useRange(pattern: string, range: TimeRange | undefined) {
-  const filter = { topic: pattern || undefined, from: range?.from || undefined, to: range?.to || undefined };
+export function useRange(
+  { topic, source }: Pick<EventFilter, "topic" | "source">,
+  range: TimeRange | undefined,
+) {
+  const filter = { topic, source, from: range?.from || undefined, to: range?.to || undefined };
   return usePast<Row>({
     question: range && JSON.stringify(filter),
     before: async (row, signal) => {

@@ -31,12 +31,23 @@ export interface EventLog {
   forget(): void;
 }
 
-/** @param pattern globs over the topic; "" is all */
-export function eventLog(pattern: string, onState: (state: SubscriptionState) => void): EventLog {
+/** Which events; what is not there filters nothing. */
+export interface EventFilter {
+  /** Globs over the topic. */
+  topic?: string | undefined;
+  /** The name of whoever published them. */
+  source?: string | undefined;
+  from?: string | undefined;
+  to?: string | undefined;
+}
+
+export function eventLog(
+  { topic, source }: Pick<EventFilter, "topic" | "source">,
+  onState: (state: SubscriptionState) => void,
+): EventLog {
   const rows = signal<readonly Row[] | undefined>(undefined);
   const liveAfter = signal(0);
   const hasOlder = signal(false);
-  const topic = pattern === "" ? undefined : pattern;
   let gathered: Row[] = [];
   let timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -58,7 +69,7 @@ export function eventLog(pattern: string, onState: (state: SubscriptionState) =>
     if (reading || !hasOlder.value || shown.length >= maxRows) return;
     reading = true;
     try {
-      const page = await readBefore(shown, { topic }, signal);
+      const page = await readBefore(shown, { topic, source }, signal);
       // Meanwhile the list may have become another one.
       if (rows.value?.at(-1) !== shown.at(-1)) return;
       hasOlder.value = page.length > 0;
@@ -74,12 +85,14 @@ export function eventLog(pattern: string, onState: (state: SubscriptionState) =>
     hasOlder,
     older,
     async follow(signal) {
-      const newest = await readPage([], { topic }, signal);
-      // Where nothing is yet, the position comes first: what is published meanwhile is behind it.
-      const empty = newest.rows.length === 0 ? await readPlace(signal) : undefined;
-      const { rows: past } = empty ? await readPage([], { topic }, signal) : newest;
-      const { epoch } = empty ?? newest;
-      const after = empty?.after ?? past.at(-1)?.id;
+      const newest = source === undefined ? await readPage([], { topic }, signal) : undefined;
+      // The newest row says where to go on, unless there is none, or one of whom nothing has come for long. Then the
+      // position comes first: what is published meanwhile is behind it.
+      const head = newest && newest.rows.length > 0 ? undefined : await readPlace(signal);
+      const { rows: past, epoch } = head
+        ? { ...(await readPage([], { topic, source }, signal)), epoch: head.epoch }
+        : (newest as Page);
+      const after = head?.after ?? past.at(-1)?.id;
       gathered = [];
       liveAfter.value = after ?? 0;
       hasOlder.value = past.length > 0;
@@ -94,7 +107,10 @@ export function eventLog(pattern: string, onState: (state: SubscriptionState) =>
         times: streamTimes,
         onState,
       };
-      for await (const frame of subscribe(options)) draw(toRow(frame));
+      for await (const frame of subscribe(options)) {
+        // The stream goes by topics only.
+        if (source === undefined || frame.kind === "gap" || frame.event.source === source) draw(toRow(frame));
+      }
     },
     forget() {
       rows.value = undefined;
@@ -109,17 +125,19 @@ export function eventLog(pattern: string, onState: (state: SubscriptionState) =>
  */
 export async function readBefore(
   rows: readonly Row[],
-  filter: { topic?: string | undefined; from?: string | undefined; to?: string | undefined },
+  filter: EventFilter,
   signal: AbortSignal,
 ): Promise<Row[]> {
   return (await readPage(rows, filter, signal)).rows;
 }
 
-async function readPage(
-  rows: readonly Row[],
-  filter: { topic?: string | undefined; from?: string | undefined; to?: string | undefined },
-  signal: AbortSignal,
-): Promise<{ rows: Row[]; epoch: string | undefined }> {
+interface Page {
+  /** Oldest first. */
+  rows: Row[];
+  epoch: string | undefined;
+}
+
+async function readPage(rows: readonly Row[], filter: EventFilter, signal: AbortSignal): Promise<Page> {
   const oldest = rows.at(-1);
   const before = oldest?.kind === "gap" ? oldest.from : oldest?.id;
   const query = { ...filter, before, last: pageRows };
@@ -137,10 +155,10 @@ async function readPlace(signal: AbortSignal) {
 /** What came after a row, newest first; undefined when it is more than an answer has. */
 export async function readSince(
   { id }: Row,
-  filter: Pick<Parameters<typeof readBefore>[1], "topic">,
+  { topic, source }: EventFilter,
   signal: AbortSignal,
 ): Promise<readonly Row[] | undefined> {
-  const query = { topic: filter.topic, after: id, limit: pageRows };
+  const query = { topic, source, after: id, limit: pageRows };
   const rows = readRows(await (await client.send("events.history", { query, signal })).text());
   return rows.length < pageRows ? rows.reverse() : undefined;
 }
@@ -154,6 +172,6 @@ function readRows(text: string): Row[] {
 }
 
 /** All events: what most of the page shows. */
-export const allEvents = eventLog("", (state) => sayState("events", state));
+export const allEvents = eventLog({}, (state) => sayState("events", state));
 
 stream("events", (signal) => allEvents.follow(signal), allEvents.forget);

@@ -11,8 +11,8 @@ const numbersWidth = 64;
 const tipGap = 20;
 /** Width of a name at the axis, in CSS pixels: of so many one is written. */
 const nameWidth = 96;
-/** Custom properties with the series' colours: `--series-1` to `--series-8`. */
-export const seriesColours = 8;
+/** Custom properties with the series' colours: `--series-1` to `--series-11`. */
+export const seriesColours = 11;
 
 export function colourOf(series: number): string {
   return `var(--series-${(series % seriesColours) + 1})`;

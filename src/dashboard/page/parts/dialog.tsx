@@ -89,6 +89,8 @@ export function Dialog({ title, onClose, wide = false, unsaved = false, children
 interface Question {
   title: string;
   text: ComponentChildren;
+  /** What it is done to. */
+  about?: ComponentChildren;
   /** The button's word: what is about to be done. */
   verb: string;
   danger?: boolean;
@@ -125,6 +127,7 @@ export function Confirmation() {
   };
   return (
     <Dialog title={asked.title} onClose={close}>
+      {asked.about}
       <p>{asked.text}</p>
       <Fault text={fault} />
       <footer>

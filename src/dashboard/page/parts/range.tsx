@@ -28,8 +28,9 @@ const presets: Readonly<Record<string, (now: number) => number>> = {
 };
 
 /** The reader's own: times are typed and shown in it. */
-function zone(): string {
+export function zone(): string {
   const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
+  if (timeZone === "UTC") return timeZone;
   const offset = new Intl.DateTimeFormat("en", { timeZoneName: "longOffset" })
     .formatToParts()
     .find(({ type }) => type === "timeZoneName")?.value;

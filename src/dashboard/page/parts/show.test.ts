@@ -1,9 +1,14 @@
 import { expect, test } from "bun:test";
-import { apiAddress, showAge, showCommand, showUsd } from "./show.ts";
+import { apiAddress, showAge, showCommand, showDuration, showUsd } from "./show.ts";
 
 test("ages are in their largest unit; clocks that disagree do no harm", () => {
   const ages = [-5000, 999, 1000, 59_999, 60_000, 3_599_999, 3_600_000, 86_400_000, 40 * 86_400_000];
   expect(ages.map(showAge)).toEqual(["now", "now", "1 s", "59 s", "1 min", "59 min", "1 h", "1 d", "40 d"]);
+});
+
+test("what the server tells in hours, minutes and seconds is told as ages are", () => {
+  const told = ["0s", "22s", "6m33s", "1h6m33s", "50h0m1s", "350ms"].map(showDuration);
+  expect(told).toEqual(["now", "22 s", "6 min", "1 h", "2 d", "now"]);
 });
 
 test("a command works as it stands", () => {

@@ -26,6 +26,13 @@ export function showWhen(at: number, now: number): string {
   return ms > 0 ? `${showAge(ms)} ago` : `in ${showAge(-ms)}`;
 }
 
+/** How long something took, of what the server tells as `1h6m33s`: as `showAge` tells it. */
+export function showDuration(text: string): string {
+  const lengths: Readonly<Record<string, number>> = { h: 3_600_000, m: 60_000, s: 1000, ms: 1 };
+  const parts = [...text.matchAll(/([\d.]+)([a-z]+)/g)];
+  return showAge(parts.reduce((sum, [, value, unit = ""]) => sum + Number(value) * (lengths[unit] ?? 0), 0));
+}
+
 /** A time of day, with the date when it was another day. */
 export function showClock(at: Date, now: Date): string {
   const time = at.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });

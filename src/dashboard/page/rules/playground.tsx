@@ -2,7 +2,7 @@ import { useEffect, useMemo, useState } from "preact/hooks";
 import { rules } from "../live/lists.ts";
 import { Fault, Panel } from "../parts/panel.tsx";
 import { count, showNumber } from "../parts/show.ts";
-import { type Violation, client, faultText } from "../server.ts";
+import { type Rule, type Violation, client, faultText } from "../server.ts";
 
 /** How long nobody types before the text is checked, in milliseconds. */
 const checkAfter = 300;
@@ -17,8 +17,10 @@ export function Playground({ projects }: { projects: readonly string[] }) {
   const [project, setProject] = useState("");
   const [filename, setFilename] = useState("src/example.ts");
   const [text, setText] = useState("");
+  const [tries, setTries] = useState(false);
   const chosen = project || own[0] || "_global";
-  const { checked, fault } = useViolations(chosen, filename, text);
+  const { accepted = [], proposed = [] } = rulesFor(chosen);
+  const { checked, fault } = useViolations(chosen, filename, text, tries);
   return (
     <Panel id="playground" title="Playground" count="check a file’s content against the rules">
       <div class="playground">
@@ -36,6 +38,16 @@ export function Playground({ projects }: { projects: readonly string[] }) {
             <input value={filename} onInput={(event) => setFilename(event.currentTarget.value)} />
           </label>
         </div>
+        {proposed.length > 0 && (
+          <label>
+            <input
+              type="checkbox"
+              checked={tries}
+              onChange={(event) => setTries(event.currentTarget.checked)}
+            />{" "}
+            Try the proposed rules, too ({showNumber(proposed.length)})
+          </label>
+        )}
         <textarea
           aria-label="Text to check"
           rows={8}
@@ -46,24 +58,28 @@ export function Playground({ projects }: { projects: readonly string[] }) {
         />
         <Fault text={fault} />
         {text !== "" && checked && <Verdict {...checked} />}
-        <Asked project={chosen} />
+        <Asked rules={tries ? [...accepted, ...proposed] : accepted} />
       </div>
     </Panel>
   );
 }
 
-/** The rules that count in a project, with the files that each one checks: why one said nothing is seen by that. */
-function Asked({ project }: { project: string }) {
-  const asked = (rules.value.value ?? []).filter(
-    (rule) => rule.status === "accepted" && [project, "_global"].includes(rule.project),
-  );
+/** Those of a project and those of every project, by status. */
+function rulesFor(project: string) {
+  const all = (rules.value.value ?? []).filter((rule) => [project, "_global"].includes(rule.project));
+  return Object.groupBy(all, ({ status }) => status);
+}
+
+/** The rules that are asked, with the files that each one checks: why one said nothing is seen by that. */
+function Asked({ rules: asked }: { rules: readonly Rule[] }) {
   return (
     <details class="asked">
-      <summary>{count(asked.length, "accepted rule")}, and the files that each one checks</summary>
+      <summary>{count(asked.length, "rule")} asked, and the files that each one checks</summary>
       <ul>
-        {asked.slice(0, maxViolations).map(({ project, rule_id: id, applies_to: files, stack }) => (
+        {asked.slice(0, maxViolations).map(({ project, rule_id: id, applies_to: files, stack, status }) => (
           <li key={`${project}/${id}`}>
             <strong>{id}</strong> <code>{files.join(", ")}</code> {stack && <small>stack {stack}</small>}
+            {status === "proposed" && <small>proposed</small>}
           </li>
         ))}
       </ul>
@@ -79,7 +95,7 @@ interface Checked {
   isCut: boolean;
 }
 
-function useViolations(project: string, filename: string, content: string) {
+function useViolations(project: string, filename: string, content: string, tries: boolean) {
   const [checked, setChecked] = useState<Checked | undefined>(undefined);
   const [fault, setFault] = useState("");
   const all = rules.value.value;
@@ -89,7 +105,8 @@ function useViolations(project: string, filename: string, content: string) {
     const aborter = new AbortController();
     const { signal } = aborter;
     const check = () => {
-      client.call("rules.validate", { params: { project }, body: { filename, content }, signal }).then(
+      const body = { filename, content, include_proposed: tries };
+      client.call("rules.validate", { params: { project }, body, signal }).then(
         ({ violations, truncated }) => setChecked({ text: content, violations, isCut: truncated ?? false }),
         (error: unknown) => {
           if (signal.aborted) return;
@@ -104,7 +121,7 @@ function useViolations(project: string, filename: string, content: string) {
       clearTimeout(timer);
       aborter.abort();
     };
-  }, [project, filename, content, all]);
+  }, [project, filename, content, tries, all]);
   return { checked, fault };
 }
 
@@ -117,15 +134,14 @@ function Verdict({ violations, text, isCut }: Checked) {
     }
     return lines;
   }, [violations]);
-  const all = text.split("\n");
+  const all = linesOf(text);
   const lines = all.slice(0, maxLines);
   return (
     <>
       <p role="status">
-        <span class="tag" data-tint={violations.length === 0 ? "good" : "bad"}>
-          {violations.length === 0
-            ? "No violations"
-            : `${isCut ? "more than " : ""}${count(violations.length, "violation")}`}
+        <span class="tag" data-tint={tintOf(violations)}>
+          {isCut && "at least "}
+          {sayViolations(violations)}
         </span>
       </p>
       {(byLine.get(0) ?? []).slice(0, maxViolations).map((violation, index) => (
@@ -154,10 +170,34 @@ function Verdict({ violations, text, isCut }: Checked) {
   );
 }
 
-function Word({ violation: { rule_id: id, message, severity } }: { violation: Violation }) {
+/** As the rules see them: a line ends with a line feed, after the last of which there is none. */
+function linesOf(text: string): string[] {
+  return text.replace(/\n$/, "").split("\n");
+}
+
+function tintOf(violations: readonly Violation[]): "good" | "warn" | "bad" {
+  if (violations.length === 0) return "good";
+  return violations.some(({ severity, proposed }) => severity === "error" && !proposed) ? "bad" : "warn";
+}
+
+function sayViolations(violations: readonly Violation[]): string {
+  const [errors, warnings, tried] = [
+    violations.filter(({ severity, proposed }) => severity === "error" && !proposed).length,
+    violations.filter(({ severity, proposed }) => severity === "warning" && !proposed).length,
+    violations.filter(({ proposed }) => proposed).length,
+  ];
+  const said = [
+    errors > 0 && count(errors, "violation"),
+    warnings > 0 && count(warnings, "warning"),
+    tried > 0 && `${showNumber(tried)} of proposed rules`,
+  ].filter((part) => part !== false);
+  return said.length === 0 ? "No violations" : said.join(", ");
+}
+
+function Word({ violation: { rule_id: id, message, severity, proposed } }: { violation: Violation }) {
   return (
     <p class="word" data-severity={severity}>
-      <strong>{id}</strong> {message}
+      <strong>{id}</strong> {message} {proposed && <small>proposed</small>}
     </p>
   );
 }

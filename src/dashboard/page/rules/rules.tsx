@@ -1,19 +1,17 @@
 import { useState } from "preact/hooks";
 import { rules } from "../live/lists.ts";
-import { confirm } from "../parts/dialog.tsx";
 import { Age, Empty, Fault, Loading, Panel, ViewFrame, cli } from "../parts/panel.tsx";
 import { SearchField } from "../parts/search-field.tsx";
 import { count, showNumber } from "../parts/show.ts";
 import { type Column, Table } from "../parts/table.tsx";
-import { type Rule, client } from "../server.ts";
+import type { Rule } from "../server.ts";
+import { Decisions, Where, projectName } from "./decide.tsx";
 import { Playground } from "./playground.tsx";
 
-/** Rules that are drawn. */
+/** Rules of a list that are drawn. */
 const maxRules = 200;
 /** Proposals that are drawn: whoever decides on them gets to the others. */
 const maxProposed = 100;
-
-const tints = { accepted: "good", proposed: "wait", rejected: "warn" } as const;
 
 /** What files are checked against; what was proposed, to accept or to reject; and a place to try it. */
 export function Rules() {
@@ -21,65 +19,76 @@ export function Rules() {
   const [words, setWords] = useState("");
   const wanted = words.toLowerCase();
   const found = all?.filter((rule) => textOf(rule).includes(wanted)) ?? [];
-  const proposed = found.filter(({ status }) => status === "proposed");
-  const others = found.filter(({ status }) => status !== "proposed");
+  const { proposed = [], accepted = [], rejected = [] } = Object.groupBy(found, ({ status }) => status);
   return (
     <ViewFrame
       title="Rules"
       summary={
-        all && all.length > 0 ? `${count(all.length, "rule")}, ${proposed.length} proposed` : undefined
+        all &&
+        all.length > 0 &&
+        `${words === "" ? "" : `${showNumber(found.length)} of `}${count(all.length, "rule")}, ${proposed.length} proposed`
       }
       tools={<SearchField of="rules" value={words} onInput={setWords} />}
     >
       <Fault text={rules.fault.value} />
       {!all && rules.fault.value === "" && <Loading />}
       {proposed.length > 0 && (
-        <Panel id="proposed" title="Proposed" count="not in force until accepted">
-          <Table
-            label="Proposed rules"
-            columns={proposedColumns}
-            rows={proposed.slice(0, maxProposed)}
-            keyOf={keyOf}
-            marks={marksOf}
-          />
-          {proposed.length > maxProposed && (
-            <p class="more">
-              The first {maxProposed} of {showNumber(proposed.length)}; search finds the others
-            </p>
-          )}
+        <Panel
+          id="proposed"
+          title="Proposed"
+          count="not in force until accepted; the playground can try them"
+        >
+          <List label="Proposed rules" columns={proposedColumns} rules={proposed} most={maxProposed} />
         </Panel>
       )}
       <div class="rules-and-playground">
         {all && (
-          <Panel id="rules" title="Rules" count={count(others.length, "rule")}>
+          <Panel id="rules" title="Accepted" count={count(accepted.length, "rule")}>
             {all.length === 0 ? (
               <Empty command={cli("rules import --file rules/universal.json")}>
                 No rules yet. Import a set that comes with Koor:
               </Empty>
             ) : (
-              <Table
-                label="Rules"
-                columns={columns}
-                rows={others.slice(0, maxRules)}
-                keyOf={keyOf}
-                marks={marksOf}
-              />
-            )}
-            {others.length > maxRules && (
-              <p class="more">
-                The first {maxRules} of {showNumber(others.length)}; search finds the others
-              </p>
+              <List label="Accepted rules" columns={columns} rules={accepted} most={maxRules} />
             )}
           </Panel>
         )}
         {all && <Playground projects={[...new Set(all.map(({ project }) => project))]} />}
       </div>
+      {rejected.length > 0 && (
+        // What a search finds is not to be hidden.
+        <details class="panel rejected" open={words !== ""}>
+          <summary>{count(rejected.length, "rejected rule")}, which can still be accepted</summary>
+          <List label="Rejected rules" columns={proposedColumns} rules={rejected} most={maxRules} />
+        </details>
+      )}
     </ViewFrame>
   );
 }
 
 function textOf({ rule_id: id, project, message, pattern }: Rule): string {
   return `${id} ${project} ${message} ${pattern}`.toLowerCase();
+}
+
+interface ListProps {
+  label: string;
+  columns: readonly Column<Rule>[];
+  rules: readonly Rule[];
+  /** How many are drawn. */
+  most: number;
+}
+
+function List({ label, columns, rules: all, most }: ListProps) {
+  return (
+    <>
+      <Table label={label} columns={columns} rows={all.slice(0, most)} keyOf={keyOf} marks={marksOf} />
+      {all.length > most && (
+        <p class="more">
+          The first {most} of {showNumber(all.length)}; search finds the others
+        </p>
+      )}
+    </>
+  );
 }
 
 const keyOf = ({ project, rule_id: id }: Rule) => `${project} ${id}`;
@@ -93,21 +102,21 @@ const name: Column<Rule> = {
   kind: "name",
   cell: ({ rule_id: id, project, severity }) => (
     <>
-      {id} <small>{project === "_global" ? "every project" : project}</small>{" "}
-      {severity === "warning" && <small>warning</small>}
+      {id} <small>{projectName(project)}</small> {severity === "warning" && <small>warning</small>}
     </>
   ),
 };
 
 const meaning: Column<Rule> = {
-  title: "Message and pattern",
+  title: "Message, pattern and files",
   kind: "wide",
-  cell: ({ message, pattern, match_type: type, applies_to: globs }) => (
+  cell: (rule) => (
     <>
-      {message}
-      <code class="pattern" title={`${type}, in ${globs.join(", ")}`}>
-        {pattern}
-      </code>
+      {rule.message}
+      <code class="pattern">{rule.pattern}</code>
+      <small class="by">
+        <Where rule={rule} />
+      </small>
     </>
   ),
 };
@@ -116,13 +125,9 @@ const columns: Column<Rule>[] = [
   name,
   meaning,
   {
-    title: "Status",
-    kind: "tight",
-    cell: ({ status }) => (
-      <span class="tag" data-tint={tints[status]}>
-        {status}
-      </span>
-    ),
+    title: "Decision",
+    kind: "end tight",
+    cell: (rule) => <Decisions rule={rule} verbs={["Delete"]} />,
   },
 ];
 
@@ -146,34 +151,10 @@ const proposedColumns: Column<Rule>[] = [
     title: "Decision",
     kind: "end tight",
     cell: (rule) => (
-      <span class="buttons end">
-        <Decide rule={rule} verb="Accept" />
-        <Decide rule={rule} verb="Reject" />
-      </span>
+      <Decisions
+        rule={rule}
+        verbs={rule.status === "proposed" ? ["Accept", "Reject"] : ["Accept", "Delete"]}
+      />
     ),
   },
 ];
-
-function Decide({ rule: { project, rule_id }, verb }: { rule: Rule; verb: "Accept" | "Reject" }) {
-  const operation = verb === "Accept" ? "rules.accept" : "rules.reject";
-  const ask = () =>
-    confirm({
-      title: `${verb} ${rule_id}`,
-      text:
-        verb === "Accept"
-          ? `Files of ${project === "_global" ? "every project" : project} will be checked against it.`
-          : "It stays in the list as rejected, and no file is checked against it.",
-      verb,
-      act: () => client.call(operation, { params: { project, rule_id } }),
-    });
-  return (
-    <button
-      type="button"
-      class={verb === "Accept" ? undefined : "quiet"}
-      aria-label={`${verb} ${rule_id}`}
-      onClick={ask}
-    >
-      {verb}
-    </button>
-  );
-}

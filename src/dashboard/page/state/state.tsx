@@ -83,7 +83,7 @@ export function State() {
       {all?.size === 0 && chosen === "" && (
         <div class="panel">
           <Empty command={cli(`state set plan --data '{"goal":"ship it"}'`)}>
-            Nothing is shared yet. Write a key:
+            Nothing is shared yet. Write a key with the button above, or by:
           </Empty>
         </div>
       )}

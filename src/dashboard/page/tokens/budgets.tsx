@@ -15,8 +15,17 @@ const maxRows = 100;
 export function Budgets() {
   const all = budgets.use();
   const [asked, setAsked] = useState<Partial<Budget> | undefined>(undefined);
+  const used = useUsed(all?.length);
   const columns: Column<Budget>[] = [
-    { title: "Project", kind: "name", cell: ({ project }) => project },
+    {
+      title: "Project",
+      kind: "name",
+      cell: ({ project, spent_usd: spent }) => (
+        <>
+          {project} {spent === 0 && used?.includes(project) === false && <small>nothing recorded yet</small>}
+        </>
+      ),
+    },
     {
       title: "Budget",
       kind: "tight told",
@@ -66,7 +75,8 @@ export function Budgets() {
       {!all && budgets.fault.value === "" && <Loading />}
       {all?.length === 0 && (
         <Empty command={cli("llm budget-set shop --usd 20 --per day")}>
-          No project has a budget. A budget warns at 80 % and when it is exceeded; it stops nobody. Set one:
+          No project has a budget. A budget warns at 80 % and when it is exceeded; it stops nobody. Set one
+          with the button above, or by:
         </Empty>
       )}
       {all && all.length > 0 && (
@@ -78,12 +88,19 @@ export function Budgets() {
           marks={({ project, share }) => ({ "data-budget": project, "data-level": levelOf(share) })}
         />
       )}
+      {all && all.length > 0 && (
+        <p class="more">
+          The line in each bar is at 80 %, where Koor warns.
+          {all.some(({ project, spent_usd: spent }) => spent === 0 && used?.includes(project) === false) &&
+            ` Where nothing was recorded, see whether the name is that of a project with usage: ${sayProjects(used)}.`}
+        </p>
+      )}
       {all && all.length > maxRows && (
         <p class="more">
           First {maxRows} of {showNumber(all.length)} shown; all of them: {cli("llm budgets")}
         </p>
       )}
-      {asked && <Ask budget={asked} onClose={() => setAsked(undefined)} />}
+      {asked && <Ask budget={asked} used={used} onClose={() => setAsked(undefined)} />}
     </Panel>
   );
 }
@@ -99,6 +116,7 @@ function Bar({ budget: { project, usd, share, spent_usd: spent } }: { budget: Bu
     <div class="budget" data-tint={levelOf(share)}>
       <div
         class="budget-bar"
+        title="The line is at 80 %: Koor warns there, and when all is spent"
         role="meter"
         aria-label={`Spent of the budget of ${project}`}
         aria-valuemin={0}
@@ -107,7 +125,7 @@ function Bar({ budget: { project, usd, share, spent_usd: spent } }: { budget: Bu
         aria-valuetext={said}
       >
         <div style={{ inlineSize: `${Math.min(share, 1) * 100}%` }} />
-        <span style={{ insetInlineStart: `${warnsAt * 100}%` }} title="Warning at 80 %" />
+        <span style={{ insetInlineStart: `${warnsAt * 100}%` }} />
       </div>
       <span>
         <b>{said}</b> <small>{rest}</small>
@@ -131,26 +149,39 @@ function remove({ project }: Budget): void {
 /** Projects that are suggested. */
 const maxProjects = 200;
 
-/** The projects that models were used for, and those with rules. */
-function useProjects(): string[] {
+/** The projects that calls were ever recorded for; undefined until they are there. @param asOf asked anew when it is another one */
+function useUsed(asOf: unknown): readonly string[] | undefined {
   const query = { group_by: "project" } as const;
   const { answer } = useAnswer(
     (signal) => client.call("llm.summary", { query, signal }),
     () => false,
-    [],
+    [asOf],
   );
-  const own = rules.use()?.map(({ project }) => project) ?? [];
-  const all = new Set([...Object.keys(answer?.groups ?? {}), ...own]);
-  return [...all].filter((name) => name !== "" && name !== "_global").slice(0, maxProjects);
+  return answer && Object.keys(answer.groups).filter((name) => name !== "");
 }
 
-function Ask({ budget, onClose }: { budget: Partial<Budget>; onClose: () => void }) {
+/** Projects that are named in a sentence. */
+const namedProjects = 10;
+
+function sayProjects(names: readonly string[] = []): string {
+  if (names.length === 0) return "none so far";
+  return names.slice(0, namedProjects).join(", ") + (names.length > namedProjects ? " and others" : "");
+}
+
+interface AskProps {
+  budget: Partial<Budget>;
+  used: readonly string[] | undefined;
+  onClose: () => void;
+}
+
+function Ask({ budget, used, onClose }: AskProps) {
   const [project, setProject] = useState(budget.project ?? "");
   const [usd, setUsd] = useState(String(budget.usd ?? ""));
   const [per, setPer] = useState<Budget["per"]>(budget.per ?? "day");
   const [fault, setFault] = useState("");
   const [busy, setBusy] = useState(false);
-  const known = useProjects();
+  const own = rules.use()?.map((rule) => rule.project) ?? [];
+  const known = [...new Set([...(used ?? []), ...own])].filter((name) => name !== "_global");
   const save = async () => {
     setBusy(true);
     try {
@@ -188,10 +219,15 @@ function Ask({ budget, onClose }: { budget: Partial<Budget>; onClose: () => void
           />
         </label>
         <datalist id="known-projects">
-          {known.map((name) => (
+          {known.slice(0, maxProjects).map((name) => (
             <option key={name} value={name} />
           ))}
         </datalist>
+        {project !== "" && used?.includes(project) === false && (
+          <p class="soft">
+            Nothing was recorded for {project} so far. Projects with usage: {sayProjects(used)}.
+          </p>
+        )}
         <label>
           US dollars
           <input

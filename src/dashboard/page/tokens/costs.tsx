@@ -6,6 +6,7 @@ import { useAnswer } from "../live/use-answer.ts";
 import { BarChart, colourOf } from "../parts/bar-chart.tsx";
 import { Choice } from "../parts/choice.tsx";
 import { Empty, Fault, Loading, Panel, cli } from "../parts/panel.tsx";
+import { zone } from "../parts/range.tsx";
 import { count, showNumber, showShort, showUsd } from "../parts/show.ts";
 import { type Column, Table } from "../parts/table.tsx";
 import { place, setQuery } from "../router.ts";
@@ -112,7 +113,10 @@ function Sum({ usage: { steps, whole } }: { usage: Usage }) {
   return (
     <>
       <strong>{showUsd(cost)}</strong>, {showShort(into)} tokens in, {showShort(out)} out,{" "}
-      {count(calls, "call")} <small>{datesOf(steps)}</small>
+      {count(calls, "call")}{" "}
+      <small>
+        {datesOf(steps)}, {zone()}
+      </small>
     </>
   );
 }
@@ -143,6 +147,7 @@ function Drawn({ usage, by, measure }: DrawnProps) {
     );
     return series.map((_, at) => own[at] ?? maxSeries);
   }, [series, by]);
+  const others = series.at(-1)?.name === undefined ? names.slice(maxSeries) : [];
   const show = measure === "cost" ? showUsd : showShort;
   const tip = (bar: number) => (
     <ul>
@@ -151,7 +156,8 @@ function Drawn({ usage, by, measure }: DrawnProps) {
         .filter(({ value }) => value > 0)
         .map(({ name, value, at }) => (
           <li key={at}>
-            <Chip at={colourAt[at] ?? maxSeries} /> {called(name)} <b>{show(value)}</b>
+            <Chip at={colourAt[at] ?? maxSeries} />{" "}
+            {name === undefined ? sayOthers(others.map(called)) : called(name)} <b>{show(value)}</b>
           </li>
         ))}
     </ul>
@@ -172,7 +178,8 @@ function Drawn({ usage, by, measure }: DrawnProps) {
         const at = series.findIndex((one) => one.name === name);
         return (
           <>
-            <Chip at={colourAt[at] ?? maxSeries} /> {called(name)}
+            <Chip at={colourAt[at] ?? maxSeries} /> {called(name)}{" "}
+            {others.includes(name) && <small>drawn with the others</small>}
           </>
         );
       },
@@ -208,16 +215,24 @@ function Drawn({ usage, by, measure }: DrawnProps) {
   );
 }
 
+/** Others that are named beside a bar. */
+const namedOthers = 5;
+
+function sayOthers(others: readonly string[]): string {
+  const more = others.length - namedOthers;
+  const named = others.slice(0, namedOthers).join(", ");
+  return `others: ${named}${more > 0 ? ` and ${showNumber(more)} more` : ""}`;
+}
+
 function Chip({ at }: { at: number }) {
   return <span class="chip" style={{ background: colourOf(at) }} aria-hidden="true" />;
 }
 
 /** Instances are known by their ids, and called by their names. */
-function useNames(by: Grouping): (name: string | undefined) => string {
+function useNames(by: Grouping): (name: string) => string {
   const list = instances.use();
   const nameById = useMemo(() => new Map(list?.map(({ id, name }) => [id, name])), [list]);
   return (name) => {
-    if (name === undefined) return "all others";
     if (name === "") return `no ${groupTitles[by].toLowerCase()} given`;
     return (by === "instance" && nameById.get(name)) || name;
   };

@@ -3,7 +3,7 @@ import { session } from "../live/connection.ts";
 import { Budgets } from "./budgets.tsx";
 import { Costs } from "./costs.tsx";
 import { Command, Fault, Loading, Panel, ViewFrame } from "../parts/panel.tsx";
-import { apiAddress, showNumber, showShort } from "../parts/show.ts";
+import { apiAddress, showDuration, showNumber, showShort } from "../parts/show.ts";
 import type { Metrics } from "../server.ts";
 
 /** What models cost, and what went through their contexts, where each token costs, and what did not have to. */
@@ -20,13 +20,20 @@ export function Tokens() {
         <Panel
           id="ledger"
           title="Token ledger"
-          count={read.token_tax.total_calls > 0 ? `since the server started, ${read.uptime} ago` : undefined}
+          count={
+            read.token_tax.total_calls > 0 ? `since the server started, ${sayAgo(read.uptime)}` : undefined
+          }
         >
           {read.token_tax.total_calls === 0 ? <NoCalls api={read.api_bind} /> : <Books {...read} />}
         </Panel>
       )}
     </ViewFrame>
   );
+}
+
+function sayAgo(uptime: string): string {
+  const age = showDuration(uptime);
+  return age === "now" ? "just now" : `${age} ago`;
 }
 
 /** In percent of all tokens. */

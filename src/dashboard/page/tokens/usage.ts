@@ -60,8 +60,8 @@ export interface Series {
   values: readonly number[];
 }
 
-/** Names with a colour of their own; what the others used is one more. Eight colours are as many as one tells apart. */
-export const maxSeries = 7;
+/** Names with a colour of their own; what the others used is one more. More colours nobody tells apart. */
+export const maxSeries = 10;
 
 /** The greatest first, the others last. */
 export function seriesOf({ sums, whole }: Usage, measure: Measure): Series[] {

@@ -90,7 +90,8 @@ function Unwritten({ source }: { source: Source }) {
   if (source.name.startsWith("-")) return <p class="empty">Nothing was ever written here.</p>;
   return (
     <Empty command={cli(source.command.replace(" get ", " set ").concat(" --data '{}'"))}>
-      Nothing was ever written here. Write it:
+      Nothing was ever written here. Write it
+      {source.id.startsWith("state ") && " with the button New key, or by"}:
     </Empty>
   );
 }
