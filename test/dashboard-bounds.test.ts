@@ -406,10 +406,12 @@ describe("when the server goes away", () => {
     await page.getByRole("link", { name: "State" }).click();
     await lost;
     isLost = false;
+    const givenUp = page.waitForEvent("requestfailed", { timeout: 30_000 });
     desk.server.kill("SIGSTOP");
     try {
       await page.getByText("The server does not answer.").waitFor({ timeout: 30_000 });
       await page.locator('[data-connection="waiting"]').waitFor();
+      await givenUp;
     } finally {
       desk.server.kill("SIGCONT");
     }
