@@ -65,6 +65,28 @@ describe("--strict-writes", () => {
     expect((await send(strict, "PATCH", "/api/state/patch", '{"b":2}')).status).toBe(200);
   });
 
+  test.each([
+    ["a merge patch that is no object", "5"],
+    ["an operation on the root", '[{"op":"replace","path":"","value":{"mine":1}}]'],
+    ["a copy over the root", '[{"op":"copy","from":"/a","path":""}]'],
+    ["a move to the root", '[{"op":"add","path":"/x","value":1},{"op":"move","from":"/a","path":""}]'],
+  ])("%s replaces the whole, and so is an overwrite", async (_, patch) => {
+    await send(strict, "DELETE", "/api/state/whole");
+    const { version } = (await send(strict, "PUT", "/api/state/whole", '{"a":{"b":1}}')).body;
+    expect(await send(strict, "PATCH", "/api/state/whole", patch)).toMatchObject(required(version));
+    const condition = { "X-Koor-If-Version": String(version) };
+    expect((await send(strict, "PATCH", "/api/state/whole", patch, condition)).status).toBe(200);
+    expect((await send(lenient, "PUT", "/api/state/whole", '{"a":1}')).status).toBe(200);
+    expect((await send(lenient, "PATCH", "/api/state/whole", patch)).status).toBe(200);
+  });
+
+  test("a merge into what is no object replaces it; with a test of the whole nobody is overwritten unseen", async () => {
+    await send(strict, "PUT", "/api/state/list", "[1]");
+    expect((await send(strict, "PATCH", "/api/state/list", '{"a":1}')).status).toBe(428);
+    const tested = '[{"op":"test","path":"","value":[1]},{"op":"replace","path":"","value":{}}]';
+    expect((await send(strict, "PATCH", "/api/state/list", tested)).status).toBe(200);
+  });
+
   test("proposals and imports of rules change rules by their ids, and are free", async () => {
     await send(strict, "PUT", "/api/validate/q/rules", rules("a"));
     expect(

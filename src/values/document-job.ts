@@ -2,7 +2,7 @@ import { type ErrorDetails, KoorError, type Reason } from "../contract/errors.ts
 import { JsonFault, checkJson } from "../contract/json-text.ts";
 import { limits } from "../contract/limits.ts";
 import { diffJson } from "./diff.ts";
-import { applyJsonPatch } from "./json-patch.ts";
+import { type Patched, applyJsonPatch } from "./json-patch.ts";
 import { mergePatch } from "./merge-patch.ts";
 import { locate, parsePointer, wholeOf } from "./pointer.ts";
 
@@ -16,7 +16,7 @@ export type DocumentJob =
 export type PatchForm = "merge" | "operations" | "either";
 
 export type DocumentResult =
-  | { ok: true; text: string; truncated?: boolean }
+  | { ok: true; text: string; truncated?: boolean; replacesAll?: boolean }
   | { ok: false; reason: Reason; message: string; details: ErrorDetails };
 
 export function performJob(job: DocumentJob): DocumentResult {
@@ -28,7 +28,7 @@ export function performJob(job: DocumentJob): DocumentResult {
   }
 }
 
-function perform(job: DocumentJob): { text: string; truncated?: boolean } {
+function perform(job: DocumentJob): { text: string; truncated?: boolean; replacesAll?: boolean } {
   switch (job.kind) {
     case "pick": {
       const names = parsePointer(job.pointer, "pick");
@@ -45,18 +45,23 @@ function perform(job: DocumentJob): { text: string; truncated?: boolean } {
     case "diff":
       return diffJson(readJson(job.before, "the first version"), readJson(job.after, "the second version"));
     case "patch":
-      return { text: patchJson(job) };
+      return patchJson(job);
   }
 }
 
-function patchJson({ document, patch, form }: DocumentJob & { kind: "patch" }): string {
+function patchJson({ document, patch, form }: DocumentJob & { kind: "patch" }): Patched {
   const changes = readJson(patch, "the body", "body");
   const text = readJson(document, "the value");
   const isMerge = form === "merge" || (form === "either" && !changes.startsWith("["));
-  if (isMerge) return mergePatch(text, changes);
+  // Only objects are merged (RFC 7396).
+  if (isMerge)
+    return {
+      text: mergePatch(text, changes),
+      replacesAll: !(text.startsWith("{") && changes.startsWith("{")),
+    };
   const patched = applyJsonPatch(text, changes);
   // Parts of allowed depths can be put into each other.
-  check(patched, "the patched value", "body");
+  check(patched.text, "the patched value", "body");
   return patched;
 }
 

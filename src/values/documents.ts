@@ -8,7 +8,7 @@ export interface Documents {
    * @throws KoorError `bad_request` for what is no JSON, and as the job says; `over_budget`; `rate_limited` when too much
    * waits; `unavailable` when the server stops
    */
-  run(job: DocumentJob): Promise<{ text: string; truncated?: boolean }>;
+  run(job: DocumentJob): Promise<{ text: string; truncated?: boolean; replacesAll?: boolean }>;
   close(): Promise<void>;
 }
 

@@ -4,6 +4,12 @@ import { limits } from "../contract/limits.ts";
 import { type Place, type Search, type Span, locate, parsePointer, search, wholeOf } from "./pointer.ts";
 import { isSameJson, membersOf } from "./same-json.ts";
 
+export interface Patched {
+  text: string;
+  /** Whether the whole value was replaced, without a test of the whole. */
+  replacesAll: boolean;
+}
+
 /**
  * A JSON patch (RFC 6902), as edits of the text: what an operation does not touch keeps every character.
  *
@@ -18,14 +24,21 @@ import { isSameJson, membersOf } from "./same-json.ts";
  * test fails; `too_large` as soon as the text is: a patch can double it with each operation. Their `path` names the
  * operation by its index
  */
-export function applyJsonPatch(text: string, patch: string): string {
+export function applyJsonPatch(text: string, patch: string): Patched {
   if (kindOf(patch, wholeOf(patch).start) !== "array") {
     throw new KoorError("bad_request", "body must be an array of operations", { path: "body" });
   }
   let patched = text;
   let index = 0;
+  let replacesAll = false;
+  let testsAll = false;
   for (const part = enter(patch, wholeOf(patch).start); next(patch, part);) {
-    patched = applyOne(patched, readOperation(valueOf(patch, part), index));
+    const operation = readOperation(valueOf(patch, part), index);
+    patched = applyOne(patched, operation);
+    if (operation.path.length === 0) {
+      if (operation.op === "test") testsAll = true;
+      else replacesAll = true;
+    }
     if (patched.length > limits.valueBytes) {
       throw new KoorError(
         "too_large",
@@ -37,7 +50,7 @@ export function applyJsonPatch(text: string, patch: string): string {
     }
     index++;
   }
-  return patched;
+  return { text: patched, replacesAll: replacesAll && !testsAll };
 }
 
 const names = ["add", "remove", "replace", "move", "copy", "test"] as const;

@@ -40,8 +40,8 @@ export function valueWrites(options: ValueOptions, noun: ValueNoun) {
 
     /**
      * Changes parts of a value. It is worked out from what was read and committed under that version, and patches of one
-     * key wait for each other, so that many at once do not wear each other out. Not an overwrite: what it does not name
-     * stays as others left it, so `--strict-writes` lets it be.
+     * key wait for each other, so that many at once do not wear each other out. Not an overwrite, as long as what it does not
+     * name stays as others left it: then `--strict-writes` lets it be.
      */
     async patch<Answer>(
       place: Place,
@@ -100,7 +100,7 @@ export function valueWrites(options: ValueOptions, noun: ValueNoun) {
 
 /** Works a patch out from what is there, and writes it if that is still there. */
 function patcher(options: ValueOptions, noun: ValueNoun) {
-  const { store, documents } = options;
+  const { store, documents, strictWrites } = options;
   return async <Answer>(
     place: Place,
     body: Uint8Array,
@@ -112,13 +112,14 @@ function patcher(options: ValueOptions, noun: ValueNoun) {
       const record = await currentOf(store, noun, place);
       expectCondition(condition, record);
       const job = { kind: "patch", document: record.value, patch: body, form } as const;
-      const value = new TextEncoder().encode((await documents.run(job)).text);
+      const { text, replacesAll = false } = await documents.run(job);
+      const value = new TextEncoder().encode(text);
       if (value.length > limits.valueBytes) {
         throw new KoorError("too_large", `the patched value is over ${limits.valueBytes} bytes`);
       }
       const op: Op = {
         ...putOf(noun, place, value, record.contentType),
-        guard: { version: record.version },
+        guard: { version: record.version, ...(replacesAll && overwriteGuard(condition, strictWrites)) },
         audit: { action: `${noun.action}.patch`, resource: place.label },
       };
       return { ops: [op, ...(await admit(options, place, value))], note: null, optimistic: true };
