@@ -219,6 +219,11 @@ describe("a transaction", () => {
       [{ if: [{ key: "k", version: 1, absent: true }], do: ops(1) }, "if.0"],
       [{ if: [{ key: "k", version: -1 }], do: ops(1) }, "if.0.version"],
       [{ if: [{ key: "k", absent: false }], do: ops(1) }, "if.0.absent"],
+      // A condition that is misspelt would be none.
+      [{ conditions: [{ key: "k", absent: true }], do: ops(1) }, "body"],
+      [{ if: [{ key: "k", version: 1, abent: true }], do: ops(1) }, "if.0"],
+      [{ do: [{ put: { key: "k", value: 1, if_version: 7 } }] }, "do.0.put"],
+      [{ do: [{ delete: { key: "k", version: 7 } }] }, "do.0.delete"],
     ] as const) {
       const answer = await txn(body);
       expect(answer, JSON.stringify(body).slice(0, 100)).toMatchObject({ status: 400, body: { path } });

@@ -37,6 +37,8 @@ function predicate(issue: z.core.$ZodIssue): string {
     case "invalid_value":
       if (!issue.message.startsWith("Invalid ")) return issue.message;
       return `must be one of ${issue.values.map((value) => JSON.stringify(value)).join(", ")}`;
+    case "unrecognized_keys":
+      return `has no member ${issue.keys.map((key) => JSON.stringify(key)).join(", ")}`;
     default:
       return issue.message;
   }

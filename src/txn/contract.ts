@@ -19,7 +19,7 @@ function hasOneTarget(place: { key?: unknown; spec?: unknown }): boolean {
 }
 
 const condition = z
-  .object({
+  .strictObject({
     ...target,
     version: z
       .int()
@@ -35,7 +35,7 @@ const condition = z
   );
 
 const put = z
-  .object({
+  .strictObject({
     ...target,
     value: z.unknown().optional().meta({
       description:
@@ -60,11 +60,11 @@ const put = z
   .refine((put) => "value" in put !== (put.base64 !== undefined), "must have one of value and base64");
 
 const step = z
-  .object({
+  .strictObject({
     put: put.optional(),
-    delete: z.object(target).refine(hasOneTarget, oneTarget).optional(),
+    delete: z.strictObject(target).refine(hasOneTarget, oneTarget).optional(),
     publish: z
-      .object({
+      .strictObject({
         topic,
         data: z.unknown().optional().meta({ description: "Any JSON; it is kept as it is written." }),
       })
@@ -84,7 +84,8 @@ const result = z.union([
 
 const tooMany = `has more than ${limits.transactionOps} entries`;
 
-export const transaction = z.object({
+/** Strict: a condition that is misspelt would be none. */
+export const transaction = z.strictObject({
   if: z
     .array(condition)
     .max(limits.transactionOps, tooMany)
