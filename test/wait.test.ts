@@ -314,4 +314,37 @@ describe("koor-cli events wait", () => {
     const nowhere = await runCli(["events", "wait"], { env: { KOOR_SERVER: "http://127.0.0.1:1" } });
     expect(nowhere).toMatchObject({ exit: 1, stderr: expect.stringContaining("no Koor server") });
   });
+
+  /** A server that does with each connection, the first being 1, what it is told to. */
+  async function against(answer: (socket: Bun.Socket, connection: number) => void, ...argv: string[]) {
+    let connections = 0;
+    const numbers = new Map<Bun.Socket, number>();
+    const listener = Bun.listen({
+      hostname: "127.0.0.1",
+      port: 0,
+      socket: {
+        open: (socket) => void numbers.set(socket, ++connections),
+        data: (socket) => answer(socket, numbers.get(socket) as number),
+      },
+    });
+    const outcome = await runCli(argv, { env: { KOOR_SERVER: `http://127.0.0.1:${listener.port}` } });
+    listener.stop(true);
+    return outcome;
+  }
+
+  test("a server that hangs holds nobody beyond the time", async () => {
+    const outcome = await against(() => {}, "events", "wait", "--timeout", "100ms");
+    expect(outcome).toMatchObject({ exit: 1, stderr: "koor-cli: the server does not answer. Try again" });
+  }, 60_000);
+
+  test("a server that is started again in the first round is waited for", async () => {
+    const head =
+      "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-Koor-Version: 1\r\nContent-Length: 1\r\n\r\n";
+    const answer = (socket: Bun.Socket, connection: number) =>
+      connection === 1 ? void socket.end() : void socket.write(`${head}7`);
+    expect(await against(answer, "state", "wait", "k", "--after", "0")).toMatchObject({
+      exit: 0,
+      stdout: "7",
+    });
+  });
 });

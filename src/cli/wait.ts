@@ -1,7 +1,8 @@
 import { setTimeout } from "node:timers/promises";
 import { type Client, createClient, storedHead } from "../client/client.ts";
-import { ClientError } from "../client/client-error.ts";
+import { ClientError, noAnswer } from "../client/client-error.ts";
 import { nextFrames } from "../client/poll.ts";
+import { durationOf } from "../contract/duration.ts";
 import { deliver } from "./answer.ts";
 import type { Arguments } from "./arguments.ts";
 import { type Command, UsageError } from "./command.ts";
@@ -20,6 +21,8 @@ const timeUpExit = 4;
 const usualTimeout = "60s";
 /** What one request asks for at most, in milliseconds; the server cuts to a minute, and proxies are less patient. */
 const requestMs = 30_000;
+/** How long an answer may take beyond that, in milliseconds. */
+const patienceMs = 5_000;
 /** After an answer that came before its time and says nothing, and after a break, in milliseconds. */
 const pauseMs = 1_000;
 
@@ -97,27 +100,41 @@ async function versionNow(
 /** `again`: with another request at once; `not yet`: when its time was up. */
 type Round = (waitMs: number, signal: AbortSignal) => Promise<"done" | "again" | "not yet">;
 
-/** Asks round after round until it is done or the time is up, across breaks and restarts once a round was answered. */
+/**
+ * Asks round after round until it is done or the time is up, across breaks and restarts, once somebody was there.
+ *
+ * @throws ClientError also for what passes, where it has not by the time
+ */
 async function waitUntil(args: Arguments, io: Io, what: string, round: Round): Promise<number> {
   const timeout = args.flags.get("timeout") ?? usualTimeout;
-  const deadline = Date.now() + durationOf(timeout);
+  const timeoutMs = durationOf(timeout);
+  if (timeoutMs === undefined) throw new UsageError("--timeout must be a duration such as 90s, 500ms or 5m");
+  const deadline = Date.now() + timeoutMs;
   const signal = io.interrupted();
   let reached = false;
   for (;;) {
     const waitMs = Math.max(0, Math.min(requestMs, deadline - Date.now()));
     const began = Date.now();
+    const patience = AbortSignal.timeout(waitMs + patienceMs);
     let result: Awaited<ReturnType<Round>> | undefined;
+    let failure: unknown;
     try {
-      result = await round(waitMs, signal);
+      result = await round(waitMs, AbortSignal.any([signal, patience]));
       if (result === "done") return 0;
       reached = true;
     } catch (error) {
       if (signal.aborted) return interruptedExit;
-      if (!reached || !isPassing(error)) throw error;
+      failure = patience.aborted
+        ? noAnswer("the server does not answer", { reads: true, cause: error })
+        : error;
+      const isAway = failure instanceof ClientError && failure.reason === "no_server";
+      if (!isPassing(failure) || (isAway && !reached)) throw failure;
+      reached ||= !isAway;
     }
     if (result === "again") continue;
     const left = deadline - Date.now();
     if (left <= 0) {
+      if (failure) throw failure;
       await io.err(`koor-cli: ${what} within ${timeout}`);
       return timeUpExit;
     }
@@ -136,13 +153,4 @@ function isPassing(error: unknown): boolean {
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {
   await setTimeout(ms, undefined, { signal }).catch(() => {});
-}
-
-const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, "": 1000 };
-
-/** As the server reads durations. */
-function durationOf(text: string): number {
-  const [, number = "", unit = ""] = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h)?$/.exec(text) ?? [];
-  if (number === "") throw new UsageError("--timeout must be a duration such as 90s, 500ms or 5m");
-  return Number(number) * (units[unit] as number);
 }

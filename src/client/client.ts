@@ -3,6 +3,7 @@ import type { Api } from "../contract/api.ts";
 import type { Condition, Operation } from "../contract/operation.ts";
 import { fillPath, serverAddress } from "./address.ts";
 import { ClientError, connectionFailure, noAnswer, refusal } from "./client-error.ts";
+import { durationOf } from "../contract/duration.ts";
 import { type OperationName, operations } from "./operations.ts";
 
 /**
@@ -26,7 +27,7 @@ export interface ClientOptions {
 
 /** A server that works answers sooner: it gives up itself after a minute, and is away from its database after ten seconds. */
 const usualPatienceMs = 60_000;
-/** The longest that a call can let the server wait, in milliseconds: `limits.waitMs`. */
+/** The longest that a server waits, in milliseconds: `limits.waitMs`. */
 const longestWaitMs = 60_000;
 /** What a slow line carries, in bytes a millisecond: half a megabit a second. */
 const slowLine = 64;
@@ -194,17 +195,27 @@ function identityHeaders({ token, instanceToken, fence }: ClientOptions): Record
   };
 }
 
-/** How long to wait for an answer's beginning, in milliseconds. Of a backup or a restore nobody knows. */
+/** How long to wait for an answer's beginning, in milliseconds. Of a restore nobody knows. */
 function patienceOf(
   name: OperationName,
   { query }: Sendable,
   body: RequestInit["body"],
   patienceMs = usualPatienceMs,
 ): number {
-  const [, , kind, answer] = operations[name];
-  if (kind === "ndjson" || answer === "ndjson") return Infinity;
-  const waits = query?.["wait"] !== undefined || name === "leases.acquire";
-  return patienceMs + (waits ? longestWaitMs : 0) + sizeOf(body) / slowLine;
+  if (operations[name][2] === "ndjson") return Infinity;
+  const wait = name === "leases.acquire" ? waitIn(body) : query?.["wait"];
+  const waitMs = durationOf(String(wait)) ?? 0;
+  return patienceMs + Math.min(waitMs, longestWaitMs) + sizeOf(body) / slowLine;
+}
+
+/** What a body says of how long to wait, if it does. */
+function waitIn(body: RequestInit["body"]): unknown {
+  try {
+    const text = body instanceof Uint8Array ? new TextDecoder().decode(body) : String(body);
+    return (JSON.parse(text) as { wait?: unknown }).wait;
+  } catch {
+    return undefined;
+  }
 }
 
 function sizeOf(body: RequestInit["body"]): number {

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { limits } from "./limits.ts";
+import { durationOf, durationPattern } from "./duration.ts";
 
 /**
  * The fields that operations share. Messages are completed with the field's name in front
@@ -74,17 +75,11 @@ export const time = z
   .optional()
   .meta({ description: "RFC 3339, any offset: 2026-11-01T12:00:00Z" });
 
-/** Milliseconds in one of each unit; a plain number is seconds. */
-const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, "": 1000 };
-
 /** A duration such as `30s`, `500ms`, `1m`, or a plain number of seconds, as milliseconds. */
 export const duration = z
   .string()
-  .regex(/^\d{1,9}(\.\d{1,3})?(ms|s|m|h)?$/, "must be a duration such as 30s, 500ms or 1m")
-  .transform((value) => {
-    const number = Number.parseFloat(value);
-    return Math.round(number * (units[value.replace(/^[\d.]+/, "")] as number));
-  });
+  .regex(durationPattern, "must be a duration such as 30s, 500ms or 1m")
+  .transform((value) => durationOf(value) as number);
 
 /** How long to wait for what is not there yet, as milliseconds. */
 export const waitingTime = duration
