@@ -1,8 +1,7 @@
 import { setTimeout } from "node:timers/promises";
-import { type Client, createClient, storedHead } from "../client/client.ts";
+import { type Client, createClient, durationOf, storedHead } from "../client/client.ts";
 import { ClientError, noAnswer } from "../client/client-error.ts";
 import { nextFrames } from "../client/poll.ts";
-import { durationOf } from "../contract/duration.ts";
 import { deliver } from "./answer.ts";
 import type { Arguments } from "./arguments.ts";
 import { type Command, UsageError } from "./command.ts";

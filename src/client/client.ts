@@ -4,7 +4,10 @@ import type { Condition, Operation } from "../contract/operation.ts";
 import { fillPath, serverAddress } from "./address.ts";
 import { ClientError, connectionFailure, noAnswer, refusal } from "./client-error.ts";
 import { durationOf } from "../contract/duration.ts";
+import { limits } from "../contract/limits.ts";
 import { type OperationName, operations } from "./operations.ts";
+
+export { durationOf };
 
 /**
  * The typed client, for Bun, Node and the browser. Types come from the contract, and nothing else does: at run time
@@ -27,8 +30,6 @@ export interface ClientOptions {
 
 /** A server that works answers sooner: it gives up itself after a minute, and is away from its database after ten seconds. */
 const usualPatienceMs = 60_000;
-/** The longest that a server waits, in milliseconds: `limits.waitMs`. */
-const longestWaitMs = 60_000;
 /** What a slow line carries, in bytes a millisecond: half a megabit a second. */
 const slowLine = 64;
 
@@ -205,13 +206,13 @@ function patienceOf(
   if (operations[name][2] === "ndjson") return Infinity;
   const wait = name === "leases.acquire" ? waitIn(body) : query?.["wait"];
   const waitMs = durationOf(String(wait)) ?? 0;
-  return patienceMs + Math.min(waitMs, longestWaitMs) + sizeOf(body) / slowLine;
+  return patienceMs + Math.min(waitMs, limits.waitMs) + sizeOf(body) / slowLine;
 }
 
 /** What a body says of how long to wait, if it does. */
 function waitIn(body: RequestInit["body"]): unknown {
   try {
-    const text = body instanceof Uint8Array ? new TextDecoder().decode(body) : String(body);
+    const text = typeof body === "string" ? body : new TextDecoder().decode(body as Uint8Array);
     return (JSON.parse(text) as { wait?: unknown }).wait;
   } catch {
     return undefined;
