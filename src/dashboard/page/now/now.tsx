@@ -94,25 +94,24 @@ interface SummaryProps {
 /** What is in agents' way, in the order of the cards. */
 const stuckWords: Record<Trouble["kind"], string> = {
   waiting: "blocked",
-  refused: "refused a lease",
+  refused: "blocked",
   failing: "with a broken contract",
   silent: "silent",
 };
-const stuckKinds = Object.keys(stuckWords) as Trouble["kind"][];
 
 function Summary({ active, agents, held, today }: SummaryProps) {
   const spent = budgets.use()?.filter(({ share }) => share >= warnsAt) ?? [];
   return (
     <>
       <strong>{count(active, "agent")}</strong> at work
-      {stuckKinds.map((kind) => {
-        const stuck = agents.filter(({ troubles }) => troubles.some((trouble) => trouble.kind === kind));
+      {[...new Set(Object.values(stuckWords))].map((word) => {
+        const stuck = agents.filter(({ troubles }) => troubles.some(({ kind }) => stuckWords[kind] === word));
         return (
           stuck.length > 0 && (
-            <span key={kind}>
+            <span key={word}>
               {", "}
-              <strong data-stuck={kind}>
-                {showNumber(stuck.length)} {stuckWords[kind]}
+              <strong data-stuck={word}>
+                {showNumber(stuck.length)} {word}
               </strong>
             </span>
           )
