@@ -423,6 +423,65 @@ describe("koor-cli backup and restore", () => {
     expect(readdirSync(at).sort()).toEqual(["b", "folder"]);
     expect((await cli(server, at, "backup")).stderr).toContain("--output FILE");
   });
+
+  /** Sends backups whose second half is held until it is told to go on. */
+  async function slowServer() {
+    const source = await serve();
+    await fill(source);
+    const bytes = await backup(source);
+    const asked: (() => void)[] = [];
+    const slow = Bun.serve({
+      port: 0,
+      hostname: "localhost",
+      fetch: () => {
+        const body = new ReadableStream({
+          async start(controller) {
+            controller.enqueue(bytes.slice(0, bytes.length >> 1));
+            await new Promise<void>((resolve) => asked.push(resolve));
+            controller.enqueue(bytes.slice(bytes.length >> 1));
+            controller.close();
+          },
+        });
+        return new Response(body, { headers: { "Content-Type": "application/x-ndjson" } });
+      },
+    });
+    disposals.push(() => slow.stop(true));
+    return { url: slow.url.href, bytes, asked };
+  }
+
+  test("two to the same file at once are two whole backups, and the file is the one that came last", async () => {
+    const [{ url, bytes, asked }, at] = [await slowServer(), folder()];
+    const begin = () => runCli(["backup", "--output", "b"], { cwd: at, env: { KOOR_SERVER: url } });
+    const first = begin();
+    await until(() => asked.length === 1);
+    const second = begin();
+    await until(() => asked.length === 2);
+    for (const [go, run] of [
+      [asked[1], second],
+      [asked[0], first],
+    ] as const) {
+      go?.();
+      expect(await run).toMatchObject({ exit: 0, stderr: "" });
+      expect(readFileSync(join(at, "b"))).toEqual(Buffer.from(bytes));
+    }
+    expect(readdirSync(at)).toEqual(["b"]);
+  });
+
+  test.each(["SIGINT", "SIGTERM"] as const)("%s ends it, and leaves the old file alone", async (signal) => {
+    const [{ url, asked }, at] = [await slowServer(), folder()];
+    writeFileSync(join(at, "b"), "the old one");
+    const main = join(import.meta.dir, "../src/cli/main.ts");
+    const program = Bun.spawn([process.execPath, main, "backup", "--output", "b"], {
+      cwd: at,
+      env: { PATH: process.env["PATH"] ?? "", KOOR_SERVER: url },
+    });
+    await until(() => asked.length === 1 && readdirSync(at).length === 2);
+    program.kill(signal);
+    await program.exited;
+    expect(program.signalCode).toBe(signal);
+    expect(readdirSync(at)).toEqual(["b"]);
+    expect(readFileSync(join(at, "b"), "utf8")).toBe("the old one");
+  });
 });
 
 /** A disk of so many MiB; undefined where that cannot be made, as without root. */

@@ -210,6 +210,21 @@ describe("koor-server backup", () => {
     expect((await check(at)).code).toBe(0);
   });
 
+  test("two to the same file at once: that file is a sound copy, and who is too late is told so", async () => {
+    const server = await serve();
+    await Promise.all(Array.from({ length: 20 }, (_, n) => put(server, `${n}`, "x".repeat(1_000_000))));
+    const at = folder();
+    const backup = () => run([serverProgram, "backup", "--output", join(at, "copy")], server.folder);
+    const copies = await Promise.all([backup(), backup()]);
+    expect(copies.map(({ code }) => code)).toContain(0);
+    for (const { code, stderr } of copies)
+      expect(stderr).toEqual(
+        code === 0 ? "" : `koor-server: ${at}/copy is there already: choose another name\n`,
+      );
+    expect(readdirSync(at)).toEqual(["copy"]);
+    expect(await check(at, "copy")).toMatchObject({ code: 0 });
+  });
+
   test("what koor-cli restored from koor-cli's backup is sound, and stays so across a restart", async () => {
     const [source, target, at] = [await serve(), await serve(), folder()];
     await fill(source);

@@ -1,12 +1,13 @@
-import { type FileHandle, open, rename, rm } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import { resolve } from "node:path";
 import { type BackupCounts, backupSeal } from "../client/backup-file.ts";
-import { type Fetch, createClient } from "../client/client.ts";
+import { type Client, type Fetch, createClient } from "../client/client.ts";
 import { ClientError } from "../client/client-error.ts";
 import type { Arguments } from "./arguments.ts";
 import { UsageError } from "./command.ts";
 import type { Env, Io } from "./io.ts";
 import { connection } from "./settings.ts";
+import { writeWhole } from "./whole-file.ts";
 
 /** However long the server takes: by default Bun gives up after five minutes without a byte. */
 const patientFetch: Fetch = (url, init) => fetch(url, { ...init, timeout: false } as RequestInit);
@@ -18,32 +19,32 @@ const patientFetch: Fetch = (url, init) => fetch(url, { ...init, timeout: false 
 export async function writeBackup({ flags }: Arguments, env: Env, io: Io): Promise<number> {
   const output = flags.get("output");
   if (!output) throw new UsageError("backup needs --output FILE: where to put it");
-  const path = resolve(io.cwd, output);
-  const part = `${path}.part`;
   const client = createClient({ ...connection(env, io.cwd), fetch: patientFetch });
-  const response = await client.send("backup.create");
-  const seal = backupSeal();
   try {
-    const file = await open(part, "w", 0o600);
-    try {
-      for await (const chunk of received(response, client.server)) {
-        seal.see(chunk);
-        await writeAll(file, chunk);
-      }
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    const counts = seal.counts();
-    await rename(part, path);
+    const counts = await writeWhole(resolve(io.cwd, output), 0o600, (file) => receive(client, file));
     await io.out(showCounts(counts));
     return 0;
   } catch (error) {
-    await rm(part, { force: true });
-    await response.body?.cancel().catch(() => undefined);
     throw error instanceof ClientError
       ? error
       : new UsageError(`cannot write ${output}: ${(error as Error).message}`);
+  }
+}
+
+/** Puts what the server sends into a file. @throws ClientError unless all of it came */
+async function receive(client: Client, file: FileHandle): Promise<BackupCounts> {
+  const response = await client.send("backup.create");
+  const seal = backupSeal();
+  try {
+    for await (const chunk of received(response, client.server)) {
+      seal.see(chunk);
+      await writeAll(file, chunk);
+    }
+    await file.sync();
+    return seal.counts();
+  } catch (error) {
+    await response.body?.cancel().catch(() => undefined);
+    throw error;
   }
 }
 

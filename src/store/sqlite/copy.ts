@@ -10,9 +10,9 @@ import { openDatabase } from "./database.ts";
  * @throws Error when the output is there already: it may be the database of a server that runs
  */
 export function copySqlite(file: string, output: string): void {
-  if (existsSync(output)) throw new Error(`${output} is there already: choose another name`);
-  const part = `${output}.part`;
-  rmSync(part, { force: true });
+  refuseToReplace(output);
+  // Its own: another copy to the same place may be under way.
+  const part = `${output}.${randomUUID()}.part`;
   try {
     const source = openDatabase(file, "read");
     try {
@@ -26,9 +26,14 @@ export function copySqlite(file: string, output: string): void {
     const descriptor = openSync(part, "r+");
     fsyncSync(descriptor);
     closeSync(descriptor);
+    refuseToReplace(output);
     renameSync(part, output);
   } catch (error) {
     rmSync(part, { force: true });
     throw error;
   }
+}
+
+function refuseToReplace(output: string): void {
+  if (existsSync(output)) throw new Error(`${output} is there already: choose another name`);
 }
