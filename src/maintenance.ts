@@ -26,19 +26,36 @@ export function maintenanceCommand([first = ""]: readonly string[]): Maintenance
   return commands.get(first);
 }
 
-/** `check [FILE]`, of a file or a data directory: exit code 0 when all is as it should be, 1 when not. */
+/**
+ * `check [FILE]`, of a file or a data directory: exit code 0 when all is as it should be, 1 when not. With a database it is
+ * refused unless a file is named: the data directory's may be one that nobody writes to any more.
+ */
 const check: Maintenance = (args, env) => {
   const { named, flags } = takeNamed(args);
-  const { dataDir } = readOptions(flags, env, ["dataDir"]);
+  const { dataDir, database } = readOptions(flags, env, ["dataDir", "database"]);
+  if (database !== "" && named === undefined)
+    throw new ConfigError(
+      "check is for SQLite's file, and here a PostgreSQL database is set: nothing was looked at. Of that database, " +
+        "koor-server audit verify checks the audit log; its pages and indexes PostgreSQL's own pg_amcheck does. " +
+        "To check a file, name it: koor-server check FILE",
+    );
   const file = databaseAt(named ?? dataDir);
   const report = checkSqlite(file);
   return { text: showReport(file, report), exit: report.sound ? 0 : 1 };
 };
 
-/** `backup --output PATH`: into a file, or into a directory as the file that a server on it would open. */
+/**
+ * `backup --output PATH`: into a file, or into a directory as the file that a server on it would open. With a database it is
+ * refused: the data directory's file may be one that nobody writes to any more.
+ */
 const backup: Maintenance = (args, env) => {
   const { output, rest } = takeOutput(args);
-  const { dataDir } = readOptions(rest, env, ["dataDir"]);
+  const { dataDir, database } = readOptions(rest, env, ["dataDir", "database"]);
+  if (database !== "")
+    throw new ConfigError(
+      "backup copies SQLite's file, and here a PostgreSQL database is set: nothing was written. A backup of any server " +
+        "is made with: koor-cli backup --output koor-$(date +%F).backup",
+    );
   const to = fileAt(output);
   copySqlite(databaseAt(dataDir), to);
   return { text: `${to}: ${statSync(to).size} bytes\n`, exit: 0 };

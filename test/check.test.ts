@@ -177,6 +177,30 @@ describe("koor-server check", () => {
   });
 });
 
+test("where a PostgreSQL database is set, check and backup refuse to act on the data.db that is there, and say what to use", async () => {
+  const at = await filledFolder();
+  const database = "postgres://koor:secret@db.invalid/koor";
+  const settings = join(folder(), "settings.json");
+  writeFileSync(settings, JSON.stringify({ database }));
+  for (const [flags, env] of [
+    [[], { KOOR_DATABASE: database }],
+    [["--database", database], {}],
+    [["--config", settings], {}],
+  ] as const) {
+    const backup = await run([serverProgram, "backup", "--output", "copy", ...flags], at, env);
+    expect(backup).toMatchObject({ code: 1, stdout: "" });
+    expect(backup.stderr).toContain("nothing was written");
+    expect(backup.stderr).toContain("koor-cli backup --output ");
+    const checked = await run([serverProgram, "check", ...flags], at, env);
+    expect(checked).toMatchObject({ code: 1, stdout: "" });
+    expect(checked.stderr).toContain("koor-server audit verify");
+    expect(backup.stderr + checked.stderr).not.toContain("secret");
+    expect(readdirSync(at)).not.toContain("copy");
+    // A file that is named is meant.
+    expect((await run([serverProgram, "check", "data.db", ...flags], at, env)).code).toBe(0);
+  }
+});
+
 describe("koor-server backup", () => {
   test("copies the database while a server writes to it; the copy is sound, a history of its own, and serves", async () => {
     const [server, at] = [await serve(), folder()];

@@ -144,7 +144,12 @@ describe.if(postgresUrl !== undefined)("koor-server migrate-from-sqlite", () => 
     db.run("update versions set value = x'00' where key = 'plan' and version = 2");
     db.close();
     const refused = await migrate(folder(), damaged, database);
-    expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining("is damaged")]);
+    expect([refused.code, refused.stderr]).toEqual([
+      1,
+      expect.stringContaining(
+        `is damaged. See what is wrong with it: koor-server check '${damaged}/data.db'`,
+      ),
+    ]);
     expect((await migrate(folder(), at, database)).code).toBe(0);
   });
 

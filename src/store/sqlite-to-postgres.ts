@@ -29,7 +29,7 @@ export async function moveToPostgres({ file, database, onProgress }: Move): Prom
   try {
     onProgress("checking the file", 0, 1);
     if (!checkSqlite(file).sound)
-      throw new Error(`${file} is damaged. See what is wrong with it: koor-server check`);
+      throw new Error(`${file} is damaged. See what is wrong with it: koor-server check ${inShell(file)}`);
     onProgress("checking the file", 1, 1);
     const all = rowsIn(file);
     const store = await openPostgres({ url: database, onError: () => {} });
@@ -89,4 +89,8 @@ async function* counted(
     yield row;
     if (row.kind !== "heads") onRow(++done);
   }
+}
+
+function inShell(word: string): string {
+  return `'${word.replaceAll("'", "'\\''")}'`;
 }
