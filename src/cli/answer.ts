@@ -5,6 +5,7 @@ import { type Command, UsageError } from "./command.ts";
 import { reasonOf } from "./files.ts";
 import type { Io } from "./io.ts";
 import { prettyJson } from "./pretty.ts";
+import { isReplaceable, writeWhole } from "./whole-file.ts";
 
 export interface Delivery {
   /** Write the body to this file, and a receipt to stdout. */
@@ -35,21 +36,31 @@ export async function deliver(
   if (!stored) expectJson(response, server);
   const came = await readBytes(response, server);
   const body = pretty ? await indent(came) : came;
-  if (output === undefined || output === "-") {
+  if (output === undefined || output === "-" || output === "/dev/stdout") {
     await io.out(body);
     // A stored value goes into pipes and files as it is; answers are lines, which `while read` and `>>` count on.
     if ((io.terminal || !stored) && body.at(-1) !== 10) await io.out("\n");
     return;
   }
+  const path = resolve(io.cwd, output);
   try {
-    writeFileSync(resolve(io.cwd, output), body);
+    if (isReplaceable(path)) await writeWhole(path, undefined, (file) => file.writeFile(body));
+    else writeFileSync(path, body);
   } catch (error) {
-    const isMissing = (error as NodeJS.ErrnoException).code === "ENOENT";
-    throw new UsageError(
-      `cannot write ${output}: ${isMissing ? "there is no such directory" : reasonOf(error)}`,
-    );
+    throw new UsageError(`cannot write ${output}: ${reasonNotWritten(error)}`);
   }
   await io.out(line({ ...params, file: output, bytes: body.length, ...(stored && storedHead(response)) }));
+}
+
+function reasonNotWritten(error: unknown): string {
+  switch ((error as NodeJS.ErrnoException).code) {
+    case "ENOENT":
+      return "there is no such directory";
+    case "EACCES":
+      return "permission denied, to it or to its directory";
+    default:
+      return reasonOf(error);
+  }
 }
 
 /** What a model reads instead of the body. */

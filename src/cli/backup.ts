@@ -7,7 +7,7 @@ import type { Arguments } from "./arguments.ts";
 import { UsageError } from "./command.ts";
 import type { Env, Io } from "./io.ts";
 import { connection } from "./settings.ts";
-import { writeWhole } from "./whole-file.ts";
+import { isReplaceable, writeWhole } from "./whole-file.ts";
 
 /** However long the server takes: by default Bun gives up after five minutes without a byte. */
 const patientFetch: Fetch = (url, init) => fetch(url, { ...init, timeout: false } as RequestInit);
@@ -19,9 +19,11 @@ const patientFetch: Fetch = (url, init) => fetch(url, { ...init, timeout: false 
 export async function writeBackup({ flags }: Arguments, env: Env, io: Io): Promise<number> {
   const output = flags.get("output");
   if (!output) throw new UsageError("backup needs --output FILE: where to put it");
+  const path = resolve(io.cwd, output);
   const client = createClient({ ...connection(env, io.cwd), fetch: patientFetch });
   try {
-    const counts = await writeWhole(resolve(io.cwd, output), 0o600, (file) => receive(client, file));
+    if (!isReplaceable(path)) throw new Error("it is no regular file");
+    const counts = await writeWhole(path, 0o600, (file) => receive(client, file));
     await io.out(showCounts(counts));
     return 0;
   } catch (error) {

@@ -1,15 +1,15 @@
-import { chmodSync, realpathSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { serverAddress } from "../client/address.ts";
 import { UsageError } from "./command.ts";
 import type { Io } from "./io.ts";
 import { readSettings, settingsFile } from "./settings.ts";
+import { writeWhole } from "./whole-file.ts";
 
 const settable = ["server", "token"];
 
 /**
  * `config set`: changes one setting and keeps the others. The file can hold tokens, so only its owner may read it, and
- * the value is not echoed. Written beside it and renamed, so that whoever reads it sees the old or the new one.
+ * the value is not echoed.
  *
  * @throws UsageError for another setting, or a value that no request can use
  */
@@ -22,27 +22,13 @@ export async function setSetting(name: string, value: string, io: Io): Promise<n
   if (name === "token" && !/^[\x21-\x7e]+$/.test(value)) {
     throw new UsageError("a token is printable ASCII without spaces, and not empty");
   }
-  const path = followLink(join(io.cwd, settingsFile));
+  const path = join(io.cwd, settingsFile);
   const settings = { ...readSettings(path), [name]: name === "server" ? serverAddress(value) : value };
-  const fresh = `${path}.${process.pid}.new`;
   try {
-    writeFileSync(fresh, `${JSON.stringify(settings, null, 2)}\n`, { mode: 0o600, flag: "wx" });
-    // The mode above is cut by the umask, never widened; this says what it is.
-    chmodSync(fresh, 0o600);
-    renameSync(fresh, path);
+    await writeWhole(path, 0o600, (file) => file.writeFile(`${JSON.stringify(settings, null, 2)}\n`));
   } catch (error) {
-    rmSync(fresh, { force: true });
     throw new UsageError(`${settingsFile} cannot be written: ${(error as Error).message}`);
   }
   await io.out(`${JSON.stringify({ saved: name, file: settingsFile })}\n`);
   return 0;
-}
-
-/** A link stays one: what it points to is replaced. */
-function followLink(path: string): string {
-  try {
-    return realpathSync(path);
-  } catch {
-    return path;
-  }
 }

@@ -51,6 +51,20 @@ test("a full disk is an error, not a success", async () => {
   expect(stderr).toMatch(/^koor-cli: .*ENOSPC.*\n$/);
 });
 
+test("--output to a pipe or to what is open already writes into it, and puts no file in its place", async () => {
+  const { exit, stdout, stderr } = await shell(
+    `set -e
+     mkfifo pipe; wc -c < pipe & $CLI state get big -o pipe > receipt; wait; test -p pipe; grep -c '"file":"pipe"' receipt
+     $CLI state get big -o /dev/stdout | wc -c
+     $CLI state get big -o /dev/stdout > plain; wc -c < plain
+     exec 5<>opened; $CLI state get big -o /dev/fd/5 > receipt; wc -c <&5
+     ls`,
+  );
+  const size = String(big.length);
+  expect({ exit, stderr }).toEqual({ exit: 0, stderr: "" });
+  expect(stdout.split("\n")).toEqual([size, "1", size, size, size, "opened", "pipe", "plain", "receipt"]);
+});
+
 test("subscribe prints a line an event while it runs, and Ctrl-C ends it quietly", async () => {
   const events = openEventServer();
   const child = spawn(process.execPath, [main, "events", "subscribe", "api.*", "--after", "0"], {

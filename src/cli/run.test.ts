@@ -1,5 +1,16 @@
 import { afterAll, beforeEach, describe, expect, test } from "bun:test";
-import { readFileSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  closeSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { connectionFailure } from "../client/client-error.ts";
 import { commandNames } from "./find-command.ts";
@@ -260,6 +271,44 @@ describe("answers", () => {
       name: "n",
       version: 3,
     });
+  });
+
+  test("--output writes a new file beside the old one, which then takes its name and has its mode", async () => {
+    answer = () => stored("new");
+    const cwd = emptyDirectory();
+    const [file, link, first] = [join(cwd, "real"), join(cwd, "link"), join(cwd, "first")];
+    writeFileSync(file, "old");
+    chmodSync(file, 0o640);
+    symlinkSync("real", link);
+    symlinkSync("later", first);
+    // Who has the old one open sees that it was not written to: then no full disk can destroy it.
+    const old = openSync(file, "r");
+    expect(await cli("state get k -o link", { cwd })).toMatchObject({ exit: 0, stderr: "" });
+    expect(readFileSync(old, "utf8")).toBe("old");
+    closeSync(old);
+    expect(readFileSync(file, "utf8")).toBe("new");
+    expect((statSync(file).mode & 0o777).toString(8)).toBe("640");
+    // Where a link leads a file is made, too.
+    expect(await cli("state get k -o first", { cwd })).toMatchObject({ exit: 0, stderr: "" });
+    expect(readFileSync(join(cwd, "later"), "utf8")).toBe("new");
+    expect([readlinkSync(link), readlinkSync(first)]).toEqual(["real", "later"]);
+    expect(readdirSync(cwd).toSorted()).toEqual(["first", "later", "link", "real"]);
+  });
+
+  test("what --output cannot write stays as it is, and is said with why", async () => {
+    answer = () => stored("new");
+    const cwd = emptyDirectory();
+    mkdirSync(join(cwd, "folder"));
+    for (const [output, fault] of [
+      ["folder", "it is a directory"],
+      ["nowhere/out", "there is no such directory"],
+    ] as const)
+      expect(await cli(`state get k -o ${output}`, { cwd })).toMatchObject({
+        exit: 1,
+        stdout: "",
+        stderr: `koor-cli: cannot write ${output}: ${fault}`,
+      });
+    expect(readdirSync(cwd)).toEqual(["folder"]);
   });
 
   test("lists can go to a file, too", async () => {

@@ -1,23 +1,41 @@
 import { randomBytes } from "node:crypto";
-import { rmSync } from "node:fs";
+import { accessSync, constants, lstatSync, readlinkSync, realpathSync, rmSync, statSync } from "node:fs";
 import { type FileHandle, open, rename, rm } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
+
+/** Names of what is open already: it may be a regular file, and others go on writing to it. */
+const openAlready = /^\/(dev\/(fd\/|std)|proc\/)/;
+
+/** Whether a path is that of a file, or of none yet: a pipe can be written to, but nothing may take its name. */
+export function isReplaceable(path: string): boolean {
+  return !openAlready.test(path) && (statSync(path, { throwIfNoEntry: false })?.isFile() ?? true);
+}
 
 /**
  * Writes a file whole or not at all: beside it, into a file of our own, which then takes its name. Several at once do not
  * get into each other's way, and whoever reads it sees the old one or a new one. What fails, or is ended by a signal, leaves
- * nothing but the old one.
+ * nothing but the old one. A link stays one: what it points to is replaced.
+ *
+ * @param path one that is replaceable
+ * @param mode the file's mode; unless said, that of the old one
  */
 export async function writeWhole<Result>(
   path: string,
-  mode: number,
+  mode: number | undefined,
   write: (file: FileHandle) => Promise<Result>,
 ): Promise<Result> {
-  const part = `${path}.${randomBytes(4).toString("hex")}.part`;
-  const file = await open(part, "wx", mode);
+  const target = followLinks(path);
+  const exactly = mode ?? modeOf(target);
+  const part = `${target}.${randomBytes(4).toString("hex")}.part`;
+  const file = await open(part, "wx", exactly);
   const forget = removeOnSignal(part);
   try {
-    const result = await closing(file, write);
-    await rename(part, path);
+    const result = await closing(file, async () => {
+      // The mode above is cut by the umask, never widened; this says what it is.
+      if (exactly !== undefined) await file.chmod(exactly);
+      return write(file);
+    });
+    await rename(part, target);
     return result;
   } catch (error) {
     await rm(part, { force: true });
@@ -25,6 +43,20 @@ export async function writeWhole<Result>(
   } finally {
     forget();
   }
+}
+
+/** Where links lead, be there a file or not. */
+function followLinks(path: string): string {
+  const stat = lstatSync(path, { throwIfNoEntry: false });
+  if (stat?.isSymbolicLink()) return followLinks(resolve(realpathSync(dirname(path)), readlinkSync(path)));
+  return path;
+}
+
+/** @throws Error where the file may not be written to: that its directory may be is not enough to replace it */
+function modeOf(path: string): number | undefined {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (stat) accessSync(path, constants.W_OK);
+  return stat && stat.mode & 0o777;
 }
 
 async function closing<Result>(
