@@ -21,6 +21,8 @@ function folder(): string {
   return path;
 }
 
+const cliProgram = join(import.meta.dir, "../src/cli/main.ts");
+
 const put = async (server: TestServer, key: string, body: string) =>
   (await server.ask(`/api/state/${key}`, { method: "PUT", body })).status;
 const value = async (server: TestServer, key: string) => {
@@ -314,6 +316,32 @@ describe("POST /api/restore", () => {
     await until(async () => (await restore(server, bytes)).status === 200);
   });
 
+  test("a client that is interrupted once all was sent is told how to look, and the server changes nothing", async () => {
+    const [server, at] = [await serve(), folder()];
+    await put(server, "k", "of the backup");
+    writeFileSync(join(at, "b"), await backup(server));
+    await put(server, "k", "newer");
+    // A restore waits for requests that are under way, and here for one whose body is not all there.
+    const { hostname, port } = new URL(server.url);
+    const socket = await Bun.connect({ hostname, port: Number(port), socket: { data() {} } });
+    socket.write("PUT /api/state/slow HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n1");
+    const program = Bun.spawn([process.execPath, cliProgram, "restore", "--file", "b"], {
+      cwd: at,
+      env: { PATH: process.env["PATH"] ?? "", KOOR_SERVER: server.url },
+      stderr: "pipe",
+    });
+    await until(async () => (await value(server, "k")) === 503);
+    program.kill("SIGINT");
+    expect(await program.exited).toBe(130);
+    expect(await new Response(program.stderr).text()).toContain("audit --action store.restore");
+    await server.ask("/health");
+    socket.write("2");
+    await until(async () => (await value(server, "k")) !== 503);
+    expect(await value(server, "k")).toBe("newer");
+    expect((await server.json("/api/audit?action=store.restore")).body).toEqual([]);
+    socket.end();
+  });
+
   test("a body that says it is over the limit is refused before it is read (LIMIT-1)", async () => {
     const server = await serve();
     const head = `POST /api/restore HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: ${2 ** 40}\r\n\r\n`;
@@ -470,8 +498,7 @@ describe("koor-cli backup and restore", () => {
   test.each(["SIGINT", "SIGTERM"] as const)("%s ends it, and leaves the old file alone", async (signal) => {
     const [{ url, asked }, at] = [await slowServer(), folder()];
     writeFileSync(join(at, "b"), "the old one");
-    const main = join(import.meta.dir, "../src/cli/main.ts");
-    const program = Bun.spawn([process.execPath, main, "backup", "--output", "b"], {
+    const program = Bun.spawn([process.execPath, cliProgram, "backup", "--output", "b"], {
       cwd: at,
       env: { PATH: process.env["PATH"] ?? "", KOOR_SERVER: url },
     });

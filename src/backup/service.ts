@@ -41,14 +41,15 @@ export function backupService({
       return { stream, filename: `koor-${showTime(at).replaceAll(":", "")}.backup` };
     },
 
-    async restore({ body, caller }) {
+    async restore({ body, caller, signal }) {
       if (restoring) throw busy("a restore is under way already");
       restoring = true;
       try {
         const file = await spool(body, join(directory, "restore.part"));
         try {
-          const counts = await verifyBackup(file.read());
-          await alone(() => store.restore(readBackup(file.read()), caller.name));
+          const read = () => whileThere(file.read(), signal);
+          const counts = await verifyBackup(read());
+          await alone(() => store.restore(readBackup(read()), caller.name));
           const { epoch, revision } = await store.heads();
           return { restored: true as const, epoch, revision, counts };
         } finally {
@@ -59,6 +60,15 @@ export function backupService({
       }
     },
   };
+}
+
+/** Breaks off when the caller has gone: nobody replaces everything who would not be told that it was done. */
+async function* whileThere<Item>(items: AsyncIterable<Item>, caller?: AbortSignal): AsyncGenerator<Item> {
+  for await (const item of items) {
+    caller?.throwIfAborted();
+    yield item;
+  }
+  caller?.throwIfAborted();
 }
 
 function busy(message: string): KoorError {

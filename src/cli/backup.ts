@@ -5,6 +5,7 @@ import { type Client, type Fetch, createClient } from "../client/client.ts";
 import { ClientError } from "../client/client-error.ts";
 import type { Arguments } from "./arguments.ts";
 import { UsageError } from "./command.ts";
+import { interruptedExit } from "./follow.ts";
 import type { Env, Io } from "./io.ts";
 import { connection } from "./settings.ts";
 import { isReplaceable, writeWhole } from "./whole-file.ts";
@@ -50,7 +51,10 @@ async function receive(client: Client, file: FileHandle): Promise<BackupCounts> 
   }
 }
 
-/** `restore --file FILE`: looks whether the file is whole, sends it, and says what is there now. */
+/**
+ * `restore --file FILE`: looks whether the file is whole, sends it, and says what is there now. Interrupted while the server is
+ * at it, it says how to find out what became of it.
+ */
 export async function sendBackup({ flags }: Arguments, env: Env, io: Io): Promise<number> {
   const input = flags.get("file");
   if (!input) throw new UsageError("restore needs --file FILE: the backup to restore");
@@ -64,10 +68,21 @@ export async function sendBackup({ flags }: Arguments, env: Env, io: Io): Promis
   }
   seal.counts();
   const client = createClient({ ...connection(env, io.cwd), fetch: patientFetch });
-  const response = await client.send("backup.restore", { body: file, contentType: "application/x-ndjson" });
-  const { counts, epoch } = (await response.json()) as { counts: BackupCounts; epoch: string };
-  await io.out(`${showCounts(counts)}epoch: ${epoch}\n`);
-  return 0;
+  const signal = io.interrupted();
+  try {
+    const sent = { body: file, contentType: "application/x-ndjson", signal };
+    const response = await client.send("backup.restore", sent);
+    const { counts, epoch } = (await response.json()) as { counts: BackupCounts; epoch: string };
+    await io.out(`${showCounts(counts)}epoch: ${epoch}\n`);
+    return 0;
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    await io.err(
+      "koor-cli: interrupted. The server gives the restore up and changes nothing, unless it was about to end. " +
+        "Whether it was done says in a moment: koor-cli audit --action store.restore --limit 1",
+    );
+    return interruptedExit;
+  }
 }
 
 async function* received(response: Response, server: string): AsyncGenerator<Uint8Array> {

@@ -186,7 +186,7 @@ export interface Input<O extends Operation> extends Terms {
   /** Of a `bytes` body. */
   contentType: string;
   condition: Condition;
-  /** Of a request that may wait: aborted when the caller has gone. */
+  /** Of a request that may wait, or that has an `ndjson` body: aborted when the caller has gone. */
   signal?: AbortSignal;
 }
 

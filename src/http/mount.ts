@@ -199,7 +199,7 @@ function mountOperation(
       return { input, bytesIn: 0, release() {} };
     }
     if (operation.body.kind === "ndjson") {
-      (input as { body: unknown }).body = readPieces(request, operation.body.maxBytes);
+      Object.assign(input, { body: readPieces(request, operation.body.maxBytes), signal: request.signal });
       return { input, bytesIn: 0, release() {} };
     }
     input.contentType = operation.body.kind === "bytes" ? contentTypeOf(request, operation.body.types) : "";
