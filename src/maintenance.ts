@@ -149,7 +149,11 @@ function databaseAt(place: string): string {
 }
 
 function isDirectory(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
 }
 
 function showReport(file: string, { parts, sound }: Report, more: readonly string[] = []): string {

@@ -234,6 +234,19 @@ describe("koor-server backup", () => {
     expect((await check(at)).code).toBe(0);
   });
 
+  test("of a place that cannot be written to it says that, and nothing of the data directory", async () => {
+    const at = await filledFolder();
+    const backup = (output: string) => run([serverProgram, "backup", "--output", output], at);
+    expect(await backup("it's/missing")).toMatchObject({
+      code: 1,
+      stdout: "",
+      stderr: `koor-server: cannot write ${at}/it's/missing: there is no directory ${at}/it's. Make it: mkdir -p '${at}/it'\\''s'\n`,
+    });
+    const { code, stderr } = await backup("data.db/x");
+    expect([code, stderr]).toEqual([1, expect.stringContaining(`cannot write ${at}/data.db/x: ENOTDIR`)]);
+    expect(stderr).not.toContain("data directory");
+  });
+
   test("two to the same file at once: that file is a sound copy, and who is too late is told so", async () => {
     const server = await serve();
     await Promise.all(Array.from({ length: 20 }, (_, n) => put(server, `${n}`, "x".repeat(1_000_000))));

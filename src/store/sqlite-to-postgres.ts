@@ -1,6 +1,7 @@
 import { dirname } from "node:path";
 import type { DumpRow } from "../core/dump.ts";
 import { type Tally, differences, tallier } from "./dump-tally.ts";
+import { inShell } from "./in-shell.ts";
 import { openPostgres } from "./postgres/open.ts";
 import { checkSqlite } from "./sqlite/check.ts";
 import { openDatabase } from "./sqlite/database.ts";
@@ -89,8 +90,4 @@ async function* counted(
     yield row;
     if (row.kind !== "heads") onRow(++done);
   }
-}
-
-function inShell(word: string): string {
-  return `'${word.replaceAll("'", "'\\''")}'`;
 }
