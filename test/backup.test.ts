@@ -413,6 +413,7 @@ describe("koor-cli backup and restore", () => {
       ["cut", "cut off"],
       ["flipped", "checksum"],
       ["nothing", "no such file"],
+      ["/dev/zero", "no regular file"],
     ] as const) {
       const { exit, stdout, stderr } = await runCli(["restore", "--file", file], {
         cwd: at,

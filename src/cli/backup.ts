@@ -61,6 +61,8 @@ export async function sendBackup({ flags }: Arguments, env: Env, io: Io): Promis
   const file = Bun.file(resolve(io.cwd, input));
   const seal = backupSeal();
   try {
+    // Read twice, and to its end: neither can be done with a pipe or a device.
+    if (!(await file.stat()).isFile()) throw new Error("it is no regular file");
     for await (const chunk of file.stream()) seal.see(chunk);
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;

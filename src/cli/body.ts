@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from "node:fs";
+import { closeSync, openSync, readSync } from "node:fs";
 import { extname, resolve } from "node:path";
 import { ClientError } from "../client/client-error.ts";
 import { type Command, UsageError } from "./command.ts";
@@ -69,14 +69,21 @@ export async function readBody(
   };
 }
 
+/** All of a file, or its first `maxBytes + 1` bytes: of a pipe or a device nobody knows how many come. */
 function readFile(path: string, shown: string, maxBytes: number): Uint8Array {
+  let file: number | undefined;
   try {
-    // Looked at before it is read: it may not fit into memory.
-    if (statSync(path).size > maxBytes) throw tooLarge(maxBytes);
-    return readFileSync(path);
+    file = openSync(path, "r");
+    const bytes = Buffer.allocUnsafe(maxBytes + 1);
+    for (let size = 0; ;) {
+      const read = readSync(file, bytes, size, bytes.length - size, null);
+      size += read;
+      if (read === 0 || size === bytes.length) return bytes.subarray(0, size);
+    }
   } catch (error) {
-    if (error instanceof ClientError) throw error;
     throw new UsageError(`cannot read ${shown}: ${reasonOf(error)}`);
+  } finally {
+    if (file !== undefined) closeSync(file);
   }
 }
 

@@ -40,6 +40,11 @@ test("10 MiB of standard input arrive whole", async () => {
   expect(server.seen.at(-1)?.body.length).toBe(10 * 1024 * 1024);
 });
 
+test("10 MiB of a pipe that is named as a file arrive whole", async () => {
+  await shell("mkfifo pipe; head -c 10485760 /dev/zero > pipe & $CLI state set k --file pipe > /dev/null");
+  expect(server.seen.at(-1)?.body.length).toBe(10 * 1024 * 1024);
+});
+
 test("a reader that has seen enough ends it quietly", async () => {
   const { exit, stdout, stderr } = await shell("set -o pipefail; $CLI state get big | head -c 3");
   expect({ exit, stdout, stderr }).toEqual({ exit: 0, stdout: "aaa", stderr: "" });

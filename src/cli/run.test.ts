@@ -229,13 +229,23 @@ describe("bodies", () => {
     expect(server.seen).toEqual([]);
   });
 
-  test("a body over the limit is not sent", async () => {
-    const { exit, stderr } = await cli("state set k -", { stdin: new Uint8Array(10 * 1024 * 1024 + 1) });
-    expect({ exit, stderr }).toEqual({
-      exit: 1,
-      stderr: "koor-cli: the body is over its limit of 10485760 bytes",
-    });
+  test("a body over the limit is not sent, wherever it comes from, nor read to its end", async () => {
+    const cwd = emptyDirectory();
+    const large = new Uint8Array(10 * 1024 * 1024 + 1);
+    writeFileSync(join(cwd, "large"), large);
+    writeFileSync(join(cwd, "largest"), large.subarray(1));
+    for (const [command, stdin] of [
+      ["state set k -", large],
+      ["state set k --file large", ""],
+      ["state set k --file /dev/zero", ""],
+    ] as const)
+      expect(await cli(command, { cwd, stdin })).toMatchObject({
+        exit: 1,
+        stderr: "koor-cli: the body is over its limit of 10485760 bytes",
+      });
     expect(server.seen).toEqual([]);
+    await cli("state set k --file largest", { cwd });
+    expect(last().body.length).toBe(10 * 1024 * 1024);
   });
 });
 
