@@ -111,6 +111,17 @@ describe("koor-cli lease run", () => {
     );
   });
 
+  test("which its own holder has, it says how to use or to end that lease, not to wait again", async () => {
+    const ada = await register("ada");
+    const { body } = await lease(ada, { paths: ["own/**"] });
+    const { exited } = run(ada, ["lease", "run", "own/x", "--wait", "100ms", "--", "echo", "ran"]);
+    const { exit, stdout, stderr } = await exited;
+    expect({ exit, stdout }).toEqual({ exit: 4, stdout: "" });
+    expect(stderr).toContain(`KOOR_FENCE=${body.id}:${body.fence}`);
+    expect(stderr).toContain(`koor-cli lease release ${body.id}`);
+    expect(stderr).not.toContain("--wait");
+  });
+
   test("without an identity it says how to get one", async () => {
     const { exited } = run({ token: "" }, ["lease", "run", "three", "--", "echo", "ran"]);
     const { exit, stdout, stderr } = await exited;

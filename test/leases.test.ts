@@ -84,13 +84,27 @@ describe("POST /api/leases", () => {
     expect(body.error).toStartWith(
       `"src/**" is held by "ada" until 2026-11-01T13:00:00.000Z, who says "moving`,
     );
-    expect(body.hint).toContain("koor-cli lease acquire PATHS --wait 60s");
-    expect((await acquire(ada, { paths: ["src/a"] })).body.error).toContain("which is you");
+    expect(body.hint).toContain("koor-cli lease acquire --wait 60s docs/x src/a/b.ts. ");
+    const shared = await acquire(bob, { paths: ["src/**"], mode: "shared" });
+    expect(shared.body.hint).toContain("koor-cli lease acquire --mode shared --wait 60s 'src/**'. ");
     await release(mine.id, ada);
     const again = await acquire(bob, { paths: ["src/a/b.ts"] });
     expect(again.status).toBe(200);
     expect(again.body.fence).toBeGreaterThan(mine.fence);
     await release(again.body.id, bob);
+  });
+
+  test("who is blocked by a lease of his own is told to use or to end it, not to wait, whoever else is in the way", async () => {
+    const { body: other } = await acquire(bob, { paths: ["self/b"] });
+    const { body: own } = await acquire(ada, { paths: ["self/a"] });
+    const { body } = await acquire(ada, { paths: ["self/**"] });
+    expect(body.error).toContain('"self/a" is held by "ada", which is you,');
+    expect(body.hint).toContain(`KOOR_FENCE=${own.id}:${own.fence}`);
+    expect(body.hint).toContain(`koor-cli lease renew ${own.id}`);
+    expect(body.hint).toContain(`koor-cli lease release ${own.id}`);
+    expect(body.hint).not.toContain("--wait");
+    await release(own.id, ada);
+    await release(other.id, bob);
   });
 
   test("shared leases stand beside each other, exclusive ones alone", async () => {

@@ -1,5 +1,6 @@
 import { KoorError } from "../contract/errors.ts";
 import { showTime } from "../contract/fields.ts";
+import { shellWords } from "../core/shell-words.ts";
 import { type Claim, type Lease, listLease, nameOf } from "./lease.ts";
 
 /** Leases in the way that a refusal names: enough to see who, however many there are. */
@@ -18,7 +19,9 @@ export function gaveUp(inTheWay: readonly Lease[], claim: Claim): KoorError {
 }
 
 function inTheWayOf(inTheWay: readonly Lease[], claim: Claim, before: string): KoorError {
-  const first = (inTheWay.find(({ state }) => state === "held") ?? inTheWay[0]) as Lease;
+  const held = inTheWay.filter((lease) => lease.state === "held");
+  const own = held.find((lease) => lease.holder_id === claim.holder_id);
+  const first = (own ?? held[0] ?? inTheWay[0]) as Lease;
   const { state, holder, note, expiresAt, holder_id } = first;
   const who = `${JSON.stringify(cut(holder))}${holder_id === claim.holder_id ? ", which is you," : ""}`;
   const what = JSON.stringify(cut(nameOf(first)));
@@ -29,9 +32,24 @@ function inTheWayOf(inTheWay: readonly Lease[], claim: Claim, before: string): K
       ? `${what} is held by ${who} until ${showTime(expiresAt)}${why}`
       : `${what} is what ${who} waits for, in front of you${why}`;
   return new KoorError("conflict", `${before}${sentence}${more}`, {
-    hint: "Wait in line for it: koor-cli lease acquire PATHS --wait 60s. Who holds what, and who waits: koor-cli lease list",
+    hint: own ? useYours(own) : waitInLine(claim),
     blockedBy: inTheWay.slice(0, shownInTheWay).map(listLease),
   });
+}
+
+function waitInLine({ resource, paths, mode }: Pick<Claim, "resource" | "paths" | "mode">): string {
+  // On a command line a resource's stars would be wildcards.
+  const words = /[*?]/.test(resource) ? "PATHS" : shellWords(resource === "" ? paths : [resource], "PATHS");
+  const flags = mode === "shared" ? "--mode shared --wait 60s" : "--wait 60s";
+  return `Wait in line for it: koor-cli lease acquire ${flags} ${words}. Who holds what, and who waits: koor-cli lease list`;
+}
+
+/** Who waits for a lease of his own waits until it ends by itself. */
+function useYours({ id, fence }: Lease): string {
+  return (
+    `Waiting would be for yourself. Write under it with KOOR_FENCE=${id}:${fence}, let it last longer: ` +
+    `koor-cli lease renew ${id}, or end it once nothing of yours needs it: koor-cli lease release ${id}`
+  );
 }
 
 function cut(text: string): string {
