@@ -6,6 +6,11 @@ import { connection } from "./settings.ts";
 
 export type Lease = CallAnswer<"leases.acquire">;
 
+/** Without a fence: whoever lost a lease must be able to take another one. @throws UsageError, ClientError */
+export function leaseClient(env: Env, io: Io): Client {
+  return createClient({ ...connection(env, io.cwd), fence: undefined });
+}
+
 /** Asks for a lease as the flags say. @throws ClientError */
 export function ask(client: Client, paths: readonly string[], flags: Arguments["flags"]): Promise<Lease> {
   // The server judges the values, and says what is wrong with them.
@@ -20,7 +25,7 @@ export async function acquireLease(
   env: Env,
   io: Io,
 ): Promise<number> {
-  const text = JSON.stringify(await ask(createClient(connection(env, io.cwd)), paths, flags));
+  const text = JSON.stringify(await ask(leaseClient(env, io), paths, flags));
   await io.out(await jsonLine(text, pretty));
   return 0;
 }

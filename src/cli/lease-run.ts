@@ -2,14 +2,13 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { constants } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isatty } from "node:tty";
-import { type Client, createClient } from "../client/client.ts";
+import type { Client } from "../client/client.ts";
 import { ClientError, exitCodeOf } from "../client/client-error.ts";
 import type { Arguments } from "./arguments.ts";
 import { UsageError } from "./command.ts";
 import { report } from "./failure.ts";
 import type { Env, Io } from "./io.ts";
-import { type Lease, ask } from "./lease-acquire.ts";
-import { connection } from "./settings.ts";
+import { type Lease, ask, leaseClient } from "./lease-acquire.ts";
 import { startedBy } from "./started-by.ts";
 
 /** Short, since it is renewed: when this process dies, others wait no longer than that. */
@@ -55,8 +54,7 @@ export async function runUnderLease(
   if (beforeDashes === undefined || paths.length === 0 || program === undefined) {
     throw new UsageError("lease run needs paths, then --, then a command: koor-cli lease --help");
   }
-  // Without a fence: the lease that this process itself may run under has nothing to do with this one.
-  const client = createClient({ ...connection(env, io.cwd), fence: undefined });
+  const client = leaseClient(env, io);
   const lease = await ask(client, paths, new Map([["ttl", standardTtl], ["wait", standardWait], ...flags]));
   const exit = await runHolding(client, lease, [program, ...args], env, io);
   if (exit === "lost" || (await release(client, lease, io)) === "lost") return lostExit;

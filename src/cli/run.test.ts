@@ -151,6 +151,12 @@ describe("leases", () => {
     expect(await cli("status", { env: { KOOR_FENCE: "a b" } })).toMatchObject({ exit: 1 });
   });
 
+  test("lease acquire sends no fence, so that whoever lost a lease can take another one", async () => {
+    await cli("lease acquire a", { env: { KOOR_FENCE: "lost:7" } });
+    expect(last().path).toBe("/api/leases");
+    expect(last().headers.get("koor-fence")).toBeNull();
+  });
+
   test("lease acquire passes on its paths and flags, as they are", async () => {
     await cli([
       "lease",
