@@ -3,6 +3,7 @@ import type { Fence } from "../contract/operation.ts";
 import { type AuditRow, isLive } from "../core/commit.ts";
 import { exactGlob } from "../core/glob.ts";
 import { decodeJson } from "../core/json-bytes.ts";
+import { shellWords } from "../core/shell-words.ts";
 import type { Store } from "./store.ts";
 
 /**
@@ -12,11 +13,6 @@ import type { Store } from "./store.ts";
 
 /** Rows of the audit that are looked at for how a lease came to its end: what was refused of it stands among them. */
 const rowsLookedAt = 50;
-
-/** What others may have done meanwhile, and what to do. */
-const startOver =
-  "Nothing was written. Others may hold its paths by now: read again what you are about to change, and take a new lease: " +
-  "koor-cli lease acquire PATHS --wait 60s";
 
 /**
  * Refuses the fence of a place in line. `decide` knows a lease by when it came, which stays as it is when its turn comes: so
@@ -35,7 +31,11 @@ export async function refusePlaceInLine(store: Store, { lease }: Fence): Promise
   });
 }
 
-/** Why a lease is not held under its fence, or not any more. @param fence unknown where only its id was given */
+/**
+ * Why a lease is not held under its fence, or not any more.
+ *
+ * @param fence unknown where only its id was given: where it was to be renewed
+ */
 export async function whyLost(
   store: Store,
   { lease, fence }: { lease: string; fence?: number },
@@ -51,17 +51,26 @@ export async function whyLost(
   }
   const rows = await store.auditTrail({ resource: exactGlob(lease), limit: rowsLookedAt });
   const last = rows.find(({ outcome, action }) => outcome === "ok" && ends.includes(action));
-  if (!last && rows.length < rowsLookedAt) {
-    return new KoorError("lease_lost", "no lease of this id was ever held here", {
-      path: fence === undefined ? undefined : "Koor-Fence",
-      hint:
-        "Nothing was written. The id and the fence are those that koor-cli lease acquire PATHS answers; " +
-        "koor-cli lease run PATHS -- COMMAND sets both for its command.",
-    });
-  }
-  return new KoorError("lease_lost", `the lease is lost: ${howItEnded(last, record?.expiresAt)}`, {
-    hint: startOver,
-  });
+  const why =
+    !last && rows.length < rowsLookedAt
+      ? "no lease of this id is known here: it ended long ago, a backup was restored since, or it never was one"
+      : `the lease is lost: ${howItEnded(last, record?.expiresAt)}`;
+  const again = `take a new lease: koor-cli lease acquire --wait 60s ${pathsOf(last)}`;
+  return fence === undefined
+    ? new KoorError("lease_lost", why, {
+        hint: `It cannot be renewed. Others may hold its paths by now: ${again}`,
+      })
+    : new KoorError("lease_lost", why, {
+        hint:
+          `Nothing was written. Others may hold its paths by now: ${again}. Set KOOR_FENCE to ID:FENCE of its answer, ` +
+          "or unset it: until then it names the lost lease. Then read again what you are about to change",
+      });
+}
+
+/** What was leased, as words of a command. Several paths stand in the audit as one text, and commas may be in their names. */
+function pathsOf(row: AuditRow | undefined): string {
+  const { paths = "" } = row ? (JSON.parse(row.detail) as { paths?: string }) : {};
+  return paths.includes(",") || paths === "" ? "PATHS" : shellWords([paths], "PATHS");
 }
 
 /** What the audit says of a lease's beginning and its two ends. */
