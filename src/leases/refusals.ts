@@ -85,10 +85,10 @@ export function unknownHolder(): KoorError {
   });
 }
 
-export function notYours(): KoorError {
-  return new KoorError("forbidden", "this lease is another instance's", {
-    hint: "Its holder can release it, or a person who sends no Koor-Instance-Token. Whose it is: koor-cli lease list",
-  });
+export function notYours(lease: Lease): KoorError {
+  const { holder, expiresAt } = lease;
+  const whose = `this lease is another instance's: ${JSON.stringify(cut(holder))}, until ${showTime(expiresAt)}`;
+  return new KoorError("forbidden", whose, { hint: waitInLine(lease) });
 }
 
 export function absent(id: string): KoorError {

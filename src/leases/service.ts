@@ -72,7 +72,7 @@ export function leaseService({ store, now, newId, timer }: LeaseOptions): LeaseS
       const plan = async () => {
         const lease = await find(id);
         if (!lease) throw await whyLost(store, { lease: id });
-        if (lease.holder_id !== holder) throw notYours();
+        if (lease.holder_id !== holder) throw notYours(lease);
         if (lease.state === "waiting") throw stillWaiting();
         const claim = { ...claimOf(lease), ttl_ms: body.ttl ?? lease.ttl_ms };
         return { ops: [putRenewed(lease, claim)], note: claim };
@@ -88,7 +88,7 @@ export function leaseService({ store, now, newId, timer }: LeaseOptions): LeaseS
         const lease = await find(id);
         if (!lease) throw absent(id);
         // Whoever is no instance is a person at this server, who must be able to clear the way.
-        if (instanceId !== undefined && instanceId !== lease.holder_id) throw notYours();
+        if (instanceId !== undefined && instanceId !== lease.holder_id) throw notYours(lease);
         return { ops: [remove(lease, "lease.release")], note: { deleted: id }, optimistic: true };
       };
       return perform(store, terms, plan, (_, note) => note);
