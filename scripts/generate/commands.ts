@@ -1,4 +1,4 @@
-import type { Body, Operation } from "../../src/contract/operation.ts";
+import { type Body, type Operation, takesTerms } from "../../src/contract/operation.ts";
 import type { Command, FieldTarget, Flag, Positional } from "../../src/cli/command.ts";
 import { globalFlags, standardFlags } from "../../src/cli/standard-flags.ts";
 import { type Field, fieldsOf } from "./schema.ts";
@@ -47,6 +47,7 @@ export function commandOf(id: string, operation: Operation & { cli: string }): C
     ),
     ...(takesBody && operation.body && { body: commandBody(operation.body, fail) }),
     ...(operation.conditional && { conditional: true as const }),
+    ...(takesTerms(operation) && { once: true as const }),
     ...(operation.method === "GET" && {
       reads: operation.response === "bytes" ? ("bytes" as const) : ("json" as const),
     }),

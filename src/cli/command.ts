@@ -40,6 +40,8 @@ export interface Command {
   readonly body?: { readonly kind: "json" | "bytes"; readonly maxBytes: number };
   /** Takes conditions on the version that it changes. */
   readonly conditional?: true;
+  /** Takes an idempotency key. */
+  readonly once?: true;
   /** Changes nothing, and answers with this; its answer can go to a file. */
   readonly reads?: "json" | "bytes";
 }

@@ -2,6 +2,7 @@ import { type CallAnswer, type Client, createClient } from "../client/client.ts"
 import type { Arguments } from "./arguments.ts";
 import type { Env, Io } from "./io.ts";
 import { jsonLine } from "./pretty.ts";
+import { onceHeader } from "./request.ts";
 import { connection } from "./settings.ts";
 
 export type Lease = CallAnswer<"leases.acquire">;
@@ -14,8 +15,9 @@ export function leaseClient(env: Env, io: Io): Client {
 /** Asks for a lease as the flags say. @throws ClientError */
 export function ask(client: Client, paths: readonly string[], flags: Arguments["flags"]): Promise<Lease> {
   // The server judges the values, and says what is wrong with them.
-  const body = { paths, ...Object.fromEntries(flags) };
-  return client.call("leases.acquire", { rawBody: JSON.stringify(body) });
+  const { "idempotency-key": _, ...asked } = Object.fromEntries(flags);
+  const rawBody = JSON.stringify({ paths, ...asked });
+  return client.call("leases.acquire", { rawBody, headers: onceHeader(flags) });
 }
 
 /** `lease acquire`: the lease as a line of JSON. @throws ClientError */

@@ -1,6 +1,6 @@
 import type { Arguments } from "./arguments.ts";
 import type { Env, Io } from "./io.ts";
-import type { StandardFlags } from "./standard-flags.ts";
+import { type StandardFlags, onceFlag } from "./standard-flags.ts";
 
 /** A command that is not one request to the server. */
 export interface OwnCommand {
@@ -176,7 +176,7 @@ export const ownCommands: readonly OwnCommand[] = [
   {
     name: "templates create",
     usage:
-      "templates create --id ID --name NAME [--kind rules|contracts|bundle] [--file PATH | --data JSON] [--tags A,B] [--description TEXT] [--if-version N]",
+      "templates create --id ID --name NAME [--kind rules|contracts|bundle] [--file PATH | --data JSON] [--tags A,B] [--description TEXT] [--if-version N] [--idempotency-key KEY]",
     summary: "Keep rules or contracts as a template; of a file that `templates get` wrote --file alone",
     flags: {
       id: { value: "ID", summary: "Names the template" },
@@ -187,6 +187,7 @@ export const ownCommands: readonly OwnCommand[] = [
       tags: { value: "A,B", summary: "By which it is found" },
       description: { value: "TEXT", summary: "What it is for" },
       "if-version": { value: "N", summary: "Replace the one that is there, at this version; else exit 4" },
+      ...onceFlag,
     },
     words: { least: 0, most: 0 },
     async run(_words, args, env, io) {
@@ -273,9 +274,10 @@ export const ownCommands: readonly OwnCommand[] = [
   }),
   {
     name: "lease acquire",
-    usage: "lease acquire PATH... [--mode MODE] [--ttl TTL] [--wait TIME] [--note TEXT]",
+    usage:
+      "lease acquire PATH... [--mode MODE] [--ttl TTL] [--wait TIME] [--note TEXT] [--idempotency-key KEY]",
     summary: "Lease paths, in quotes where they are globs; for 10m, without waiting, unless said",
-    flags: leaseFlags,
+    flags: { ...leaseFlags, ...onceFlag },
     words: { least: 1, most: Infinity },
     async run(words, args, env, io) {
       const { acquireLease } = await import("./lease-acquire.ts");

@@ -53,7 +53,13 @@ export async function toRequest(
   }
 
   const condition = readCondition(flags);
-  const request = { params: fields.params, query: fields.query, ...(condition && { condition }) };
+  const headers = onceHeader(flags);
+  const request = {
+    params: fields.params,
+    query: fields.query,
+    ...(condition && { condition }),
+    ...(headers && { headers }),
+  };
   if (!body) return { ...request, rawBody: `{${fields.body.join(",")}}` };
   const { bytes, contentType } = await readBody({ ...command, body }, flags, dash, io);
   return { ...request, rawBody: bytes, contentType };
@@ -98,6 +104,12 @@ function toJson(text: string, kind: FieldTarget[2], shown: string): string {
         throw new UsageError(`${shown} is not JSON: a text needs its quotes, as in '"text"'`);
       }
   }
+}
+
+/** What makes a request take effect once. */
+export function onceHeader(flags: Arguments["flags"]): { "Idempotency-Key": string } | undefined {
+  const key = flags.get("idempotency-key");
+  return key === undefined ? undefined : { "Idempotency-Key": key };
 }
 
 function readCondition(flags: ReadonlyMap<string, string>): Condition | undefined {

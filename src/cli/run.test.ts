@@ -132,6 +132,27 @@ describe("requests", () => {
     expect(await cli("state list --if-version 1")).toMatchObject({ exit: 1 });
   });
 
+  test("--idempotency-key goes along with whatever writes, and nothing that reads takes it", async () => {
+    for (const line of [
+      "state set k --data 1",
+      "state delete k",
+      "txn --data {}",
+      "events publish t",
+      "lease acquire a",
+      "templates create --id i --name n --data {}",
+    ]) {
+      await cli(`${line} --idempotency-key k-1`);
+      expect([line, last().headers.get("idempotency-key")]).toEqual([line, "k-1"]);
+      await cli(line);
+      expect([line, last().headers.get("idempotency-key")]).toEqual([line, null]);
+    }
+    await cli("lease acquire a --idempotency-key k-1");
+    expect(JSON.parse(last().body)).toEqual({ paths: ["a"] });
+    expect((await cli("state get k --idempotency-key k-1")).stderr).toContain(
+      "unknown flag --idempotency-key",
+    );
+  });
+
   test("the server's token and the instance's own go as headers", async () => {
     await cli("status", { env: { KOOR_TOKEN: "t", KOOR_INSTANCE_TOKEN: "i" } });
     expect(last().headers.get("authorization")).toBe("Bearer t");
@@ -461,7 +482,7 @@ describe("failures", () => {
   });
 
   test("without a server where it stands by default the way to start one is told", () => {
-    expect(connectionFailure(new Error("refused"), "http://localhost:9800", true).message).toBe(
+    expect(connectionFailure(new Error("refused"), "http://localhost:9800", "read").message).toBe(
       "no Koor server at http://localhost:9800: start one with koor-server, or set KOOR_SERVER",
     );
   });

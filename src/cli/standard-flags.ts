@@ -46,8 +46,18 @@ const absentFlag: StandardFlags = {
   "if-absent": { summary: "Only if it does not exist; else exit 4" },
 };
 
+export const onceFlag: StandardFlags = {
+  "idempotency-key": {
+    value: "KEY",
+    summary:
+      "Done once, however often it is sent under this key within 24 hours: safe to repeat without an answer",
+  },
+};
+
 /** Everything beside a command's own flags that it takes. */
-export function standardFlags(command: Pick<Command, "body" | "conditional" | "reads">): StandardFlags {
+export function standardFlags(
+  command: Pick<Command, "body" | "conditional" | "once" | "reads">,
+): StandardFlags {
   return {
     ...(command.body && bodyFlags),
     ...(command.body?.kind === "bytes" && typeFlag),
@@ -56,5 +66,6 @@ export function standardFlags(command: Pick<Command, "body" | "conditional" | "r
     ...(command.conditional && conditionFlags),
     // Nothing to delete under this condition.
     ...(command.conditional && command.body && absentFlag),
+    ...(command.once && onceFlag),
   };
 }

@@ -4,6 +4,7 @@ import type { Arguments } from "./arguments.ts";
 import { readBody } from "./body.ts";
 import { UsageError } from "./command.ts";
 import type { Env, Io } from "./io.ts";
+import { onceHeader } from "./request.ts";
 import { connection } from "./settings.ts";
 
 /** What a file with a template's data may hold; as much as the server takes of a request. */
@@ -35,7 +36,8 @@ export async function createTemplate(args: Arguments, env: Env, io: Io): Promise
     throw new UsageError("--if-version must be a whole number");
   const condition: Condition | undefined = version === undefined ? undefined : { version: Number(version) };
   const client = createClient(connection(env, io.cwd));
-  const made = await client.call("templates.create", { rawBody, ...(condition && { condition }) });
+  const headers = onceHeader(flags);
+  const made = await client.call("templates.create", { rawBody, headers, ...(condition && { condition }) });
   await io.out(`${JSON.stringify(made)}\n`);
   return 0;
 }

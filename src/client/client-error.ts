@@ -81,17 +81,25 @@ function reasonOf(status: number): Reason {
 /** Where a server listens that was told nothing else. */
 export const defaultServer = "http://localhost:9800";
 
-/** Nobody knows what came of a request. @param reads whether it changes nothing */
-export function noAnswer(message: string, { reads, cause }: { reads: boolean; cause: unknown }): ClientError {
-  const hint = reads ? "Try again" : "It may have been done, or not: look before you do it again";
-  return new ClientError(message, { reason: "no_answer", hint, cause });
+/** What to do about a request without an answer: one that changes nothing, one with an idempotency key, and all others. */
+const whatNow = {
+  read: "Try again",
+  once: "It may have been done, or not: send it again under the same idempotency key, and it is done once",
+  write: "It may have been done, or not: look before you do it again",
+} as const;
+
+export type Effect = keyof typeof whatNow;
+
+/** Nobody knows what came of a request. */
+export function noAnswer(message: string, effect: Effect, cause: unknown): ClientError {
+  return new ClientError(message, { reason: "no_answer", hint: whatNow[effect], cause });
 }
 
-/** A connection that was not made, or that broke. @param reads as in `noAnswer` */
-export function connectionFailure(cause: unknown, server: string, reads: boolean): ClientError {
+/** A connection that was not made, or that broke. */
+export function connectionFailure(cause: unknown, server: string, effect: Effect): ClientError {
   const code = codeOf(cause);
   if (code && brokenOff.has(code))
-    return noAnswer(`the server at ${server} closed the connection before it had answered`, { reads, cause });
+    return noAnswer(`the server at ${server} closed the connection before it had answered`, effect, cause);
   // A server that is started stands where this one was looked for only if that is the default.
   const advice =
     server === defaultServer

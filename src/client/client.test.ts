@@ -174,6 +174,9 @@ describe("failures", () => {
     const write = await failure(impatient.call("events.publish", { body: { topic: "t" } }));
     expect(write.message).toBe(`the server at ${client.server} has not answered for 0 s`);
     expect(write.hint).toBe("It may have been done, or not: look before you do it again");
+    const headers = { "Idempotency-Key": "k" };
+    const once = await failure(impatient.call("events.publish", { body: { topic: "t" }, headers }));
+    expect(once.hint).toContain("send it again under the same idempotency key");
     // Who lets the server wait is more patient.
     expect(waits).toBe(true);
     void waiting;

@@ -2,7 +2,7 @@ import type { z } from "zod";
 import type { Api } from "../contract/api.ts";
 import type { Condition, Operation } from "../contract/operation.ts";
 import { fillPath, serverAddress } from "./address.ts";
-import { ClientError, connectionFailure, noAnswer, refusal } from "./client-error.ts";
+import { ClientError, type Effect, connectionFailure, noAnswer, refusal } from "./client-error.ts";
 import { durationOf } from "../contract/duration.ts";
 import { limits } from "../contract/limits.ts";
 import { type OperationName, operations } from "./operations.ts";
@@ -149,8 +149,8 @@ export function createClient(options: ClientOptions): Client {
 
     async send(name, request = {}) {
       const url = client.url(name, request);
-      const reads = operations[name][0] === "GET";
-      const init = requestInit(name, request, reads ? own : writing);
+      const effect = effectOf(name, request);
+      const init = requestInit(name, request, effect === "read" ? own : writing);
       const patience = patienceOf(name, request, init.body, options.patienceMs);
       const over = new AbortController();
       const timer = Number.isFinite(patience) ? setTimeout(() => over.abort(), patience) : undefined;
@@ -160,8 +160,8 @@ export function createClient(options: ClientOptions): Client {
           if (request.signal?.aborted) throw error;
           const seconds = Math.round(patience / 1000);
           throw over.signal.aborted
-            ? noAnswer(`the server at ${server} has not answered for ${seconds} s`, { reads, cause: error })
-            : connectionFailure(error, server, reads);
+            ? noAnswer(`the server at ${server} has not answered for ${seconds} s`, effect, error)
+            : connectionFailure(error, server, effect);
         })
         .finally(() => clearTimeout(timer));
       if (response.status === 304 || response.ok) return response;
@@ -194,6 +194,11 @@ function identityHeaders({ token, instanceToken, fence }: ClientOptions): Record
     ...(token && { Authorization: `Bearer ${token}` }),
     ...(instanceToken && { "Koor-Instance-Token": instanceToken }),
   };
+}
+
+function effectOf(name: OperationName, { headers }: Sendable): Effect {
+  if (operations[name][0] === "GET") return "read";
+  return headers?.["Idempotency-Key"] === undefined ? "write" : "once";
 }
 
 /** How long to wait for an answer's beginning, in milliseconds. Of a restore nobody knows. */

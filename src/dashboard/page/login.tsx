@@ -75,6 +75,6 @@ function send(path: string, body: unknown): Promise<Response> {
     body: JSON.stringify(body),
   };
   return fetch(path, init).catch((cause: unknown) => {
-    throw connectionFailure(cause, location.origin, true);
+    throw connectionFailure(cause, location.origin, "read");
   });
 }

@@ -305,7 +305,9 @@ export function translateError(error: unknown): unknown {
   if (!passes) return error;
   return new KoorError("unavailable", "the database does not answer", {
     retryAfter: 1,
-    hint: "Try again in a moment, a write with an Idempotency-Key: it may have been made.",
+    hint:
+      "Try again in a moment. A write may have been made: send it again under the Idempotency-Key that it had " +
+      "(koor-cli: --idempotency-key), and without one look first what is there.",
   });
 }
 
