@@ -11,7 +11,8 @@ export function report(error: unknown): FailureReport {
   const message = error instanceof Error ? error.message : String(error);
   const sentences = [message];
   if (error instanceof ClientError) {
-    const { current, hint } = error;
+    const { current, hint, path } = error;
+    if (path !== undefined && !message.includes(path)) sentences[0] += ` (${path})`;
     if (current !== undefined && !message.includes(String(current)))
       sentences.push(`The version is ${current} now`);
     if (hint !== undefined) sentences.push(hint);

@@ -403,6 +403,13 @@ describe("failures", () => {
     );
   });
 
+  test("a refusal says where in the request the fault is, unless it names it itself", async () => {
+    answer = () => refuse(412, { error: "it does not exist", reason: "version_mismatch", path: "if.1" });
+    expect((await cli("txn --data {}")).stderr).toBe("koor-cli: it does not exist (if.1)");
+    answer = () => refuse(400, { error: "if.1 must be an object", reason: "bad_request", path: "if.1" });
+    expect((await cli("txn --data {}")).stderr).toBe("koor-cli: if.1 must be an object");
+  });
+
   test("no server is one line that says what to do", async () => {
     const env = { KOOR_SERVER: "http://127.0.0.1:1" };
     expect(await runCli(["status"], { env })).toMatchObject({
