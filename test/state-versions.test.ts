@@ -54,6 +54,14 @@ describe.each(nouns)("$noun", ({ noun, base, place, missing }) => {
     expect(await (await server.ask(url("old", "?version=2"))).text()).toBe("2");
   });
 
+  test("what is not found is told with the command that lists what there is, its name filled in", async () => {
+    await put("it%20is", "1");
+    const unknown = await server.json(url("it%20is", "?version=9"));
+    expect(unknown.body.hint).toBe(`List its versions: koor-cli ${noun} history 'v/it is'`);
+    const list = noun === "state" ? "List the keys: koor-cli state list" : "List them: koor-cli specs list v";
+    expect((await server.json(url("none"))).body.hint).toBe(list);
+  });
+
   test("a whole number that names no version is 404, and what is no whole number 400", async () => {
     await put("numbers", "1");
     await remove("numbers");

@@ -43,6 +43,46 @@ describe("--strict-writes", () => {
     expect((await send(lenient, "PUT", path, second)).status).toBe(200);
   });
 
+  test.each([
+    ["/api/state/a%20plan", "koor-cli state get --output FILE 'a plan'. "],
+    ["/api/specs/shop/open%2Fapi", "koor-cli specs get --output FILE shop/open/api. "],
+  ])(
+    "who must say a version of %s is told the command that shows it with the value",
+    async (path, command) => {
+      await send(strict, "PUT", path, "1");
+      const refusals = [
+        await send(strict, "PUT", path, "2"),
+        await send(strict, "PUT", path, "2", { "X-Koor-If-Version": "7" }),
+        await send(strict, "PATCH", path, "{}", { "X-Koor-If-Version": "7" }),
+        await send(strict, "DELETE", path, undefined, { "X-Koor-If-Version": "7" }),
+        await send(strict, "POST", `${path}?rollback=1`),
+      ];
+      for (const { body } of refusals) expect(body.hint).toContain(command);
+    },
+  );
+
+  test("a transaction is told to name the version in its if, since it takes no condition as a whole", async () => {
+    await send(strict, "PUT", "/api/state/both", "1");
+    await send(strict, "PUT", "/api/specs/p/both", "1");
+    const refusal = async (body: object) =>
+      (await send(strict, "POST", "/api/txn", JSON.stringify(body))).body as { path: string; hint: string };
+    const step = { put: { key: "both", value: 2 } };
+    for (const [body, path] of [
+      [{ do: [{ publish: { topic: "t" } }, step] }, "do.1.put"],
+      [{ if: [{ key: "both", version: 7 }], do: [step] }, "if.0"],
+    ] as const) {
+      const refused = await refusal(body);
+      expect(refused.path).toBe(path);
+      expect(refused.hint).toContain("koor-cli state get --output FILE both");
+      expect(refused.hint).toContain(
+        'name the version you read in the transaction\'s if: {"key":"both","version":N}',
+      );
+      expect(refused.hint).not.toContain("--if-version");
+    }
+    const spec = await refusal({ do: [{ put: { spec: "p/both", value: 2 } }] });
+    expect(spec.hint).toContain('{"spec":"p/both","version":N}');
+  });
+
   test("a rollback is an overwrite, unless there is nothing now", async () => {
     await send(strict, "PUT", "/api/state/back", "1");
     expect(await send(strict, "POST", "/api/state/back?rollback=1")).toMatchObject(required(1));

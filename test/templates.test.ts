@@ -107,6 +107,7 @@ describe("templates over REST", () => {
     expect(await get("again", "?version=3")).toMatchObject({
       code: 404,
       error: "version 3 not found: again",
+      hint: "List its versions: koor-cli templates history again",
     });
     expect(await create(second, { "If-None-Match": "*" })).toMatchObject({ status: 412 });
   });

@@ -1,5 +1,6 @@
 import { KoorError } from "../contract/errors.ts";
 import type { Handlers } from "../contract/operation.ts";
+import { shellWords } from "../core/shell-words.ts";
 import { joinKey } from "../core/composite-key.ts";
 import { type Called, type Resolve, callMs, checkedAddresses, unanswered, within } from "../outbound/call.ts";
 import type { TargetPolicy } from "../outbound/target.ts";
@@ -106,7 +107,7 @@ export function contractService({
       if (!plan) {
         throw new KoorError("bad_request", "endpoint is not in the contract", {
           path: "endpoint",
-          hint: "List its endpoints: koor-cli contract show PROJECT/NAME",
+          hint: `List its endpoints: ${showCommand(params)}`,
         });
       }
       if (!isCallable(endpoint))
@@ -155,7 +156,7 @@ export function contractService({
             "not_found",
             `spec not found: ${params.project}/${params.name} at version ${number}`,
             {
-              hint: "List its versions: koor-cli contract show PROJECT/NAME names the newest.",
+              hint: `${showCommand(params)} names the newest.`,
             },
           );
         }),
@@ -247,4 +248,8 @@ function sorted(changes: readonly Change[], promised: Mode) {
     breaking,
     safe: changes.filter((one) => !isBreaking(one)),
   };
+}
+
+function showCommand({ project, name }: { project: string; name: string }): string {
+  return `koor-cli contract show ${shellWords([`${project}/${name}`], "PROJECT/NAME")}`;
 }

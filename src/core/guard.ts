@@ -11,6 +11,10 @@ export interface RefusalWords {
   hint?: string | undefined;
   /** Where in the request the operation stands. */
   path?: string | undefined;
+  /** The command that shows a record together with its version. */
+  read?: string | undefined;
+  /** How a write says which version it replaces, where that is no condition of the whole request. */
+  write?: string | undefined;
 }
 
 /**
@@ -37,15 +41,23 @@ export function expectCommitted(outcome: Outcome, words: RefusalWords = {}): Com
         {
           current,
           path,
-          hint: "Read it, apply your change to what you read, and write with X-Koor-If-Version (koor-cli: --if-version) of the version you read.",
+          hint: readAndWrite(words),
         },
       );
     }
     case "mismatch":
     case "alive":
     case "repeated":
-      throw mismatch(outcome.current, path);
+      throw mismatch(outcome.current, words);
   }
+}
+
+function readAndWrite({
+  read,
+  write = "write with the version you read: X-Koor-If-Version (koor-cli: --if-version)",
+}: RefusalWords): string {
+  const how = read === undefined ? "" : `, with its version: ${read}`;
+  return `Read it${how}. Apply your change to what you read, and ${write}.`;
 }
 
 /**
@@ -54,11 +66,15 @@ export function expectCommitted(outcome: Outcome, words: RefusalWords = {}): Com
  *
  * @throws KoorError `version_mismatch`
  */
-export function expectCondition(condition: Condition, current: RecordHead | undefined): void {
-  if (judge(condition, current)) throw mismatch(current);
+export function expectCondition(
+  condition: Condition,
+  current: RecordHead | undefined,
+  words: RefusalWords = {},
+): void {
+  if (judge(condition, current)) throw mismatch(current, words);
 }
 
-function mismatch(record: RecordHead | undefined, path?: string): KoorError {
+function mismatch(record: RecordHead | undefined, words: RefusalWords): KoorError {
   const current = record && !record.deleted ? record.version : 0;
   return new KoorError(
     "version_mismatch",
@@ -67,8 +83,8 @@ function mismatch(record: RecordHead | undefined, path?: string): KoorError {
       : `the condition does not hold: it is at version ${current}`,
     {
       current,
-      path,
-      hint: "Read it again, apply your change to what you read, and write with the version you read.",
+      path: words.path,
+      hint: readAndWrite(words),
     },
   );
 }

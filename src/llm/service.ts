@@ -228,7 +228,11 @@ export function llmService({ store, prices, onError }: LlmOptions): Handlers<typ
         audit: { action: "budget.delete", resource: project },
       };
       const { message, details } = absent(project);
-      const plan = () => ({ ops: [op], note: null, absent: message, hint: details.hint as string });
+      const plan = () => ({
+        ops: [op],
+        note: null,
+        wordsOf: () => ({ absent: message, hint: details.hint }),
+      });
       return perform(store, terms, plan, () => ({ deleted: project }));
     },
   };

@@ -7,18 +7,10 @@ import { joinKey, splitKey } from "../core/composite-key.ts";
 import { overwriteGuard } from "../core/guard.ts";
 import type { SpecGate } from "../core/spec-gate.ts";
 import { perform } from "../store/write.ts";
-import type { Place, ValueNoun, ValueOptions } from "../values/noun.ts";
+import { type Place, type ValueOptions, specNoun, wordsFor } from "../values/noun.ts";
 import { valueReads } from "../values/reads.ts";
 import { valueWrites } from "../values/writes.ts";
 import type { specOperations } from "./contract.ts";
-
-const noun: ValueNoun = {
-  collection: "specs",
-  action: "spec",
-  what: "spec",
-  listHint: "List them: koor-cli specs list PROJECT",
-  historyHint: "List its versions: koor-cli specs history PROJECT/NAME",
-};
 
 /** Whatever type it came in as. */
 const specType = "application/json";
@@ -33,8 +25,8 @@ export interface SpecOptions extends ValueOptions {
 export function specService(options: SpecOptions): Handlers<typeof specOperations> {
   const { store } = options;
   const tryPut = dryRun(options);
-  const reads = valueReads(options, noun);
-  const writes = valueWrites(options, noun);
+  const reads = valueReads(options, specNoun);
+  const writes = valueWrites(options, specNoun);
   return {
     async projects() {
       const counts = new Map<string, number>();
@@ -94,7 +86,8 @@ function dryRun({ store, gate, strictWrites, now }: SpecOptions) {
     asked: Terms & { condition: Condition },
   ) => {
     if (value.length === 0) throw new KoorError("bad_request", "empty body", { path: "body" });
-    const { key } = placeOf(params);
+    const place = placeOf(params);
+    const { key } = place;
     const { condition, ...terms } = asked;
     const plan = async () => {
       const guard: Op = {
@@ -105,7 +98,7 @@ function dryRun({ store, gate, strictWrites, now }: SpecOptions) {
       };
       const guards = await gate([{ key, value }]);
       const note = { version: ((await store.head("specs", key))?.version ?? 0) + 1, at: now() };
-      return { ops: [guard, ...guards], note, optimistic: 1 };
+      return { ops: [guard, ...guards], note, optimistic: 1, wordsOf: () => wordsFor(specNoun, place) };
     };
     return perform(store, terms, plan, (_, { version, at }) => ({
       project: params.project,

@@ -1,24 +1,16 @@
 import { showTime } from "../contract/fields.ts";
 import type { Handlers } from "../contract/operation.ts";
 import type { RecordHead } from "../core/commit.ts";
-import type { Place, ValueNoun, ValueOptions } from "../values/noun.ts";
+import { type Place, type ValueOptions, stateNoun } from "../values/noun.ts";
 import { valueReads } from "../values/reads.ts";
 import { valueWrites } from "../values/writes.ts";
 import type { stateOperations } from "./contract.ts";
 
-const noun: ValueNoun = {
-  collection: "state",
-  action: "state",
-  what: "key",
-  listHint: "List the keys: koor-cli state list",
-  historyHint: "List its versions: koor-cli state history KEY",
-};
-
 /** Shared state: values by key, each with its versions. */
 export function stateService(options: ValueOptions): Handlers<typeof stateOperations> {
   const { store } = options;
-  const reads = valueReads(options, noun);
-  const writes = valueWrites(options, noun);
+  const reads = valueReads(options, stateNoun);
+  const writes = valueWrites(options, stateNoun);
   return {
     async list({ query }) {
       return shown(

@@ -19,10 +19,7 @@ export interface Plan<Note> {
    * those of the operations from this index on, and the others are the caller's.
    */
   optimistic?: boolean | number;
-  /** What to say when a record that must exist does not: `key not found: plan`, and what to do then. */
-  absent?: string;
-  hint?: string;
-  /** The same where operations differ, by the index of the one that was refused. */
+  /** What to say when the operation of this index is refused: of a record that must exist and does not, of its version. */
   wordsOf?: (op: number) => RefusalWords;
 }
 
@@ -51,7 +48,7 @@ export async function perform<Note, Answer>(
   if (fence) await refusePlaceInLine(store, fence);
 
   for (let attempt = 0; attempt < attempts; attempt++) {
-    const { ops, note, optimistic, absent, hint, wordsOf } = await plan();
+    const { ops, note, optimistic, wordsOf } = await plan();
     const commit: Commit = { by: caller.name, ops: before.length === 0 ? ops : [...before, ...ops] };
     if (once) commit.once = { ...once, note: JSON.stringify(note ?? null) };
     else if (commit.ops.length === 0) return show([], note, 0);
@@ -65,7 +62,7 @@ export async function perform<Note, Answer>(
       if (fence && op < 0) throw await whyLost(store, fence);
       const isOwn = typeof optimistic === "number" ? op >= optimistic : optimistic;
       if (!isOwn || outcome.failure === "lost" || outcome.failure === "unconditional")
-        expectCommitted(outcome, wordsOf?.(op) ?? { absent, hint });
+        expectCommitted(outcome, wordsOf?.(op));
     }
   }
   throw new KoorError("conflict", "others are changing this all the time", {

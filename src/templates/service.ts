@@ -4,6 +4,7 @@ import { limits } from "../contract/limits.ts";
 import { type Handlers, ofRecord } from "../contract/operation.ts";
 import { RawJson } from "../contract/raw-json.ts";
 import type { AuditLabel, Op, RecordHead, StoredRecord } from "../core/commit.ts";
+import { shellWords } from "../core/shell-words.ts";
 import { expectCondition, isConditional } from "../core/guard.ts";
 import { decodeJson, encodeJson } from "../core/json-bytes.ts";
 import { oneAtATime } from "../core/one-at-a-time.ts";
@@ -115,7 +116,7 @@ export function templateService(options: TemplateOptions): Handlers<typeof templ
         { kind: "delete", collection: "template_data", key: id },
       ];
       const { message, details } = absent(id);
-      const plan = () => ({ ops, note: null, absent: message, hint: details.hint as string });
+      const plan = () => ({ ops, note: null, wordsOf: () => ({ absent: message, hint: details.hint }) });
       return perform(store, terms, plan, () => ({ deleted: id }));
     },
 
@@ -163,7 +164,7 @@ function absent(id: string, version?: number): KoorError {
   return version === undefined
     ? new KoorError("not_found", `template not found: ${id}`, { hint: "List them: koor-cli templates list" })
     : new KoorError("not_found", `version ${version} not found: ${id}`, {
-        hint: "List its versions: koor-cli templates history ID",
+        hint: `List its versions: koor-cli templates history ${shellWords([id], "ID")}`,
       });
 }
 

@@ -8,6 +8,7 @@ import type { RefusalWords } from "../core/guard.ts";
 import type { SpecChange, SpecGate } from "../core/spec-gate.ts";
 import type { Store } from "../store/store.ts";
 import { perform } from "../store/write.ts";
+import { specNoun, stateNoun, wordsFor } from "../values/noun.ts";
 import type { txnOperations } from "./contract.ts";
 
 type Transaction = Input<(typeof txnOperations)["commit"]>["body"];
@@ -36,7 +37,7 @@ export function txnService({ store, strictWrites, gate }: TxnOptions): Handlers<
           ops: [...ops, ...(await gate(ops.flatMap(specChange)))],
           note: null,
           optimistic: ops.length,
-          wordsOf: (op) => words[op] ?? {},
+          wordsOf: (op) => words[op]?.() ?? {},
         }),
         (results, _, revision) => ({
           revision,
@@ -57,19 +58,19 @@ function planOf(
   transaction: Transaction,
   strictWrites: boolean,
   source: string,
-): { ops: Op[]; words: RefusalWords[] } {
+): { ops: Op[]; words: (() => RefusalWords)[] } {
   const conditions = transaction.if.map(({ version, ...target }): Op => {
     const { collection, key } = placeOf(target);
     return { kind: "guard", collection, key, guard: { version: version ?? 0 } };
   });
-  const words: RefusalWords[] = transaction.if.map((_, index) => ({ path: `if.${index}` }));
+  const words = transaction.if.map((target, index) => () => placeOf(target).words(`if.${index}`));
   const named = new Set(transaction.if.map(idOf));
   /** Records that were written or deleted by what stands before, and whether they are there then. */
   const touched = new Map<string, boolean>();
 
   const steps = transaction.do.map((step, index): Op => {
     if (step.publish) {
-      words.push({});
+      words.push(() => ({}));
       const { topic, data } = step.publish;
       const text = data instanceof RawJson ? data.text : JSON.stringify(data ?? null);
       // An event is one line wherever it goes.
@@ -78,11 +79,14 @@ function planOf(
     const target = (step.put ?? step.delete) as Target;
     const place = placeOf(target);
     const path = `do.${index}.${step.put ? "put" : "delete"}`;
-    words.push({ path, absent: place.absent, hint: step.put ? undefined : place.hint });
+    words.push(() => place.words(path));
     const before = touched.get(idOf(target));
     touched.set(idOf(target), step.put !== undefined);
     if (!step.put) {
-      if (before === false) throw new KoorError("not_found", place.absent, { path, hint: place.hint });
+      if (before === false) {
+        const { absent = "not found", hint } = place.words(path);
+        throw new KoorError("not_found", absent, { path, hint });
+      }
       return { ...place.remove, ...(before === undefined && { guard: { exists: true } }) };
     }
     const { value, contentType } = valueOf(step.put, `${path}.base64`);
@@ -106,14 +110,22 @@ function placeOf({ key, spec }: Target) {
   const collection: Collection = isSpec ? "specs" : "state";
   const slash = label.indexOf("/");
   const recordKey = isSpec ? joinKey(label.slice(0, slash), label.slice(slash + 1)) : label;
-  const noun = isSpec ? "spec" : "state";
+  const noun = isSpec ? specNoun : stateNoun;
   const record = { collection, key: recordKey };
   return {
     ...record,
-    absent: `${isSpec ? "spec" : "key"} not found: ${label}`,
-    hint: isSpec ? "List them: koor-cli specs list PROJECT" : "List the keys: koor-cli state list",
-    put: { ...record, kind: "put" as const, audit: { action: `${noun}.put`, resource: label } },
-    remove: { ...record, kind: "delete" as const, audit: { action: `${noun}.delete`, resource: label } },
+    /** What to say when it is refused. @param path where in the transaction it stands */
+    words: (path: string): RefusalWords => ({
+      ...wordsFor(noun, { key: recordKey, label }),
+      path,
+      write: `name the version you read in the transaction's if: {"${isSpec ? "spec" : "key"}":${JSON.stringify(label)},"version":N}`,
+    }),
+    put: { ...record, kind: "put" as const, audit: { action: `${noun.action}.put`, resource: label } },
+    remove: {
+      ...record,
+      kind: "delete" as const,
+      audit: { action: `${noun.action}.delete`, resource: label },
+    },
   };
 }
 

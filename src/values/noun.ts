@@ -1,5 +1,7 @@
 import { KoorError } from "../contract/errors.ts";
 import type { StoredRecord } from "../core/commit.ts";
+import type { RefusalWords } from "../core/guard.ts";
+import { shellWords } from "../core/shell-words.ts";
 import type { SpecGate } from "../core/spec-gate.ts";
 import type { WaitForVersion } from "../core/version-wait.ts";
 import type { Store } from "../store/store.ts";
@@ -24,9 +26,11 @@ export interface ValueNoun {
   action: "state" | "spec";
   /** How one is called when it is missing: `key not found: plan`. */
   what: "key" | "spec";
-  /** What to do then. A name from a request never stands in a command: agents run those. */
-  listHint: string;
-  historyHint: string;
+  /** What to do then. */
+  listHint(place: Place): string;
+  historyHint(place: Place): string;
+  /** The command that shows one together with its version. */
+  read(place: Place): string;
 }
 
 /** One value: its key in the collection, and how a person names it. */
@@ -35,14 +39,39 @@ export interface Place {
   label: string;
 }
 
-export function absent({ what }: ValueNoun, { label }: Place): string {
+export const stateNoun: ValueNoun = {
+  collection: "state",
+  action: "state",
+  what: "key",
+  listHint: () => "List the keys: koor-cli state list",
+  historyHint: ({ label }) => `List its versions: koor-cli state history ${shellWords([label], "KEY")}`,
+  read: ({ label }) => `koor-cli state get --output FILE ${shellWords([label], "KEY")}`,
+};
+
+export const specNoun: ValueNoun = {
+  collection: "specs",
+  action: "spec",
+  what: "spec",
+  listHint: ({ label }) =>
+    `List them: koor-cli specs list ${shellWords([label.slice(0, label.indexOf("/"))], "PROJECT")}`,
+  historyHint: ({ label }) =>
+    `List its versions: koor-cli specs history ${shellWords([label], "PROJECT/NAME")}`,
+  read: ({ label }) => `koor-cli specs get --output FILE ${shellWords([label], "PROJECT/NAME")}`,
+};
+
+function absent({ what }: ValueNoun, { label }: Place): string {
   return `${what} not found: ${label}`;
+}
+
+/** What to say when a write of one is refused. */
+export function wordsFor(noun: ValueNoun, place: Place): RefusalWords {
+  return { absent: absent(noun, place), hint: noun.listHint(place), read: noun.read(place) };
 }
 
 /** @throws KoorError `not_found` */
 export async function currentOf(store: Store, noun: ValueNoun, place: Place): Promise<StoredRecord> {
   const record = await store.get(noun.collection, place.key);
-  if (!record) throw new KoorError("not_found", absent(noun, place), { hint: noun.listHint });
+  if (!record) throw new KoorError("not_found", absent(noun, place), { hint: noun.listHint(place) });
   return record;
 }
 
@@ -56,6 +85,6 @@ export async function versionOf(
   const record = await store.version(noun.collection, place.key, version);
   if (record) return record;
   throw new KoorError("not_found", `version ${version} not found: ${place.label}`, {
-    hint: noun.historyHint,
+    hint: noun.historyHint(place),
   });
 }

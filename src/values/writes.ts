@@ -6,7 +6,7 @@ import { expectCondition, overwriteGuard } from "../core/guard.ts";
 import { oneAtATime } from "../core/one-at-a-time.ts";
 import { perform, writtenRecord } from "../store/write.ts";
 import type { PatchForm } from "./document-job.ts";
-import { type Place, type ValueNoun, type ValueOptions, absent, currentOf, versionOf } from "./noun.ts";
+import { type Place, type ValueNoun, type ValueOptions, currentOf, versionOf, wordsFor } from "./noun.ts";
 
 /** What a change is asked for with. */
 type Asked = Terms & { condition: Condition };
@@ -34,6 +34,7 @@ export function valueWrites(options: ValueOptions, noun: ValueNoun) {
         ops: [op, ...(await admit(options, place, value))],
         note: null,
         optimistic: 1,
+        wordsOf: () => wordsFor(noun, place),
       });
       return perform(store, terms, plan, (results) => show(writtenRecord(results)));
     },
@@ -70,7 +71,8 @@ export function valueWrites(options: ValueOptions, noun: ValueNoun) {
             detail: { rolled_back: version },
           },
         };
-        return { ops: [op, ...(await admit(options, place, value))], note: null, optimistic: 1 };
+        const ops = [op, ...(await admit(options, place, value))];
+        return { ops, note: null, optimistic: 1, wordsOf: () => wordsFor(noun, place) };
       };
       return perform(store, terms, plan, (results) => ({
         ...show(writtenRecord(results)),
@@ -90,8 +92,7 @@ export function valueWrites(options: ValueOptions, noun: ValueNoun) {
         ops: [op, ...(await admit(options, place, null))],
         note: null,
         optimistic: 1,
-        absent: absent(noun, place),
-        hint: noun.listHint,
+        wordsOf: () => wordsFor(noun, place),
       });
       return perform(store, terms, plan, () => ({ deleted: place.label }));
     },
@@ -110,7 +111,7 @@ function patcher(options: ValueOptions, noun: ValueNoun) {
   ): Promise<Answer> => {
     const plan = async () => {
       const record = await currentOf(store, noun, place);
-      expectCondition(condition, record);
+      expectCondition(condition, record, wordsFor(noun, place));
       const job = { kind: "patch", document: record.value, patch: body, form } as const;
       const { text, replacesAll = false } = await documents.run(job);
       const value = new TextEncoder().encode(text);
