@@ -62,7 +62,7 @@ export interface ErrorDetails {
   oldest?: number | undefined;
   /** The leases in the way, as their list shows them; the first few. */
   blockedBy?: readonly object[] | undefined;
-  /** Seconds after which trying again makes sense; becomes the `Retry-After` header. */
+  /** Seconds after which trying again makes sense; becomes the `Retry-After` header, and the hint where there is no other. */
   retryAfter?: number | undefined;
   /** The methods a route does have; becomes the `Allow` header. */
   allow?: string | undefined;
@@ -98,7 +98,8 @@ export class KoorError extends Error {
 
   /** The error as it goes over the wire; absent details leave no empty fields behind. */
   toBody(): ErrorBody {
-    const { hint, path, current, oldest, blockedBy } = this.details;
+    const { retryAfter, path, current, oldest, blockedBy } = this.details;
+    const { hint = retryAfter === undefined ? undefined : tryAgainIn(retryAfter) } = this.details;
     return {
       error: this.message,
       code: this.status,
@@ -110,4 +111,8 @@ export class KoorError extends Error {
       ...(blockedBy !== undefined && { blocked_by: blockedBy }),
     };
   }
+}
+
+function tryAgainIn(seconds: number): string {
+  return `Try again in ${seconds} ${seconds === 1 ? "second" : "seconds"}.`;
 }
