@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { runCli } from "../src/cli/io-for-tests.ts";
 import { type TestServer, openSocket, startServer } from "./harness.ts";
 
 /** Bounds that a test cannot reach: the same code with smaller numbers. */
@@ -33,4 +34,13 @@ test("no more follow than may, by WebSocket or event stream; who leaves makes ro
   const next = await openSocket(`${server.url}/api/events/subscribe`);
   for (const socket of [...sockets.slice(1), next]) socket.close();
   gone.abort();
+});
+
+test("koor-cli says of a name that is too long to be sent how long it may be (LIMIT-1)", async () => {
+  const env = { KOOR_SERVER: server.url };
+  const { exit, stderr } = await runCli(["state", "get", "x".repeat(20_000)], { env });
+  expect({ exit, stderr }).toEqual({
+    exit: 1,
+    stderr: expect.stringContaining("A key, a project or a spec's name has at most 512 bytes"),
+  });
 });

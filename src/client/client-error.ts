@@ -1,4 +1,5 @@
 import { type ErrorBody, type Reason, reasons } from "../contract/errors.ts";
+import { limits } from "../contract/limits.ts";
 
 /**
  * Why a call failed: one of the server's reasons, or of the client's own: `no_server` when there was no connection,
@@ -51,6 +52,14 @@ export function exitCodeOf(reason: FailureReason): number {
 export async function refusal(response: Response, server: string): Promise<ClientError> {
   const { status } = response;
   const body = parseBody(await response.text().catch(() => ""));
+  // The server's own engine says it of a request whose first lines are over 16 KiB, before Koor sees them.
+  if (!body && status === 431) {
+    return new ClientError("what was asked for is too long to be sent, the name or another text beside it", {
+      reason: "too_large",
+      status,
+      hint: `A key, a project or a spec's name has at most ${limits.keyBytes} bytes`,
+    });
+  }
   if (!body) {
     return new ClientError(
       `${server} answered ${status}, but not as Koor does: check the address, or set KOOR_SERVER`,
