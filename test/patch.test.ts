@@ -77,7 +77,10 @@ describe("PATCH", () => {
     for (const type of ["text/plain", "application/xml", "application/merge-patch"])
       expect(await patch("/api/state/untold", type, "{}")).toMatchObject({
         status: 415,
-        body: { reason: "unsupported_media_type", hint: expect.stringContaining(merge) },
+        body: {
+          reason: "unsupported_media_type",
+          hint: expect.stringMatching(/merge-patch.*\(koor-cli: --type\)/),
+        },
       });
   });
 

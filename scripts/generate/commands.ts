@@ -58,7 +58,9 @@ export function commandOf(id: string, operation: Operation & { cli: string }): C
 
 function commandBody(body: Body, fail: (fault: string) => never): NonNullable<Command["body"]> {
   const { kind, maxBytes } = body;
-  return kind === "ndjson" ? fail("a body of any length has a command of its own") : { kind, maxBytes };
+  if (kind === "ndjson") return fail("a body of any length has a command of its own");
+  const types = kind === "bytes" ? body.types : undefined;
+  return { kind, maxBytes, ...(types && { types }) };
 }
 
 interface Usage {

@@ -46,7 +46,7 @@ export async function readBody(
   dash: boolean,
   io: Io,
 ): Promise<ReadBody> {
-  const { kind, maxBytes } = command.body;
+  const { kind, maxBytes, types } = command.body;
   const file = flags.get("file");
   const data = flags.get("data");
   if ([file !== undefined, data !== undefined, dash].filter(Boolean).length !== 1) {
@@ -62,11 +62,11 @@ export async function readBody(
         : await io.stdin(maxBytes);
   if (bytes.length > maxBytes) throw tooLarge(maxBytes);
   if (kind === "json") return { bytes, contentType: "application/json" };
-  return {
-    bytes,
-    contentType:
-      flags.get("type") ?? typesByEnding[extname(file ?? "").toLowerCase()] ?? typeOfContent(bytes),
-  };
+  const contentType =
+    flags.get("type") ?? typesByEnding[extname(file ?? "").toLowerCase()] ?? typeOfContent(bytes);
+  // What was not called another type is meant as one that is taken: the server then says where it is no JSON.
+  const isGuess = !flags.has("type") && types !== undefined && !types.includes(contentType);
+  return { bytes, contentType: isGuess ? "application/json" : contentType };
 }
 
 /** All of a file, or its first `maxBytes + 1` bytes: of a pipe or a device nobody knows how many come. */

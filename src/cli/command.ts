@@ -37,7 +37,12 @@ export interface Command {
   readonly positionals: readonly Positional[];
   readonly flags: Readonly<Record<string, Flag>>;
   /** The body comes from `--file`, `--data` or standard input. */
-  readonly body?: { readonly kind: "json" | "bytes"; readonly maxBytes: number };
+  readonly body?: {
+    readonly kind: "json" | "bytes";
+    readonly maxBytes: number;
+    /** The only content types that are taken, all of them JSON. */
+    readonly types?: readonly string[];
+  };
   /** Takes conditions on the version that it changes. */
   readonly conditional?: true;
   /** Takes an idempotency key. */

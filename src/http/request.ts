@@ -141,7 +141,7 @@ export function contentTypeOf(request: Request, types?: readonly string[]): stri
     if (known) return known;
     throw new KoorError("unsupported_media_type", "Content-Type is none that this takes", {
       path: "Content-Type",
-      hint: `Send one of ${types.join(", ")}.`,
+      hint: `Send one of ${types.join(", ")} (koor-cli: --type).`,
     });
   }
   if (type.length <= 255) return type;
