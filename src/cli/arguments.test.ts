@@ -61,9 +61,13 @@ test("--version alone asks for the version; after a command it has a value", () 
   expect(flagsOf("state", "rollback", "k", "--version", "3")).toEqual({ version: "3" });
 });
 
-test("a flag without its value, given twice, or unreadable is refused with its name", () => {
-  expect(() => parseArguments(["--limit"])).toThrow("--limit needs a value");
-  expect(() => parseArguments(["--file", "--type", "x"])).toThrow("--file needs a value");
+test("a flag without its value is told from one with an empty one", () => {
+  expect(parseArguments(["--limit"]).valueless).toBe("limit");
+  expect(parseArguments(["--file", "--type", "x"]).valueless).toBe("file");
+  expect(parseArguments(["--limit="]).valueless).toBeUndefined();
+});
+
+test("a flag that is given twice, or unreadable, is refused with its name", () => {
   expect(() => parseArguments(["--limit", "1", "--limit", "2"])).toThrow("--limit is given twice");
   expect(() => parseArguments(["state", "get", "-foo"])).toThrow("what is -foo?");
   expect(() => parseArguments(["--pretty=yes"])).toThrow("--pretty takes no value");

@@ -7,6 +7,8 @@ export interface Arguments {
   beforeDashes?: number;
   /** By their names with hyphens; of a switch the value is empty. */
   flags: Map<string, string>;
+  /** The first flag at whose end the value is missing. Whether there is such a flag only its command knows. */
+  valueless?: string;
   help: boolean;
   pretty: boolean;
   /** Asked for by `--version` alone: after a command it is a flag with a value, as in `state rollback K --version 3`. */
@@ -23,7 +25,7 @@ const short: Readonly<Record<string, string>> = { h: "help", o: "output", v: "ve
  * Takes a command line apart without knowing the command: flags may stand anywhere, `--name value` or `--name=value`,
  * hyphens or underscores. After `--` everything is positional.
  *
- * @throws UsageError for a flag without its value, or given twice
+ * @throws UsageError for a flag that is given twice, or a switch with a value
  */
 export function parseArguments(argv: readonly string[]): Arguments {
   const result: Arguments = { positionals: [], flags: new Map(), help: false, pretty: false, version: false };
@@ -50,7 +52,7 @@ export function parseArguments(argv: readonly string[]): Arguments {
       const value = inline ?? valueAfter(argv, at, name);
       if (inline === undefined && value !== undefined) at += 1;
       if (result.flags.has(name)) throw new UsageError(`--${name} is given twice`);
-      if (value === undefined && !asksForHelp(argv)) throw new UsageError(`--${name} needs a value`);
+      if (value === undefined) result.valueless ??= name;
       result.flags.set(name, value ?? "");
     }
   }
@@ -62,9 +64,4 @@ function valueAfter(argv: readonly string[], at: number, name: string): string |
   const next = argv[at + 1];
   if (next === undefined || name === "data") return next;
   return next.startsWith("--") || next === "-h" ? undefined : next;
-}
-
-/** Who asks for help is not told what else is wrong. */
-function asksForHelp(argv: readonly string[]): boolean {
-  return argv.includes("--help") || argv.includes("-h");
 }

@@ -1,6 +1,8 @@
+import type { Arguments } from "./arguments.ts";
 import { type Command, UsageError } from "./command.ts";
 import { commands } from "./commands.generated.ts";
 import { distanceBetween, nearest } from "./nearest.ts";
+import { globalFlags } from "./standard-flags.ts";
 import { type OwnCommand, ownCommands } from "./own-commands.ts";
 
 export const commandNames: readonly string[] = [...commands, ...ownCommands].map(({ name }) => name);
@@ -63,14 +65,21 @@ function guess(words: readonly string[]): string | undefined {
   return distanceBetween(first, one) < distanceBetween(`${first} ${second}`, two) ? one : two;
 }
 
-/** @throws UsageError for a flag that the command does not take */
-export function refuseUnknownFlags(given: Iterable<string>, known: readonly string[], name: string): void {
-  for (const flag of given) {
-    if (known.includes(flag)) continue;
-    const near = nearest(flag, known);
-    const server = flag === "server" || flag === "token" ? `set KOOR_${flag.toUpperCase()}` : undefined;
-    const takes = known.length === 0 ? "it takes none" : `it takes --${known.join(", --")}`;
-    const advice = server ?? (near === undefined ? takes : `did you mean --${near}?`);
-    throw new UsageError(`${name}: unknown flag --${flag}: ${advice} (koor-cli ${name} --help)`);
+/** @throws UsageError for a flag that the command does not take, or one without its value */
+export function checkFlags({ flags, valueless }: Arguments, known: readonly string[], name: string): void {
+  const unknown = [...flags.keys()].find((flag) => !known.includes(flag));
+  const help = `(koor-cli ${name} --help)`;
+  if (unknown !== undefined) {
+    const shown = unknown.length === 1 ? `-${unknown}` : `--${unknown}`;
+    throw new UsageError(`${name}: unknown flag ${shown}: ${adviceOn(unknown, known)} ${help}`);
   }
+  if (valueless !== undefined) throw new UsageError(`${name}: --${valueless} needs a value ${help}`);
+}
+
+function adviceOn(flag: string, known: readonly string[]): string {
+  if (flag.length === 1) return "if it is no flag, put -- before it";
+  if (flag === "server" || flag === "token") return `set KOOR_${flag.toUpperCase()}`;
+  const near = nearest(flag.toLowerCase(), [...known, ...Object.keys(globalFlags)]);
+  if (near !== undefined) return `did you mean --${near}?`;
+  return known.length === 0 ? "it takes none" : `it takes --${known.join(", --")}`;
 }

@@ -232,6 +232,20 @@ describe("bodies", () => {
     expect(await typeFor(["--data", "hello"])).toBe("text/plain");
   });
 
+  test("what can only be JSON is sent as that unless --type says otherwise, so that the fault in it is told", async () => {
+    const cwd = emptyDirectory();
+    writeFileSync(join(cwd, "p.yaml"), "a: 1");
+    for (const [argv, type] of [
+      [["--data", "junk"], "application/json"],
+      [["--file", "p.yaml"], "application/json"],
+      [["--data", "{}", "--type", "application/merge-patch+json"], "application/merge-patch+json"],
+      [["--data", "{}", "--type", "text/plain"], "text/plain"],
+    ] as const) {
+      await cli(["state", "patch", "k", ...argv], { cwd });
+      expect([argv, last().headers.get("content-type")]).toEqual([argv, type]);
+    }
+  });
+
   test("standard input is a dash, or the file named so", async () => {
     await cli("state set k -", { stdin: "from a pipe" });
     expect(last().body).toBe("from a pipe");
@@ -458,9 +472,25 @@ describe("failures", () => {
       'koor-cli: state get: what is "b"? The command is: koor-cli state get KEY',
     );
     expect((await cli("state list --limt 5")).stderr).toContain("did you mean --limit?");
+    expect((await cli("state list --limit")).stderr).toContain("state list: --limit needs a value");
+    expect((await cli("lease acquire a --wait")).stderr).toContain("lease acquire: --wait needs a value");
     expect((await cli("specs get p")).stderr).toContain("is not PROJECT/NAME");
     expect((await runCli([])).stderr).toContain("no command given");
     expect(server.seen).toEqual([]);
+  });
+
+  test("a flag that no command knows is unknown, with a value or without; what is no flag goes behind --", async () => {
+    for (const line of ["state get plan --Pretty", "state get --Pretty plan"])
+      expect((await cli(line)).stderr).toStartWith(
+        "koor-cli: state get: unknown flag --Pretty: did you mean --pretty?",
+      );
+    for (const line of ["lease acquire -x", "lease acquire -x src"])
+      expect((await cli(line)).stderr).toStartWith(
+        "koor-cli: lease acquire: unknown flag -x: if it is no flag, put -- before it",
+      );
+    expect(server.seen).toEqual([]);
+    await cli("lease acquire -- -x");
+    expect(JSON.parse(last().body)).toEqual({ paths: ["-x"] });
   });
 
   test("what a command cannot do without is asked for here: the same path without it reads the whole value", async () => {

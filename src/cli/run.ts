@@ -4,7 +4,7 @@ import { type Arguments, parseArguments } from "./arguments.ts";
 import { type Command, UsageError } from "./command.ts";
 import { version } from "./commands.generated.ts";
 import { report } from "./failure.ts";
-import { findCommand, refuseUnknownFlags } from "./find-command.ts";
+import { checkFlags, findCommand } from "./find-command.ts";
 import type { Env, Io } from "./io.ts";
 import type { OwnCommand } from "./own-commands.ts";
 import { toRequest } from "./request.ts";
@@ -57,7 +57,7 @@ async function runOwn(
   env: Env,
   io: Io,
 ): Promise<number> {
-  refuseUnknownFlags(args.flags.keys(), Object.keys(own.flags), own.name);
+  checkFlags(args, Object.keys(own.flags), own.name);
   if (words.length < own.words.least || words.length > own.words.most)
     throw new UsageError(`the command is: koor-cli ${own.usage}`);
   return own.run(words, args, env, io);
@@ -72,7 +72,7 @@ async function runCommand(
   io: Io,
 ): Promise<void> {
   const known = [...Object.keys(command.flags), ...Object.keys(standardFlags(command))];
-  refuseUnknownFlags(args.flags.keys(), known, command.name);
+  checkFlags(args, known, command.name);
   const request = await toRequest(command, words, args, io);
   const client = createClient(connection(env, io.cwd));
   const response = await client.send(command.operation, request);
