@@ -123,9 +123,7 @@ async function waitUntil(args: Arguments, io: Io, what: string, round: Round): P
       reached = true;
     } catch (error) {
       if (signal.aborted) return interruptedExit;
-      failure = patience.aborted
-        ? noAnswer("the server does not answer", { reads: true, cause: error })
-        : error;
+      failure = patience.aborted ? noAnswer("the server does not answer", "read", error) : error;
       const isAway = failure instanceof ClientError && failure.reason === "no_server";
       if (!isPassing(failure) || (isAway && !reached)) throw failure;
       reached ||= !isAway;
