@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 import { createHmac } from "node:crypto";
+import { type AddressInfo, createServer } from "node:net";
 import { Webhook } from "standardwebhooks";
 import { runCli } from "../src/cli/io-for-tests.ts";
 import { limits } from "../src/contract/limits.ts";
@@ -396,6 +397,28 @@ describe("delivering", () => {
     // A status is an answer, however much comes behind it.
     await until(async () => (await deliveries(stuck[2]?.id ?? "")).deliveries.length >= 20);
     expect((await one(stuck[2]?.id ?? "")).fail_count).toBe(0);
+  });
+
+  test("a receiver that changes the protocol has failed, and holds up neither others nor a deletion nor a stop", async () => {
+    const changing = createServer((socket) =>
+      socket.on("data", () =>
+        socket.write("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n"),
+      ),
+    );
+    await new Promise<void>((resolve) => changing.listen(0, "127.0.0.1", resolve));
+    const url = `http://127.0.0.1:${(changing.address() as AddressInfo).port}`;
+    const own = await startServer();
+    for (const id of ["deleted", "stopped"]) await post("/api/webhooks", { id, url }, own);
+    expect((await post("/api/webhooks/deleted/test", {}, own)).body.error).toContain("answered 101");
+    await publish("t", null, own);
+    await until(async () => (await one("deleted", own)).fail_count === 1);
+    await own.ask("/api/webhooks/deleted", { method: "DELETE" });
+    const receiver = receive();
+    await post("/api/webhooks", { id: "good", url: receiver.url }, own);
+    await publish("t", null, own);
+    await receiver.got(1);
+    await own.dispose();
+    changing.close();
   });
 
   test("an attempt that nobody answers is given up, and counts as failed", async () => {

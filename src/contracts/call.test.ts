@@ -13,8 +13,10 @@ afterEach(() => {
 
 async function service(answer: (write: (text: string) => void) => void) {
   const heard: string[] = [];
+  const hungUp = Promise.withResolvers<void>();
   const server = createServer((socket) => {
     socket.on("error", () => {});
+    socket.on("close", () => hungUp.resolve());
     socket.on("data", (data) => {
       heard.push(data.toString("latin1"));
       answer((text) => socket.write(text));
@@ -23,7 +25,7 @@ async function service(answer: (write: (text: string) => void) => void) {
   open.push(server);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as { port: number };
-  return { heard, base: new URL(`http://127.0.0.1:${port}`) };
+  return { heard, hungUp: hungUp.promise, base: new URL(`http://127.0.0.1:${port}`) };
 }
 
 const plan = {
@@ -40,9 +42,11 @@ describe("a call of a service", () => {
   test.each([
     ["that says nothing", "", 0],
     ["that begins and goes on for ever", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{", 200],
+    ["whose body has no length, and no end", "HTTP/1.1 200 OK\r\n\r\n{", 200],
     ["whose head never ends", "HTTP/1.1 200 OK\r\nX: ", 0],
-  ])("%s ends when its time is up", async (_, said, status) => {
-    const { base, heard } = await service((write) => write(said));
+    ["that only ever begins to answer", "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n".repeat(1000), 0],
+  ])("%s ends when its time is up, and hangs up", async (_, said, status) => {
+    const { base, heard, hungUp } = await service((write) => write(said));
     const controller = new AbortController();
     const request = { method: "GET", path: "/x", body: undefined };
     const called = callEndpoint(base, ["127.0.0.1"], request, { signal: controller.signal, ms: 10_000 });
@@ -52,7 +56,21 @@ describe("a call of a service", () => {
     expect((await callEndpoint(later.base, ["127.0.0.1"], request, within(10_000))).status).toBe(200);
     controller.abort();
     expect(await called).toMatchObject({ status, body: new Uint8Array(), error: "no answer within 10 s" });
+    await hungUp;
   });
+
+  test.each(["", "Upgrade: x\r\nConnection: Upgrade\r\n"])(
+    "that changes the protocol by 101 and %j is answered with that, and hangs up",
+    async (headers) => {
+      const { base, hungUp } = await service((write) =>
+        write(`HTTP/1.1 101 Switching Protocols\r\n${headers}\r\n`),
+      );
+      const request = { method: "GET", path: "/x", body: undefined };
+      const { status, body } = await callEndpoint(base, ["127.0.0.1"], request, within(10_000));
+      expect([status, body.length]).toEqual([101, 0]);
+      await hungUp;
+    },
+  );
 
   test("goes to the address that was checked, whatever the name says, and to the next where nobody is", async () => {
     const { base, heard } = await service((write) => write(whole("{}")));

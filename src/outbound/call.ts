@@ -1,6 +1,7 @@
 import { type IncomingMessage, request as requestHttp } from "node:http";
 import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
+import type { Duplex } from "node:stream";
 import type { TargetPolicy } from "./target.ts";
 
 /** Requests that the server itself makes, at no other address than one that was checked. */
@@ -57,17 +58,25 @@ export async function checkedAddresses(
   url: URL,
   policy: TargetPolicy,
   resolve: Resolve,
-  { signal }: Deadline,
+  deadline: Deadline,
 ): Promise<string[] | "refused" | "unknown"> {
   const host = hostOf(url);
-  const late = Promise.withResolvers<never>();
-  const giveUp = () => late.reject(new Error("timed out"));
-  signal.addEventListener("abort", giveUp, { once: true });
   try {
-    const addresses = isIP(host) ? [host] : await Promise.race([resolve(host), late.promise]);
+    const addresses = isIP(host) ? [host] : await beforeEnd(deadline, resolve(host));
     return addresses.every((address) => policy.allows(host, address)) ? addresses : "refused";
   } catch {
     return "unknown";
+  }
+}
+
+/** What work comes to, unless the time is up before: whether the work hears of that, and ends, is not relied upon. */
+async function beforeEnd<T>({ signal }: Deadline, work: Promise<T>): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const giveUp = () => late.reject(new Error("timed out"));
+  signal.addEventListener("abort", giveUp, { once: true });
+  if (signal.aborted) giveUp();
+  try {
+    return await Promise.race([work, late.promise]);
   } finally {
     signal.removeEventListener("abort", giveUp);
   }
@@ -79,7 +88,8 @@ function hostOf({ hostname }: URL): string {
 }
 
 /**
- * Sends the request to the first of the addresses that takes the connection. Follows no redirect.
+ * Sends the request to the first of the addresses that takes the connection. Follows no redirect. Whatever the other
+ * side does, it is over by its deadline, and its connection is closed.
  *
  * @param answerBytes the most of an answer that is read; of one that is longer only the status is told
  */
@@ -92,19 +102,21 @@ export async function call(
 ): Promise<Called> {
   let failed = unanswered("the host has no address");
   for (const address of addresses) {
-    let answer: IncomingMessage | undefined;
+    const sent = await send(url, address, request);
+    let head: Pick<Called, "status" | "retryAfter"> | undefined;
     try {
-      const sent = await send(url, address, request, deadline.signal);
-      answer = sent.answer;
-      return { ...headOf(answer), ...(await readAnswer(sent, answerBytes)) };
+      const answer = await beforeEnd(deadline, sent.answer);
+      head = headOf(answer);
+      return { ...head, ...(await beforeEnd(deadline, readAnswer(answer, answerBytes))) };
     } catch (error) {
       const { code = "failed", message } = error as { code?: string; message: string };
       const why = deadline.signal.aborted
         ? `no answer within ${deadline.ms / 1000} s`
         : `no answer from ${url.host}: ${code} ${message}`.slice(0, 512);
-      failed = unanswered(why);
-      if (answer) return { ...failed, ...headOf(answer) };
-      if (code !== "ECONNREFUSED") break;
+      failed = { ...unanswered(why), ...head };
+      if (head || code !== "ECONNREFUSED") break;
+    } finally {
+      sent.hangUp();
     }
   }
   return failed;
@@ -115,7 +127,7 @@ function headOf({ statusCode = 0, headers }: IncomingMessage): Pick<Called, "sta
 }
 
 interface Sent {
-  answer: IncomingMessage;
+  answer: Promise<IncomingMessage>;
   hangUp(): void;
 }
 
@@ -127,7 +139,6 @@ async function send(
   url: URL,
   address: string,
   { method, path, headers, body }: OutboundRequest,
-  signal: AbortSignal,
 ): Promise<Sent> {
   const secure = url.protocol === "https:";
   const request = secure ? (await import("node:https")).request : requestHttp;
@@ -138,7 +149,6 @@ async function send(
     path,
     method,
     agent: false,
-    signal,
     // The certificate is of the name, not of the address; an address is no name.
     ...(secure && isIP(hostOf(url)) === 0 && { servername: url.hostname }),
     headers: {
@@ -150,20 +160,26 @@ async function send(
     },
   });
   sent.on("response", resolve);
+  // An answer of 101 that nobody asked for: what comes behind it is no body.
+  sent.on("upgrade", (answer: IncomingMessage, socket: Duplex) => {
+    socket.destroy();
+    answer.push(null);
+    resolve(answer);
+  });
   sent.on("error", reject);
   sent.end(body);
-  return { answer: await promise, hangUp: () => sent.destroy() };
+  return { answer: promise, hangUp: () => sent.destroy() };
 }
 
-async function readAnswer({ answer, hangUp }: Sent, most: number): Promise<Pick<Called, "body" | "error">> {
+async function readAnswer(
+  answer: AsyncIterable<Uint8Array>,
+  most: number,
+): Promise<Pick<Called, "body" | "error">> {
   const chunks: Uint8Array[] = [];
   let size = 0;
-  for await (const chunk of answer as AsyncIterable<Uint8Array>) {
+  for await (const chunk of answer) {
     size += chunk.length;
-    if (size > most) {
-      hangUp();
-      return { body: new Uint8Array(), error: `the answer is over ${most} bytes` };
-    }
+    if (size > most) return { body: new Uint8Array(), error: `the answer is over ${most} bytes` };
     chunks.push(chunk);
   }
   return { body: Buffer.concat(chunks), error: "" };
