@@ -44,6 +44,7 @@ function open(clock = { now: 1_000_000 }) {
   return {
     clock,
     store,
+    service,
     add: (id: string) =>
       service.create({
         ...input,
@@ -229,3 +230,39 @@ test("a position moves on past events that are not for the webhook, so that they
   expect(await place()).toMatchObject({ position: 50, missed: 0 });
   await close();
 });
+
+test.each(["first attempt", "retry"])(
+  "a %s that ends while its webhook is replayed leaves no room taken, however it ends",
+  async (which) => {
+    const { add, publish, place, server, service, close } = open();
+    await add("w");
+    const under = [Promise.withResolvers<Attempt>(), Promise.withResolvers<Attempt>()];
+    const failed = { ...ok, ok: false, code: 500 };
+    let sent = 0;
+    const dispatcher = server(
+      async () => {
+        sent += 1;
+        if (which === "retry" && sent === 1) return failed;
+        return under.shift()?.promise ?? ok;
+      },
+      { alone: true, delays: [0, 0] },
+    );
+    await dispatcher.round();
+    await publish(1);
+    const [one, two] = under;
+    for (const [index, attempt] of [one, two].entries()) {
+      await until(() => under.length === 1 - index);
+      await service.replay({ ...input, params: { id: "w" }, body: { after: 0 } });
+      const rounds = dispatcher.round();
+      attempt?.resolve(which === "retry" ? ok : failed);
+      await rounds;
+    }
+    await until(async () => (await place()).recent[0]?.status === "delivered");
+    await until(() => dispatcher.figures().kept === 0);
+    expect(dispatcher.figures().keptBytes).toBe(0);
+    await service.delete({ ...input, params: { id: "w" } } as never);
+    await dispatcher.round();
+    expect(dispatcher.figures()).toMatchObject({ lanes: 0, kept: 0, keptBytes: 0 });
+    await close();
+  },
+);

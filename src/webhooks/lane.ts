@@ -159,8 +159,9 @@ export function openLane(house: LaneHouse, start: LaneStart): Lane {
     async stop() {
       book.end();
       subscription.close();
-      retries.close();
+      retries.stop();
       await book.finished();
+      retries.close();
     },
     cut: () => book.cut.abort(),
   };

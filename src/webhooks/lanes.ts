@@ -31,7 +31,6 @@ export function openLanes(house: LaneHouse): Lanes {
     if (!position) return;
     const retries = await readRetries(store, webhook.uid);
     const { key: id, version } = record;
-    house.room.add(retries);
     open.set(id, openLane(house, { id, version, webhook, place: readPlace(position), retries }));
   }
 

@@ -19,13 +19,16 @@ export interface Retries {
   /** Wakes when the next one is due. */
   plan(): void;
   readonly size: number;
+  /** Wakes no more. */
+  stop(): void;
+  /** Gives back the room of all that is kept: once nothing is under way, since that may still be kept. */
   close(): void;
 }
 
 export function openRetries(house: LaneHouse, { id, webhook, retries }: LaneStart, book: Book): Retries {
   const { store, room, now } = house;
   const { uid } = webhook;
-  const kept = new Map(retries.map((retry) => [retry.event, retry]));
+  const kept = room.open(retries);
   let running = false;
   let timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -69,7 +72,7 @@ export function openRetries(house: LaneHouse, { id, webhook, retries }: LaneStar
     await book.written();
     if (book.ending) return;
     const payload = await store.get("webhook_payloads", key);
-    if (!payload) return forget(retry);
+    if (!payload) return kept.remove(retry.event);
     const attempt = await house.send(webhook, house.messageId(retry.event), payload.value, book.cut.signal);
     if (book.cut.signal.aborted) return;
     house.count(attempt.ok ? "delivered" : "failed");
@@ -77,11 +80,11 @@ export function openRetries(house: LaneHouse, { id, webhook, retries }: LaneStar
     const about = { event: retry.event, topic: retry.topic, attempts: retry.attempts + 1, code, at: now() };
     if (attempt.ok) {
       await book.settle((place) => ({ place: succeeded(place, about), ops: forgetRetry(key) }));
-      return forget(retry);
+      return kept.remove(retry.event);
     }
     const due = next(about.attempts, attempt.retryAfter);
     const failed: Retry = { ...retry, ...about, error, status: due ? "waiting" : "failed", due: due ?? 0 };
-    kept.set(retry.event, failed);
+    kept.put(failed);
     await book.settle((place) => {
       const end = code === 410 ? disabling(id, webhook, place, attempt) : [];
       if (end.length > 0) book.end();
@@ -89,20 +92,12 @@ export function openRetries(house: LaneHouse, { id, webhook, retries }: LaneStar
     });
   }
 
-  /** Of what was delivered, or ended by itself. */
-  function forget({ event, bytes }: Retry): void {
-    kept.delete(event);
-    room.leave(bytes);
-  }
-
   return {
     keep(about, body, retryAfter) {
-      // An event that is sent again on somebody's wish may be kept from before.
-      if (!kept.has(about.event) && !room.take(kept.size, body.length)) return undefined;
       const at = now();
       const due = next(1, retryAfter) ?? at;
       const retry: Retry = { ...about, status: "waiting", since: at, due, bytes: body.length };
-      kept.set(about.event, retry);
+      if (!kept.put(retry)) return undefined;
       plan();
       return [putRetry(uid, retry, at), putPayload(uid, retry, body, at)];
     },
@@ -110,9 +105,7 @@ export function openRetries(house: LaneHouse, { id, webhook, retries }: LaneStar
     get size() {
       return kept.size;
     },
-    close() {
-      clearTimeout(timer);
-      for (const { bytes } of kept.values()) room.leave(bytes);
-    },
+    stop: () => clearTimeout(timer),
+    close: kept.close,
   };
 }
