@@ -28,7 +28,7 @@ const delivery = z.object({
   topic: z.string().meta({ description: "Cut to 128 characters." }),
   status: z.enum(["delivered", "waiting", "failed", "dropped"]).meta({
     description:
-      "waiting: it is tried again; failed: given up, kept for a replay; dropped: there was no room to keep it.",
+      "waiting: it is tried again; failed: given up, kept for a replay; dropped: lost, since there was no room to keep it, or nobody took it for three days.",
   }),
   attempts: z.int(),
   code: z.int().meta({ description: "The last answer's HTTP status; 0: there was none." }),

@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { createFeed } from "../feed/feed.ts";
 import { KoorError } from "../contract/errors.ts";
 import type { Commit } from "../core/commit.ts";
+import { decodeJson } from "../core/json-bytes.ts";
 import { openMemory } from "../store/memory/open.ts";
 import type { Store } from "../store/store.ts";
 import type { Attempt } from "./attempt.ts";
@@ -10,7 +11,7 @@ import { type Dispatcher, openDispatcher } from "./dispatcher.ts";
 import { eventLog } from "../events/log.ts";
 import { afterAnswers, payloadOf } from "./log.ts";
 import { webhookService } from "./service.ts";
-import { readPlace } from "./webhook.ts";
+import { type Retry, readPlace } from "./webhook.ts";
 
 const ok: Attempt = { ok: true, code: 200, error: "", retryAfter: undefined };
 const input = { query: {}, contentType: "", condition: {}, caller: { name: "" } };
@@ -266,3 +267,56 @@ test.each(["first attempt", "retry"])(
     await close();
   },
 );
+
+const day = 24 * 60 * 60 * 1000;
+
+test("a delivery is tried for as long as its receiver asks for patience; what is lost in the end is counted, and gives its room back", async () => {
+  const { store, clock, add, publish, place, server, close } = open();
+  await add("w");
+  const settled = async () => {
+    const [record] = await store.listValues("webhook_retries");
+    return record && decodeJson<Retry>(record.value);
+  };
+  let sent = 0;
+  const dispatcher = server(
+    async () => {
+      sent += 1;
+      return { ok: false, code: 503, error: "answered 503", retryAfter: "86400" };
+    },
+    { alone: true },
+  );
+  await dispatcher.round();
+  await publish(1);
+  for (let attempt = 1; attempt <= retryDelays.length + 1; attempt++) {
+    await until(async () => sent === attempt && (await settled())?.attempts === attempt);
+    clock.now += day;
+    await dispatcher.round();
+  }
+  expect(await settled()).toMatchObject({ status: "failed" });
+  expect(dispatcher.figures()).toMatchObject({ kept: 1, keptBytes: expect.any(Number) });
+  clock.now += 2 * day;
+  await dispatcher.round();
+  await until(async () => (await place()).missed === 1);
+  expect((await place()).recent).toMatchObject([{ event: 1, status: "dropped", code: 503, attempts: 8 }]);
+  expect(await store.list("webhook_retries")).toEqual([]);
+  expect(await store.list("webhook_payloads")).toEqual([]);
+  await until(() => dispatcher.figures().kept === 0);
+  expect(dispatcher.figures().keptBytes).toBe(0);
+  await close();
+});
+
+test("what waits for a webhook that is disabled is counted when it is lost, also by a server that stood still meanwhile", async () => {
+  const { clock, add, publish, place, server, close } = open();
+  await add("w");
+  const first = server(async () => ({ ...ok, ok: false, code: 410, error: "answered 410" }), { alone: true });
+  await first.round();
+  await publish(1);
+  await until(async () => (await place()).position === 1);
+  await first.stop();
+  clock.now += 20 * day;
+  const second = server(async () => ok, { alone: true });
+  await second.round();
+  await until(async () => (await place()).missed === 1);
+  expect(second.figures()).toMatchObject({ lanes: 0, delivered: 0, lag: 0 });
+  await close();
+});

@@ -113,7 +113,7 @@ export function openDispatcher(options: DispatcherOptions): Dispatcher {
 
   async function tidy(): Promise<void> {
     await round();
-    await Promise.all([...lanes.open.values()].map((lane) => lane.keepPosition()));
+    await Promise.all([...lanes.open.values()].map((lane) => lane.tidy()));
   }
 
   async function lookOnce(): Promise<void> {
@@ -166,11 +166,12 @@ function figuresOf(
   last: number,
 ): DispatcherFigures {
   const open = [...lanes.open.values()];
+  const active = open.filter((lane) => lane.active);
   return {
-    lanes: open.length,
+    lanes: active.length,
     ...counts,
     kept: open.reduce((sum, { kept }) => sum + kept, 0),
     keptBytes,
-    lag: open.reduce((most, { position }) => Math.max(most, last - position), 0),
+    lag: active.reduce((most, { position }) => Math.max(most, last - position), 0),
   };
 }

@@ -44,12 +44,14 @@ export interface LaneStart {
 
 export interface Lane {
   readonly version: number;
+  /** Not one of a webhook that is disabled: nothing is sent of it, and what is kept of it comes to its end. */
+  readonly active: boolean;
   /** The last event that was looked at, or had its first attempt. */
   readonly position: number;
   /** Deliveries that are kept for another attempt. */
   readonly kept: number;
-  /** Writes down how far the log was looked through, where nothing in it was for this webhook. */
-  keepPosition(): Promise<void>;
+  /** Comes round: writes down how far the log was looked through, where nothing in it was for this webhook. */
+  tidy(): Promise<void>;
   /** Begins nothing more, and resolves when what is under way has come to its end. */
   stop(): Promise<void>;
   /** Ends what is under way: its result is not written, so that it is delivered again. */
@@ -121,7 +123,7 @@ export function openLane(house: LaneHouse, start: LaneStart): Lane {
   async function goOn(step: Parameters<typeof book.settle>[0]): Promise<void> {
     const settled = await book.settle(step);
     delivering = false;
-    if (settled && !book.ending) subscription.resume();
+    if (settled && !book.ending) subscription?.resume();
   }
 
   function take(work: Promise<void>): false {
@@ -130,26 +132,30 @@ export function openLane(house: LaneHouse, start: LaneStart): Lane {
     return false;
   }
 
-  const subscription: Subscription = house.feed.subscribe({
-    after: start.place.position,
-    topic: compileGlobs(webhook.patterns.join(",")),
-    sink: {
-      send: (entry) => take(first(entry)),
-      gap: (from, to) => take(missed(from, to)),
-    },
-  });
+  const follow = (): Subscription =>
+    house.feed.subscribe({
+      after: start.place.position,
+      topic: compileGlobs(webhook.patterns.join(",")),
+      sink: {
+        send: (entry) => take(first(entry)),
+        gap: (from, to) => take(missed(from, to)),
+      },
+    });
+  const subscription = webhook.active ? follow() : undefined;
   retries.plan();
 
   return {
     version: start.version,
+    active: webhook.active,
     get position() {
-      return Math.max(book.place.position, delivering ? 0 : subscription.position);
+      return Math.max(book.place.position, delivering ? 0 : (subscription?.position ?? 0));
     },
     get kept() {
       return retries.size;
     },
-    async keepPosition() {
-      const { position } = subscription;
+    async tidy() {
+      retries.plan();
+      const { position = 0 } = subscription ?? {};
       if (delivering || book.ending || position <= book.place.position) return;
       await book.settle((place) => ({
         place: { ...place, position: Math.max(place.position, position) },
@@ -158,7 +164,7 @@ export function openLane(house: LaneHouse, start: LaneStart): Lane {
     },
     async stop() {
       book.end();
-      subscription.close();
+      subscription?.close();
       retries.stop();
       await book.finished();
       retries.close();

@@ -5,7 +5,7 @@ import { readPlace, readRetries, readWebhook } from "./webhook.ts";
 /** How long deliveries that are under way may take when a lane closes, in milliseconds. */
 const closeWithin = 3_000;
 
-/** The lanes of all webhooks that are active. */
+/** The lanes of all webhooks. */
 export interface Lanes {
   readonly open: ReadonlyMap<string, Lane>;
   /** Opens one for each that has none, and closes those of what is another one now. */
@@ -38,11 +38,10 @@ export function openLanes(house: LaneHouse): Lanes {
     open,
     async serve() {
       const records = await store.listValues("webhooks");
-      const active = records.filter((record) => readWebhook(record).active);
-      const versions = new Map(active.map(({ key, version }) => [key, version]));
+      const versions = new Map(records.map(({ key, version }) => [key, version]));
       const over = [...open].filter(([id, lane]) => versions.get(id) !== lane.version);
       await Promise.all(over.map(([id, lane]) => close(id, lane)));
-      for (const record of active) if (!open.has(record.key)) await start(record);
+      for (const record of records) if (!open.has(record.key)) await start(record);
     },
     async closeAll() {
       await Promise.all([...open].map(([id, lane]) => close(id, lane)));

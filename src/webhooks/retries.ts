@@ -3,10 +3,15 @@ import { nextAttempt } from "./backoff.ts";
 import { type Book, later } from "./book.ts";
 import type { LaneHouse, LaneStart } from "./lane.ts";
 import { disabling, succeeded } from "./outcome.ts";
-import { type Ended, type Retry, forgetRetry, putPayload, putRetry, retryKey } from "./webhook.ts";
-
-/** A timer longer than this many milliseconds is set in parts: what counts is the store's clock. */
-const longestTimer = 60_000;
+import {
+  type Ended,
+  type Retry,
+  forgetRetry,
+  keepFailedMs,
+  putWithPayload,
+  remember,
+  retryKey,
+} from "./webhook.ts";
 
 /** What of one webhook did not get through, and is tried again. */
 export interface Retries {
@@ -16,7 +21,7 @@ export interface Retries {
     body: Uint8Array,
     retryAfter: string | undefined,
   ): readonly Op[] | undefined;
-  /** Wakes when the next one is due. */
+  /** Wakes when the next one is due; again where the clock may have been put forward. */
   plan(): void;
   readonly size: number;
   /** Wakes no more. */
@@ -27,7 +32,7 @@ export interface Retries {
 
 export function openRetries(house: LaneHouse, { id, webhook, retries }: LaneStart, book: Book): Retries {
   const { store, room, now } = house;
-  const { uid } = webhook;
+  const { uid, active } = webhook;
   const kept = room.open(retries);
   let running = false;
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -35,10 +40,13 @@ export function openRetries(house: LaneHouse, { id, webhook, retries }: LaneStar
   const next = (attempts: number, retryAfter: string | undefined) =>
     nextAttempt(attempts, now(), house.random(), retryAfter, house.delays);
 
+  const isTried = (retry: Retry) => active && retry.status === "waiting";
+  /** When there is something to do about it: another attempt, or its end. */
+  const turnOf = (retry: Retry) => (isTried(retry) ? retry.due : retry.until);
+
   function earliest(): Retry | undefined {
     let found: Retry | undefined;
-    for (const retry of kept.values())
-      if (retry.status === "waiting" && (!found || retry.due < found.due)) found = retry;
+    for (const retry of kept.values()) if (!found || turnOf(retry) < turnOf(found)) found = retry;
     return found;
   }
 
@@ -46,8 +54,7 @@ export function openRetries(house: LaneHouse, { id, webhook, retries }: LaneStar
     clearTimeout(timer);
     const soonest = earliest();
     if (!soonest || book.ending || running) return;
-    const wait = Math.min(longestTimer, Math.max(0, soonest.due - now()));
-    timer = setTimeout(() => book.track(run()), wait);
+    timer = setTimeout(() => book.track(run()), Math.max(0, turnOf(soonest) - now()));
     timer.unref();
   }
 
@@ -55,7 +62,8 @@ export function openRetries(house: LaneHouse, { id, webhook, retries }: LaneStar
   async function run(): Promise<void> {
     running = true;
     try {
-      for (let due = earliest(); due && due.due <= now() && !book.ending; due = earliest()) await again(due);
+      for (let next = earliest(); next && turnOf(next) <= now() && !book.ending; next = earliest())
+        await (isTried(next) ? again(next) : lose(next));
     } catch (error) {
       house.warn(id, `a retry cannot be made now: ${String(error)}`);
       await later();
@@ -72,7 +80,7 @@ export function openRetries(house: LaneHouse, { id, webhook, retries }: LaneStar
     await book.written();
     if (book.ending) return;
     const payload = await store.get("webhook_payloads", key);
-    if (!payload) return kept.remove(retry.event);
+    if (!payload) return lose(retry);
     const attempt = await house.send(webhook, house.messageId(retry.event), payload.value, book.cut.signal);
     if (book.cut.signal.aborted) return;
     house.count(attempt.ok ? "delivered" : "failed");
@@ -83,23 +91,37 @@ export function openRetries(house: LaneHouse, { id, webhook, retries }: LaneStar
       return kept.remove(retry.event);
     }
     const due = next(about.attempts, attempt.retryAfter);
-    const failed: Retry = { ...retry, ...about, error, status: due ? "waiting" : "failed", due: due ?? 0 };
+    const status = due ? "waiting" : "failed";
+    const until = (due ?? about.at) + keepFailedMs;
+    const failed: Retry = { ...retry, ...about, error, status, due: due ?? 0, until };
     kept.put(failed);
     await book.settle((place) => {
       const end = code === 410 ? disabling(id, webhook, place, attempt) : [];
       if (end.length > 0) book.end();
-      return { place, ops: [putRetry(uid, failed, now()), ...end] };
+      return { place, ops: [...putWithPayload(uid, failed, payload.value, now()), ...end] };
     });
+  }
+
+  /** What nobody took, and nobody asked for again: its end is said, and it is no longer kept. */
+  async function lose({ event, topic, attempts, code, error, at }: Retry): Promise<void> {
+    house.warn(id, `event ${event} is lost after ${attempts} attempts: ${error}`);
+    const lost: Ended = { event, topic, status: "dropped", attempts, code, error, at };
+    await book.settle((place) => ({
+      place: remember({ ...place, missed: place.missed + 1 }, lost),
+      ops: forgetRetry(retryKey(uid, event)),
+    }));
+    kept.remove(event);
   }
 
   return {
     keep(about, body, retryAfter) {
       const at = now();
       const due = next(1, retryAfter) ?? at;
-      const retry: Retry = { ...about, status: "waiting", since: at, due, bytes: body.length };
+      const until = due + keepFailedMs;
+      const retry: Retry = { ...about, status: "waiting", due, until, bytes: body.length };
       if (!kept.put(retry)) return undefined;
       plan();
-      return [putRetry(uid, retry, at), putPayload(uid, retry, body, at)];
+      return putWithPayload(uid, retry, body, at);
     },
     plan,
     get size() {

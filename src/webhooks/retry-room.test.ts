@@ -9,9 +9,9 @@ const retry = (event: number, bytes: number): Retry => ({
   attempts: 1,
   code: 500,
   error: "",
-  since: 0,
   at: 0,
   due: 0,
+  until: 0,
   bytes,
 });
 

@@ -41,7 +41,7 @@ export interface Ended {
   at: number;
 }
 
-/** `webhook_retries`, by `retryKey`; what is sent is beside it in `webhook_payloads`, since it never changes. */
+/** `webhook_retries`, by `retryKey`; what is sent is beside it in `webhook_payloads`, and lives as long. */
 export interface Retry {
   event: number;
   topic: string;
@@ -50,10 +50,11 @@ export interface Retry {
   attempts: number;
   code: number;
   error: string;
-  /** The first attempt, the last, and the next, in milliseconds since 1970. */
-  since: number;
+  /** The last attempt, and the next, in milliseconds since 1970. */
   at: number;
   due: number;
+  /** When it is lost, where nothing gets it through. */
+  until: number;
   /** Of what is sent. */
   bytes: number;
 }
@@ -62,8 +63,10 @@ export interface Retry {
 const remembered = 20;
 /** Characters of a topic that are shown of a delivery: they are stored with it. */
 const shownTopic = 128;
-/** How long what could not be delivered is kept for a replay, from its first attempt on, in milliseconds: three days. */
+/** How long what could not be delivered is kept after its last attempt, or the next one that is due, in milliseconds: three days. */
 export const keepFailedMs = 3 * 24 * 60 * 60 * 1000;
+/** How much longer it is in the store, so that a server that stood still finds it, and counts it as lost, in milliseconds. */
+const keepLostMs = 30 * 24 * 60 * 60 * 1000;
 
 export function readWebhook(record: StoredRecord): Webhook {
   return decodeJson<Webhook>(record.value);
@@ -104,22 +107,27 @@ export function putRetry(uid: string, retry: Retry, now: number): Op {
   return { ...keptWith(uid, retry, now), collection: "webhook_retries", value: encodeJson(retry) };
 }
 
-export function putPayload(uid: string, retry: Retry, body: Uint8Array, now: number): Op {
-  return { ...keptWith(uid, retry, now), collection: "webhook_payloads", value: body };
+/** After an attempt: it moves on when both end. */
+export function putWithPayload(uid: string, retry: Retry, body: Uint8Array, now: number): Op[] {
+  const payload: Op = { ...keptWith(uid, retry, now), collection: "webhook_payloads", value: body };
+  return [putRetry(uid, retry, now), payload];
 }
 
 /** What is stored of a retry ends at one time. */
-function keptWith(uid: string, { event, since }: Retry, now: number) {
-  const ttlMs = Math.max(1, since + keepFailedMs - now);
+function keptWith(uid: string, { event, until }: Retry, now: number) {
+  const ttlMs = Math.max(1, until + keepLostMs - now);
   return { kind: "put", key: retryKey(uid, event), contentType: "application/json", ttlMs } as const;
 }
 
 /** What is kept of a webhook for another attempt, in the order of the events. */
 export async function readRetries(store: Store, uid: string): Promise<Retry[]> {
   const records = await store.listValues("webhook_retries", { prefix: `${uid}/` });
-  return records
-    .filter((record) => isLive(record, store.now()))
-    .map((record) => decodeJson<Retry>(record.value));
+  return records.filter((record) => isLive(record, store.now())).map(readRetry);
+}
+
+/** Until when it is kept older servers did not say in it. */
+function readRetry({ value, expiresAt }: StoredRecord): Retry {
+  return { until: expiresAt, ...decodeJson<Omit<Retry, "until">>(value) };
 }
 
 export function forgetRetry(key: string): Op[] {
