@@ -456,6 +456,34 @@ describe("delivering", () => {
       });
   });
 
+  test.each([
+    ["first attempt", 1],
+    ["retry", 2],
+  ])("a replay of what failed does not send again what is under way: a %s", async (_, attempts) => {
+    const gate = Promise.withResolvers<number>();
+    const receiver = receive((_, index) => (index + 1 < attempts ? 500 : gate.promise));
+    const { id, topic } = await add(receiver);
+    const first = await publish(topic, "slow");
+    await receiver.got(attempts);
+    expect((await post(`/api/webhooks/${id}/replay`)).status).toBe(200);
+    const other = receive();
+    // The look at all webhooks has come to the replay when one that is newer is served.
+    const newer = await add(other);
+    await publish(newer.topic);
+    await other.got(1);
+    receiver.answer = () => 200;
+    gate.resolve(200);
+    const second = await publish(topic, "next");
+    await until(async () => (await deliveries(id)).position >= second);
+    await until(async () => (await deliveries(id)).deliveries.length === 2);
+    const sent = receiver.received.map(({ body }) => body.event_id);
+    expect(sent.filter((event) => event === first)).toHaveLength(attempts);
+    expect((await deliveries(id)).deliveries).toMatchObject([
+      { event_id: second, status: "delivered" },
+      { event_id: first, status: "delivered", attempts },
+    ]);
+  });
+
   test("a deleted webhook gets nothing more, and another of its id nothing of the old one's", async () => {
     const late = Promise.withResolvers<number>();
     const receiver = receive((_, index) => (index === 0 ? 500 : late.promise));

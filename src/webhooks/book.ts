@@ -32,19 +32,22 @@ export interface Book {
 
 export function openBook(
   { settler, warn, onVoid }: Pick<LaneHouse, "settler" | "warn" | "onVoid">,
-  { id, version, webhook, place: from }: LaneStart,
+  { id, webhook, place: from, placeVersion }: LaneStart,
 ): Book {
   const inTurn = oneAtATime();
   const cut = new AbortController();
   const running = new Set<Promise<unknown>>();
-  const same: Op = { kind: "guard", collection: "webhooks", key: id, guard: { version } };
   let place = from;
+  let version = placeVersion;
   let ending = false;
 
   async function write(next: { place: Place; ops: readonly Op[] }): Promise<boolean> {
-    const settled = await settler.settle([same, putPlace(webhook.uid, next.place), ...next.ops]);
-    if (settled === "done") place = next.place;
-    else ending = true;
+    const put = { ...putPlace(webhook.uid, next.place), guard: { version } };
+    const settled = await settler.settle([put, ...next.ops]);
+    if (settled === "done") {
+      place = next.place;
+      version += 1;
+    } else ending = true;
     if (ending) onVoid();
     return settled === "done";
   }

@@ -112,7 +112,7 @@ export const webhookOperations = {
   replay: operation({
     method: "POST",
     path: "/api/webhooks/{id}/replay",
-    summary: "Try again at once what failed, or send all events after one again; enables it, too",
+    summary: "Try again at once what waits or failed, or send all events after one again; enables it, too",
     params,
     body: json(
       z.object({

@@ -141,7 +141,7 @@ export function openDispatcher(options: DispatcherOptions): Dispatcher {
   });
   const unhook = store.onReplaced(() => {
     lost();
-    for (const lane of lanes.open.values()) lane.cut();
+    lanes.cut();
     lookSoon();
   });
 

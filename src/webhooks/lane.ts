@@ -39,11 +39,14 @@ export interface LaneStart {
   version: number;
   webhook: Webhook;
   place: Place;
+  placeVersion: number;
   retries: readonly Retry[];
 }
 
 export interface Lane {
   readonly version: number;
+  /** Begins nothing more. */
+  readonly ending: boolean;
   /** Not one of a webhook that is disabled: nothing is sent of it, and what is kept of it comes to its end. */
   readonly active: boolean;
   /** The last event that was looked at, or had its first attempt. */
@@ -61,7 +64,7 @@ export interface Lane {
 /**
  * One webhook's deliveries. Each event has its first attempt in the order of the log, one at a time, and how far it got is
  * written before the next one begins: so a crash repeats one delivery at most. What fails goes to the retries, which
- * have a time of their own and hold up nothing. All is written under the guard that the webhook is the same.
+ * have a time of their own and hold up nothing. All is written under the guard that nobody else moved it or deleted it.
  */
 export function openLane(house: LaneHouse, start: LaneStart): Lane {
   const { id, webhook } = start;
@@ -106,7 +109,7 @@ export function openLane(house: LaneHouse, start: LaneStart): Lane {
   }
 
   function end(place: Place, attempt: Attempt): readonly Op[] {
-    const ops = disabling(id, webhook, place, attempt);
+    const ops = disabling(start, place, attempt);
     if (ops.length > 0) book.end();
     return ops;
   }
@@ -146,6 +149,9 @@ export function openLane(house: LaneHouse, start: LaneStart): Lane {
 
   return {
     version: start.version,
+    get ending() {
+      return book.ending;
+    },
     active: webhook.active,
     get position() {
       return Math.max(book.place.position, delivering ? 0 : (subscription?.position ?? 0));

@@ -1,6 +1,7 @@
 import type { Op } from "../core/commit.ts";
 import type { Attempt } from "./attempt.ts";
-import { type Ended, type Place, type Webhook, putWebhook, remember } from "./webhook.ts";
+import type { LaneStart } from "./lane.ts";
+import { type Ended, type Place, putWebhook, remember } from "./webhook.ts";
 
 /** Events in a row whose first attempt fails until a webhook is disabled. */
 export const failuresMost = 10;
@@ -12,13 +13,13 @@ export function succeeded(place: Place, about: Omit<Ended, "status" | "error">):
 }
 
 /**
- * The end of a webhook that takes nothing, if it is: with it, in one transaction, the event that says so.
+ * The end of a webhook that takes nothing, if it is: with it, in one transaction, the event that says so. Once, whatever
+ * else is under way.
  *
  * @param place with the failure counted
  */
 export function disabling(
-  id: string,
-  webhook: Webhook,
+  { id, version, webhook }: LaneStart,
   { fail_count }: Place,
   { code }: Attempt,
 ): readonly Op[] {
@@ -27,7 +28,10 @@ export function disabling(
   const reason = gone ? "the receiver answered 410 Gone" : `${failuresMost} events in a row failed`;
   const data = JSON.stringify({ webhook_id: id, reason, fail_count });
   return [
-    putWebhook(id, { ...webhook, active: false }, "webhook.disable", { fail_count }),
+    {
+      ...putWebhook(id, { ...webhook, active: false }, "webhook.disable", { fail_count }),
+      guard: { version },
+    },
     { kind: "append", topic: "webhook.disabled", data, source: "webhooks" },
   ];
 }

@@ -30,7 +30,8 @@ export interface Retries {
   close(): void;
 }
 
-export function openRetries(house: LaneHouse, { id, webhook, retries }: LaneStart, book: Book): Retries {
+export function openRetries(house: LaneHouse, start: LaneStart, book: Book): Retries {
+  const { id, webhook, retries } = start;
   const { store, room, now } = house;
   const { uid, active } = webhook;
   const kept = room.open(retries);
@@ -96,7 +97,7 @@ export function openRetries(house: LaneHouse, { id, webhook, retries }: LaneStar
     const failed: Retry = { ...retry, ...about, error, status, due: due ?? 0, until };
     kept.put(failed);
     await book.settle((place) => {
-      const end = code === 410 ? disabling(id, webhook, place, attempt) : [];
+      const end = code === 410 ? disabling(start, place, attempt) : [];
       if (end.length > 0) book.end();
       return { place, ops: [...putWithPayload(uid, failed, payload.value, now()), ...end] };
     });

@@ -58,7 +58,7 @@ export function openRetryRoom(most = retryBytesMost): RetryRoom {
       },
       close() {
         closed = true;
-        for (const event of [...kept.keys()]) remove(event);
+        for (const event of kept.keys()) remove(event);
       },
     };
   }

@@ -165,14 +165,20 @@ export function webhookService(options: WebhookOptions): Handlers<typeof webhook
         // Of events that are sent again all the same nothing must be tried again beside it.
         const ops =
           after === undefined
-            ? retries.map((retry) => putRetry(uid, { ...retry, status: "waiting", attempts: 1, due: at }, at))
+            ? retries.map((retry) => ({
+                ...putRetry(uid, { ...retry, status: "waiting", attempts: 1, due: at }, at),
+                // It may have got through since it was read.
+                guard: { exists: true },
+              }))
             : retries.flatMap(({ event }) => (event > after ? forgetRetry(retryKey(uid, event)) : []));
         const position = after ?? place.position;
         const label = after === undefined ? undefined : { after };
         const put = putWebhook(id, { ...webhook, active: true }, "webhook.replay", label);
         const moved: Op = { ...putPlace(uid, { ...place, position, fail_count: 0 }), guard: { version } };
+        // What is under way counts as long as the place is the same: it is not sent again.
+        const isMoved = after !== undefined || !webhook.active;
         return {
-          ops: [{ ...put, guard: { version: record.version } }, moved, ...ops],
+          ops: [{ ...put, guard: { version: record.version } }, ...(isMoved ? [moved] : []), ...ops],
           note: { id, position, retried: after === undefined ? retries.length : 0 },
           optimistic: true,
         };

@@ -103,7 +103,7 @@ export function putPlace(uid: string, place: Place): Extract<Op, { kind: "put" }
   return { kind: "put", collection: "webhook_positions", key: uid, value: encodeJson(place), contentType };
 }
 
-export function putRetry(uid: string, retry: Retry, now: number): Op {
+export function putRetry(uid: string, retry: Retry, now: number): Extract<Op, { kind: "put" }> {
   return { ...keptWith(uid, retry, now), collection: "webhook_retries", value: encodeJson(retry) };
 }
 
