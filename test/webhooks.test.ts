@@ -325,6 +325,8 @@ describe("delivering", () => {
     await until(async () => !(await one(id)).active);
     const told = (await events("webhook.disabled")).find(({ data }: any) => data.webhook_id === id);
     expect(told.data).toMatchObject({ reason: "the receiver answered 410 Gone", fail_count: 1 });
+    // It stands still, so there is no next attempt that could be told.
+    expect((await deliveries(id)).deliveries).toMatchObject([{ status: "waiting", next_at: null }]);
     await publish(topic);
     expect(receiver.received).toHaveLength(1);
   });

@@ -34,7 +34,11 @@ const delivery = z.object({
   code: z.int().meta({ description: "The last answer's HTTP status; 0: there was none." }),
   error: z.string().meta({ description: "Why the last attempt failed; else empty." }),
   at: timestamp.meta({ description: "The last attempt." }),
-  next_at: timestamp.nullable().meta({ description: "The next attempt; `null`: there is none." }),
+  next_at: timestamp
+    .nullable()
+    .meta({
+      description: "The next attempt; `null`: there is none, or not before a replay enables the webhook.",
+    }),
 });
 
 export const webhookOperations = {

@@ -92,15 +92,8 @@ export function openLane(house: LaneHouse, start: LaneStart): Lane {
 
   function afterFailure(place: Place, event: number, topic: string, body: Uint8Array, attempt: Attempt) {
     const failed = { ...place, fail_count: place.fail_count + 1 };
-    const at = house.now();
-    const about = {
-      event,
-      topic: cutTopic(topic),
-      attempts: 1,
-      code: attempt.code,
-      error: attempt.error,
-      at,
-    };
+    const { code, error } = attempt;
+    const about = { event, topic: cutTopic(topic), attempts: 1, code, error, at: house.now() };
     const ops = retries.keep(about, body, attempt.retryAfter);
     if (ops) return { place: failed, ops: [...ops, ...end(failed, attempt)] };
     house.warn(id, `there is no room to keep event ${event} for another attempt`);

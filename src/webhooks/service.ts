@@ -150,7 +150,8 @@ export function webhookService(options: WebhookOptions): Handlers<typeof webhook
         store.heads(),
       ]);
       const { position, missed, recent } = place;
-      return { id, position, missed, deliveries: showDeliveries(epoch, retries, recent).slice(0, limit) };
+      const shown = showDeliveries(epoch, webhook.active, retries, recent);
+      return { id, position, missed, deliveries: shown.slice(0, limit) };
     },
 
     async replay({ params: { id }, body: { after }, ...terms }) {

@@ -176,11 +176,16 @@ export function showWebhook(
   };
 }
 
-/** Retries and what is over, as one list, newest event first. */
-export function showDeliveries(epoch: string, retries: readonly Retry[], recent: readonly Ended[]) {
+/** Retries and what is over, as one list, newest event first. @param active what waits is tried again */
+export function showDeliveries(
+  epoch: string,
+  active: boolean,
+  retries: readonly Retry[],
+  recent: readonly Ended[],
+) {
   const waiting = retries.map((retry) => ({
     ...retry,
-    next_at: retry.status === "waiting" ? showTime(retry.due) : null,
+    next_at: active && retry.status === "waiting" ? showTime(retry.due) : null,
   }));
   const ended = recent.map((one) => ({ ...one, next_at: null }));
   return [...waiting, ...ended]
