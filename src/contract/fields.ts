@@ -36,8 +36,18 @@ export function optionalText(maxBytes: number) {
     .transform((value) => value ?? "");
 }
 
-export const key = requiredText(limits.keyBytes).meta({
-  description: "1 to 512 bytes, any UTF-8 but U+0000.",
+/** Whether a path can carry it: `.` and `..` are rewritten on the way, U+FFFD stands there for bytes that are no UTF-8. */
+export function fitsPath(name: string): boolean {
+  return name !== "." && name !== ".." && !name.includes("\u{FFFD}");
+}
+
+/** What names something that a path names later, wherever it stands itself: what no path can name must not come to be. */
+export function pathName<T extends z.ZodType<string>>(schema: T): T {
+  return schema.refine(fitsPath, 'must not be "." or ".." or hold U+FFFD: no URL could name it');
+}
+
+export const key = pathName(requiredText(limits.keyBytes)).meta({
+  description: "1 to 512 bytes, any UTF-8 but U+0000 and U+FFFD; not `.` or `..`.",
 });
 export const topic = requiredText(limits.topicBytes).meta({ description: "1 to 4096 bytes." });
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { filter, key, optionalText, requiredText, text, timestamp } from "../contract/fields.ts";
+import { filter, key, optionalText, pathName, requiredText, text, timestamp } from "../contract/fields.ts";
 import { limits } from "../contract/limits.ts";
 import { json, operation } from "../contract/operation.ts";
 
@@ -37,7 +37,7 @@ export const importedRules = 5000;
 
 /** A rule as it comes in: what is not said has a default. */
 export const newRule = z.object({
-  rule_id: requiredText(limits.keyBytes),
+  rule_id: pathName(requiredText(limits.keyBytes)),
   severity: severity.default("error"),
   match_type: matchType.default("regex"),
   pattern: requiredText(limits.noteBytes),
@@ -53,7 +53,7 @@ export const newRule = z.object({
 export type NewRule = z.output<typeof newRule>;
 
 const imported = newRule.extend({
-  project: optionalText(limits.keyBytes).meta({ description: "`_global` unless said." }),
+  project: pathName(optionalText(limits.keyBytes)).meta({ description: "`_global` unless said." }),
   source: source.optional().meta({ description: "`external` unless said." }),
   context: optionalText(limits.noteBytes),
   proposed_by: optionalText(limits.nameBytes),

@@ -2,6 +2,7 @@ import { z } from "zod";
 import {
   filter,
   key,
+  pathName,
   optionalText,
   requiredText,
   timestamp,
@@ -48,7 +49,8 @@ export const dataOf = {
 
 export type ImportedRules = z.output<typeof importedSet>;
 
-const params = z.object({ id: requiredText(limits.keyBytes) });
+const id = pathName(requiredText(limits.keyBytes));
+const params = z.object({ id });
 
 export const templateOperations = {
   create: operation({
@@ -58,7 +60,7 @@ export const templateOperations = {
       "Keep rules or contracts as a template for projects; under the version of the one that is there, in its place",
     body: json(
       z.object({
-        id: requiredText(limits.keyBytes),
+        id,
         name: key,
         description: optionalText(limits.noteBytes),
         kind: kind

@@ -1,14 +1,22 @@
 import { z } from "zod";
-import { hash, key, requiredText, topic, version } from "../contract/fields.ts";
+import { fitsPath, hash, key, requiredText, topic, version } from "../contract/fields.ts";
 import { limits } from "../contract/limits.ts";
 import { json, operation } from "../contract/operation.ts";
+
+function projectOf(spec: string): string {
+  return spec.split("/", 1)[0]!;
+}
 
 /** A state key, or a spec as `project/name`; its name may hold slashes, its project not. */
 const target = {
   key: key.optional(),
   spec: requiredText(2 * limits.keyBytes + 1)
     .regex(/^[^/]+\/./s, "must be PROJECT/NAME")
-    .refine((spec) => spec.split("/", 1)[0]!.length <= limits.keyBytes, "has too long a project")
+    .refine((spec) => projectOf(spec).length <= limits.keyBytes, "has too long a project")
+    .refine(
+      (spec) => fitsPath(projectOf(spec)) && fitsPath(spec.slice(projectOf(spec).length + 1)),
+      'must not have "." or ".." as its project or name, or hold U+FFFD: no URL could name it',
+    )
     .optional()
     .meta({ description: "PROJECT/NAME, instead of a key." }),
 };

@@ -1,9 +1,9 @@
 import { z } from "zod";
-import { limit, requiredText, text, timestamp } from "../contract/fields.ts";
+import { limit, pathName, requiredText, text, timestamp } from "../contract/fields.ts";
 import { limits } from "../contract/limits.ts";
 import { json, operation } from "../contract/operation.ts";
 
-const id = requiredText(limits.nameBytes).meta({
+const id = pathName(requiredText(limits.nameBytes)).meta({
   description: "A name of your own; taken by one webhook at a time.",
 });
 const params = z.object({ id });
@@ -34,11 +34,9 @@ const delivery = z.object({
   code: z.int().meta({ description: "The last answer's HTTP status; 0: there was none." }),
   error: z.string().meta({ description: "Why the last attempt failed; else empty." }),
   at: timestamp.meta({ description: "The last attempt." }),
-  next_at: timestamp
-    .nullable()
-    .meta({
-      description: "The next attempt; `null`: there is none, or not before a replay enables the webhook.",
-    }),
+  next_at: timestamp.nullable().meta({
+    description: "The next attempt; `null`: there is none, or not before a replay enables the webhook.",
+  }),
 });
 
 export const webhookOperations = {
