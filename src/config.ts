@@ -185,7 +185,7 @@ const table: Table = {
     default: "",
     allowed: "with commas between: loopback, IP addresses, networks such as 10.0.0.0/8, host names",
     summary:
-      "Private addresses that webhooks may call; public ones they always may, and loopback while the server itself is bound to it",
+      "Private addresses that webhooks may call; public ones they always may, and loopback while the server and its dashboard are bound to it alone",
     parse: parseTargets,
   },
   llmPrices: {

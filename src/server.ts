@@ -289,7 +289,7 @@ function webhooksOver(store: Store, feed: Feed, config: Config, options: ServerO
   return openWebhooks({
     store,
     feed,
-    policy: publicOr(config.webhookAllow, isLoopback(config.bind.host)),
+    policy: publicOr(config.webhookAllow, isAlone(config)),
     resolve: resolveHost,
     now: store.now,
     newId: randomUUID,
@@ -297,6 +297,11 @@ function webhooksOver(store: Store, feed: Feed, config: Config, options: ServerO
     alone: config.database === "",
     ...options.webhooks,
   });
+}
+
+/** Whether nobody but this machine reaches the API: the dashboard's port leads to it, too. */
+function isAlone({ bind, dashboardBind }: Config): boolean {
+  return isLoopback(bind.host) && (!dashboardBind || isLoopback(dashboardBind.host));
 }
 
 /** What `GET /metrics` says. */

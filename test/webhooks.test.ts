@@ -142,9 +142,12 @@ describe("registering", () => {
 
   test("this machine may be called only while the server is bound to it, unless it is named", async () => {
     const receiver = receive();
-    const open = ["--bind", "0.0.0.0:0", "--auth-token", "t"];
+    const token = ["--auth-token", "t"];
+    const open = ["--bind", "0.0.0.0:0", ...token];
     for (const [flags, status] of [
       [open, 400],
+      [["--dashboard-bind", "0.0.0.0:0", ...token], 400],
+      [["--dashboard-bind", "127.0.0.1:0", ...token], 200],
       [[...open, "--webhook-allow", "127.0.0.1"], 200],
     ] as const) {
       const other = await startServer(flags);
