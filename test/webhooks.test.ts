@@ -309,7 +309,8 @@ describe("delivering", () => {
     ]);
     expect(JSON.stringify(told)).not.toContain("/in");
     receiver.answer = () => 200;
-    const replayed = await post(`/api/webhooks/${id}/replay`);
+    // No field of its body is required, and so neither is the body.
+    const replayed = await server.json(`/api/webhooks/${id}/replay`, { method: "POST" });
     expect(replayed.body).toMatchObject({ id, retried: 10 });
     const gotten = () => new Set(receiver.received.slice(10).map(({ body }) => body.event_id));
     await until(() => wanted.every((event) => gotten().has(event)));
@@ -369,7 +370,9 @@ describe("delivering", () => {
     expect((await deliveries(id)).deliveries[0]).toMatchObject({
       status: expect.stringMatching(/^(waiting|failed)$/),
       code: 307,
+      error: "answered 307; redirects are not followed",
     });
+    expect((await post(`/api/webhooks/${id}/test`)).body.error).toEndWith("redirects are not followed");
     expect(elsewhere.received).toHaveLength(0);
   });
 

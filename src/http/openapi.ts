@@ -222,7 +222,8 @@ function fieldsOf(schema: z.ZodObject | undefined, place: "path" | "query"): Jso
 }
 
 function requestBody(body: NonNullable<Operation["body"]>): Json {
-  return { required: true, content: contentOf(body) };
+  const required = body.kind !== "json" || !body.schema.safeParse({}).success;
+  return { required, content: contentOf(body) };
 }
 
 function contentOf(body: NonNullable<Operation["body"]>): Json {

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import type { z } from "zod";
 import { check } from "../contract/check.ts";
 import { KoorError } from "../contract/errors.ts";
 import type { Body, Caller, Condition, Fence, Once } from "../contract/operation.ts";
@@ -97,16 +98,22 @@ export function readLastEventId(headers: Headers): Position | undefined {
 }
 
 /**
- * A body as the operation wants it.
+ * A body as the operation wants it; without one an empty object, where no field of it is required.
  * @throws KoorError `bad_request` for what is no UTF-8, no JSON, or not of the schema
  */
 export function parseBody(body: Exclude<Body, { kind: "ndjson" }>, bytes: Uint8Array): unknown {
   if (body.kind === "bytes") return bytes;
   const text = decodeUtf8(bytes);
-  if (text.trim() === "") throw new KoorError("bad_request", "empty body", { path: "body" });
+  if (text.trim() === "") return withoutBody(body.schema);
   const value = check(body.schema, parseJson(text), "body");
   keepRaw(value, text, body.raw);
   return value;
+}
+
+function withoutBody(schema: z.ZodType): unknown {
+  const { success, data } = schema.safeParse({});
+  if (success) return data;
+  throw new KoorError("bad_request", "empty body", { path: "body" });
 }
 
 function decodeUtf8(bytes: Uint8Array): string {

@@ -45,8 +45,13 @@ export function openSender({ policy, resolve, now, timeoutMs = callMs }: SenderO
     const request = { method: "POST", path, headers, body };
     const { status, error, retryAfter } = await call(url, addresses, request, deadline, answerBytes);
     const ok = status >= 200 && status < 300;
-    return { ok, code: status, error: ok ? "" : error || `answered ${status}`, retryAfter };
+    return { ok, code: status, error: ok ? "" : error || refusalBy(status), retryAfter };
   };
+}
+
+function refusalBy(status: number): string {
+  const isRedirect = status >= 300 && status < 400;
+  return `answered ${status}${isRedirect ? "; redirects are not followed" : ""}`;
 }
 
 function failed(error: string): Attempt {

@@ -135,7 +135,7 @@ export function webhookService(options: WebhookOptions): Handlers<typeof webhook
         );
         if (attempt.ok) return { tested: id, status: "ok" as const };
         throw new KoorError("bad_request", `the test event did not get through: ${attempt.error}`, {
-          hint: "The receiver must answer with a status of 200 to 299 within 10 s.",
+          hint: "The receiver must answer with a status of 200 to 299 within 10 s, at this very URL.",
         });
       } finally {
         tests -= 1;
