@@ -104,6 +104,7 @@ test("who follows, what is stored and what webhooks do is told", async () => {
   expect(value("koor_slow_readers_total")).toBe(0);
   expect(value("koor_webhooks_served")).toBe(1);
   expect(value("koor_webhook_attempts_total", { outcome: "failed" })).toBe(1);
+  expect(value("koor_webhook_missed_total")).toBe(0);
   expect(value("koor_database_bytes")).toBeGreaterThan(10_000);
   expect(value("koor_records", { collection: "webhooks" })).toBe(1);
   expect(value("process_resident_memory_bytes")).toBeGreaterThan(1_000_000);

@@ -94,11 +94,13 @@ function readerFamilies({ feeds, meters, waiting, bufferedBytes }: ExpositionSou
   ];
 }
 
-function webhookFamilies({ lanes, delivered, failed, kept, keptBytes, lag }: DispatcherFigures): Family[] {
+function webhookFamilies(figures: DispatcherFigures): Family[] {
+  const { lanes, delivered, failed, missed, kept, keptBytes, lag } = figures;
   const attempts = { delivered, failed };
   return [
     gauge("koor_webhooks_served", "Webhooks that this server delivers for.", lanes),
     perName("counter", "koor_webhook_attempts_total", "Attempts to deliver.", "outcome", attempts),
+    counter("koor_webhook_missed_total", "Events that were lost for a webhook.", missed),
     gauge("koor_webhook_retries", "Deliveries kept for another attempt.", kept),
     gauge("koor_webhook_retry_bytes", "What of them is kept.", keptBytes),
     gauge("koor_webhook_lag", "Events that the slowest webhook has before it.", lag),

@@ -31,7 +31,7 @@ export interface Book {
 }
 
 export function openBook(
-  { settler, warn, onVoid }: Pick<LaneHouse, "settler" | "warn" | "onVoid">,
+  { settler, warn, onVoid, countMissed }: LaneHouse,
   { id, webhook, place: from, placeVersion }: LaneStart,
 ): Book {
   const inTurn = oneAtATime();
@@ -45,6 +45,7 @@ export function openBook(
     const put = { ...putPlace(webhook.uid, next.place), guard: { version } };
     const settled = await settler.settle([put, ...next.ops]);
     if (settled === "done") {
+      countMissed(next.place.missed - place.missed);
       place = next.place;
       version += 1;
     } else ending = true;

@@ -88,13 +88,15 @@ test("events that retention removed before they could be sent are counted, and i
   await publish(100);
   await store.trimEvents(10);
   const sent: number[] = [];
-  await server(async (event) => {
+  const dispatcher = server(async (event) => {
     sent.push(event);
     return ok;
-  }).round();
+  });
+  await dispatcher.round();
   await until(async () => (await place()).position === 100);
   expect(sent).toEqual([91, 92, 93, 94, 95, 96, 97, 98, 99, 100]);
   expect((await place()).missed).toBe(90);
+  expect(dispatcher.figures().missed).toBe(90);
   await close();
 });
 
@@ -317,6 +319,6 @@ test("what waits for a webhook that is disabled is counted when it is lost, also
   const second = server(async () => ok, { alone: true });
   await second.round();
   await until(async () => (await place()).missed === 1);
-  expect(second.figures()).toMatchObject({ lanes: 0, delivered: 0, lag: 0 });
+  expect(second.figures()).toMatchObject({ lanes: 0, delivered: 0, missed: 1, lag: 0 });
   await close();
 });

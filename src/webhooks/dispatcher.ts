@@ -48,6 +48,8 @@ export interface DispatcherFigures {
   lanes: number;
   delivered: number;
   failed: number;
+  /** Events that were lost for one of them. */
+  missed: number;
   /** Deliveries that are kept for another attempt, or were given up. */
   kept: number;
   keptBytes: number;
@@ -60,7 +62,7 @@ export function openDispatcher(options: DispatcherOptions): Dispatcher {
   const { store } = options;
   const turn = openTurn(store, options.server, options.alone);
   const inTurn = oneAtATime();
-  const counts = { delivered: 0, failed: 0 };
+  const counts = { delivered: 0, failed: 0, missed: 0 };
   let epoch = "";
   /** The last event that was heard of. */
   let last = 0;
@@ -83,6 +85,9 @@ export function openDispatcher(options: DispatcherOptions): Dispatcher {
     messageId: (event) => messageId(epoch, event),
     count: (outcome) => {
       counts[outcome] += 1;
+    },
+    countMissed: (events) => {
+      counts.missed += events;
     },
     warn: (id, what) => log.warn("webhook {id}: {what}", { id, what }),
     onVoid: () => {
@@ -161,7 +166,7 @@ export function openDispatcher(options: DispatcherOptions): Dispatcher {
 
 function figuresOf(
   lanes: Lanes,
-  counts: Pick<DispatcherFigures, "delivered" | "failed">,
+  counts: Pick<DispatcherFigures, "delivered" | "failed" | "missed">,
   keptBytes: number,
   last: number,
 ): DispatcherFigures {

@@ -29,6 +29,8 @@ export interface LaneHouse {
   messageId: (event: number) => string;
   /** A delivery came to something. */
   count: (outcome: "delivered" | "failed") => void;
+  /** So many events more are lost for a webhook. */
+  countMissed: (events: number) => void;
   warn: (id: string, what: string) => void;
   /** Something else holds of the webhook, or of who delivers, than what a lane was opened with. */
   onVoid: () => void;
