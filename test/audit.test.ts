@@ -323,6 +323,16 @@ const tamperings: [name: string, sql: string, fault: RegExp][] = [
     "insert into AUDIT select 7, at, actor, action, resource, detail, outcome, hash from AUDIT where id = 6",
     /row 7 was changed/,
   ],
+  ...[0, -7, "-9223372036854775808"].map((id): [string, string, RegExp] => [
+    `a row ${id} put before the first`,
+    `insert into AUDIT select ${id}, at, actor, action, resource, detail, outcome, hash from AUDIT where id = 6`,
+    /row -?\d+ was put in: the log begins with row 1/,
+  ]),
+  [
+    "a row put in far behind the newest",
+    "insert into AUDIT select 9223372036854775807, at, actor, action, resource, detail, outcome, hash from AUDIT where id = 6",
+    /after 6 comes \d+/,
+  ],
 ];
 
 describe("koor-server audit verify", () => {
@@ -356,6 +366,19 @@ describe("koor-server audit verify", () => {
     const { text, exit } = await verify(tampered(sql));
     expect(text).toMatch(fault);
     expect(exit).toBe(1);
+  });
+
+  test("finds a row whose id is no whole number, in a table that was made anew (AUDIT-1)", async () => {
+    if (process.env["KOOR_TEST_ENGINE"] === "postgres") return;
+    for (const id of ["3.5", "'x'", "null"]) {
+      const { text, exit } = await verify(
+        tampered(
+          `alter table AUDIT rename to kept; create table AUDIT as select * from kept;
+           insert into AUDIT select ${id}, at, actor, action, resource, detail, outcome, hash from kept where id = 3`,
+        ),
+      );
+      expect([text, exit]).toEqual([expect.stringContaining("DAMAGED audit"), 1]);
+    }
   });
 
   test("finds two rows that changed places (AUDIT-1)", async () => {

@@ -99,6 +99,11 @@ describe("koor-server check", () => {
       "delete from records where key = 'gone'",
       /"gone".*version 2 is there, but the key is at none/,
     ],
+    [
+      "an audit row put before the first",
+      "insert into audit select 0, at, actor, action, resource, detail, outcome, hash from audit where id = 3",
+      /row 0 was put in/,
+    ],
     ["a changed audit row", "update audit set actor = 'mallory' where id = 3", /row 3 was changed/],
     ["a removed audit row", "delete from audit where id = 3", /after 2 comes 4/],
     [

@@ -27,6 +27,10 @@ export function checkChain(fault: (text: string) => void, anchor?: Anchor): Chai
   let anchored = false;
   return {
     see({ hash, ...row }) {
+      if (row.id < 1) {
+        fault(`row ${row.id} was put in: the log begins with row 1`);
+        return;
+      }
       if (row.id !== last.id + 1) {
         fault(
           last.id === 0
