@@ -173,6 +173,28 @@ describe("the audit of a server without a token", () => {
     });
   });
 
+  test("an instance that takes a name of Koor's own is told apart from Koor, in the audit and in events", async () => {
+    for (const name of [
+      "local",
+      "dashboard",
+      "liveness-monitor",
+      "lease-monitor",
+      "compliance-scheduler",
+      "llmcost",
+      "webhooks",
+    ]) {
+      const { id, token: secret } = await register(ask, name);
+      const forger = as(server, { "Koor-Instance-Token": secret });
+      await forger("PUT", "/api/state/forged", "1");
+      await forger("POST", "/api/events/publish", '{"topic":"forged"}');
+      const [row] = await audit("resource=forged&limit=1");
+      const [event] = (await ask("GET", "/api/events/history?topic=forged&last=1")).body;
+      const [registration] = await audit(`resource=${id}&action=instance.register`);
+      const told = `instance ${name}`;
+      expect([row.actor, event.source, registration.actor]).toEqual([told, told, told]);
+    }
+  });
+
   test("is filtered by actor, action, resource and time together", async () => {
     await ada("PUT", "/api/state/filtered", "1");
     const [row] = await audit("resource=filtered");

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { joinKey } from "../core/composite-key.ts";
 import type { Fault } from "../core/contract-judge.ts";
 import { openMemory } from "../store/memory/open.ts";
-import { checkEvents, checkMs, checkRuns, complianceService, keptChecks, scheduler } from "./service.ts";
+import { checkEvents, checkMs, checkRuns, complianceService, keptChecks } from "./service.ts";
 
 const nothing = { params: {}, body: undefined, contentType: "", condition: {}, caller: { name: "" } };
 
@@ -43,7 +43,7 @@ describe("a check", () => {
       { id: "1.1", instance_id: "i0", contract: "c0000", pass: true },
     ]);
     expect((await store.heads()).audit).toBe(before);
-    expect((await store.head("compliance", "head"))?.updatedBy).toBe(scheduler);
+    expect((await store.head("compliance", "head"))?.updatedBy).toBe("compliance-scheduler");
   });
 
   test("keeps the runs of a day, and forgets the oldest", async () => {

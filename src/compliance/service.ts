@@ -7,12 +7,10 @@ import { joinKey, splitKey } from "../core/composite-key.ts";
 import type { ContractJudge, Fault } from "../core/contract-judge.ts";
 import { decodeJson, encodeJson } from "../core/json-bytes.ts";
 import { oneAtATime } from "../core/one-at-a-time.ts";
+import { ownNames } from "../core/own-names.ts";
 import type { Store } from "../store/store.ts";
 import { perform } from "../store/write.ts";
 import type { Run, complianceOperations } from "./contract.ts";
-
-/** Who checks when nobody asks for it, and whose events these are. */
-export const scheduler = "compliance-scheduler";
 
 /** Checks whose runs are kept: a day of them, at one every five minutes. */
 export const keptChecks = 288;
@@ -120,7 +118,7 @@ export function complianceService(options: ComplianceOptions): ComplianceService
 
     async check() {
       // What it finds is in the history; the audit is for what people do.
-      await check({ caller: { name: scheduler } }, false);
+      await check({ caller: { name: ownNames.compliance } }, false);
     },
 
     async history({ query: { instance_id, limit = limits.historyRows } }) {
@@ -212,7 +210,7 @@ function tell(before: ReadonlySet<string>, { verdicts, instances }: Found, runs:
   return [...changed, ...still].slice(0, checkEvents).map((verdict): Op => {
     const run = first.get(nameOf(verdict));
     const data = JSON.stringify({ ...run, instances: instances.get(verdict.project)?.length });
-    return { kind: "append", topic: "compliance.violation", data, source: scheduler };
+    return { kind: "append", topic: "compliance.violation", data, source: ownNames.compliance };
   });
 }
 

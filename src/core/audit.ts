@@ -28,11 +28,3 @@ export function changeTopic({ action, resource }: Pick<AuditRow, "action" | "res
   const [noun = ""] = action.split(".", 1);
   return `${nouns[noun] ?? noun}.${resource}`;
 }
-
-/** Names that the server stamps by itself, for what no instance did. */
-const ownNames = new Set(["local", "dashboard", "liveness-monitor", "lease-monitor"]);
-
-/** The name by which an instance's writes go: one that calls itself as the server calls others is told apart. */
-export function stampOf(name: string): string {
-  return ownNames.has(name) ? `instance ${name}` : name;
-}

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { chainHash, stampOf } from "./audit.ts";
+import { chainHash } from "./audit.ts";
 import type { UsageRow } from "./usage.ts";
 import {
   type AuditLabel,
@@ -23,6 +23,7 @@ import {
   recordId,
 } from "./commit.ts";
 import { encodeJson } from "./json-bytes.ts";
+import { ownNames, stampOf } from "./own-names.ts";
 
 /** Everything `decide` may know: the heads, and each record that the batch names (`recordsOf`). */
 export interface Before {
@@ -258,7 +259,7 @@ function appendAudit(
   const row = {
     id: state.heads.audit + 1,
     at: now,
-    actor: by || (claimed ? stampOf(claimedBy) : "local"),
+    actor: by || (claimed ? stampOf(claimedBy) : ownNames.nobody),
     action,
     resource,
     detail: JSON.stringify({ ...detail, ...(claimed && { unverified: true }) }),

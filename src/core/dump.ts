@@ -10,6 +10,7 @@ import {
 } from "./commit.ts";
 
 import type { MetricRow, UsageRow } from "./usage.ts";
+import { ownNames } from "./own-names.ts";
 
 /**
  * A store as rows, the same for every engine: first where it stands, then all versions, then which of them are current,
@@ -94,7 +95,7 @@ export function restoredHeads(
   const row = {
     id: heads.audit + 1,
     at: now,
-    actor: by || "local",
+    actor: by || ownNames.nobody,
     action: "store.restore",
     resource: epoch,
     detail: JSON.stringify({ revision: heads.revision, events: heads.events, audit: heads.audit }),

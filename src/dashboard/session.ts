@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
 import { KoorError } from "../contract/errors.ts";
+import { ownNames } from "../core/own-names.ts";
 import type { Caller } from "../contract/operation.ts";
 import type { Front } from "../http/front.ts";
 
@@ -153,7 +154,7 @@ export function dashboardFront(front: Front, sessions: Sessions | undefined): Fr
  * session; no header or field names this caller.
  */
 function dashboardVisitor(sessions: Sessions | undefined): (request: Request) => Caller {
-  const person: Caller = Object.freeze({ name: "dashboard" });
+  const person: Caller = Object.freeze({ name: ownNames.dashboard });
   const program: Caller = Object.freeze({ name: "" });
   return (request) => {
     const { headers } = request;

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { showTime } from "../contract/fields.ts";
 import type { AuditLabel, Op, StoredRecord } from "../core/commit.ts";
 import { decodeJson, encodeJson } from "../core/json-bytes.ts";
+import { ownNames } from "../core/own-names.ts";
 
 /** What is stored of an instance. `status` is worked out of two facts, since a stale one may or may not have been active. */
 export interface Profile {
@@ -20,9 +21,6 @@ export interface Profile {
 
 /** `null`: nothing to change. */
 export type Edit = (profile: Profile) => Profile | null;
-
-/** Who speaks of silence: the source of its events, and the actor in the audit. */
-export const monitor = "liveness-monitor";
 
 export function putInstance(id: string, profile: Profile, audit: AuditLabel): Extract<Op, { kind: "put" }> {
   return {
@@ -86,5 +84,5 @@ export function tell(topic: "agent.stale" | "agent.recovered", evidence: Evidenc
     silent_seconds: Math.floor((now - lastSeen) / 1000),
     last_sign: sign,
   };
-  return { kind: "append", topic, data: JSON.stringify(data), source: monitor };
+  return { kind: "append", topic, data: JSON.stringify(data), source: ownNames.liveness };
 }

@@ -1,7 +1,7 @@
 import { KoorError } from "../contract/errors.ts";
 import { showTime } from "../contract/fields.ts";
 import type { Caller, Handlers, Terms } from "../contract/operation.ts";
-import { stampOf } from "../core/audit.ts";
+import { ownNames, stampOf } from "../core/own-names.ts";
 import type { Op, StoredRecord } from "../core/commit.ts";
 import { expectCommitted } from "../core/guard.ts";
 import { oneAtATime } from "../core/one-at-a-time.ts";
@@ -15,7 +15,6 @@ import {
   awake,
   decode,
   hashToken,
-  monitor,
   putInstance,
   recovered,
   statusOf,
@@ -160,7 +159,7 @@ export function instanceService({
       // The event says what it was before: that it is stale, its topic says.
       const evidence = { id, profile, lastSeen, now: now(), sign: await signs.of(id) };
       const outcome = await store.commit({
-        by: monitor,
+        by: ownNames.liveness,
         ops: [{ ...put, touch: false, guard }, tell("agent.stale", evidence)],
       });
       if (outcome.ok) newlyStale.push(id);

@@ -1,4 +1,5 @@
 import type { Op } from "../core/commit.ts";
+import { ownNames } from "../core/own-names.ts";
 import type { Store } from "../store/store.ts";
 import { type Lease, readLease, remove } from "./lease.ts";
 
@@ -43,7 +44,7 @@ export function openBook(store: Store, now: () => number): Book {
 
   /** Whether it is removed: the store's clock decides whether it has ended. */
   async function expire(lease: Lease): Promise<boolean> {
-    const { ok } = await store.commit({ by: "lease-monitor", ops: [remove(lease, "lease.expire")] });
+    const { ok } = await store.commit({ by: ownNames.leases, ops: [remove(lease, "lease.expire")] });
     return ok;
   }
 

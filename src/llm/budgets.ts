@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { decodeJson } from "../core/json-bytes.ts";
 import { dayMs } from "../core/usage.ts";
+import { ownNames } from "../core/own-names.ts";
 import type { Store } from "../store/store.ts";
 
 /** What a project may spend in each period. */
@@ -9,9 +10,6 @@ export interface Budget {
   cost: number;
   per: "day" | "month";
 }
-
-/** Who speaks of money: the source of the events, and the actor in the audit. */
-export const speaker = "llmcost";
 
 /** When a budget warns, and when it is used up, as parts of it. */
 const levels = [
@@ -72,7 +70,7 @@ export async function lookAtBudget(store: Store, project: string): Promise<void>
     if (await store.head("budget_alerts", key)) continue;
     const data = { project, usd: dollars(cost), per, period, spent_usd: dollars(spent) };
     await store.commit({
-      by: speaker,
+      by: ownNames.costs,
       ops: [
         {
           kind: "put",
@@ -83,7 +81,7 @@ export async function lookAtBudget(store: Store, project: string): Promise<void>
           guard: { version: 0 },
           ttlMs: alertTtlMs,
         },
-        { kind: "append", topic, data: JSON.stringify(data), source: speaker },
+        { kind: "append", topic, data: JSON.stringify(data), source: ownNames.costs },
       ],
     });
   }

@@ -14,9 +14,10 @@ import {
   noUsage,
   totalsOf,
 } from "../core/usage.ts";
+import { ownNames } from "../core/own-names.ts";
 import type { Store } from "../store/store.ts";
 import { perform } from "../store/write.ts";
-import { type Budget, budgetOf, decodeBudget, dollars, lookAtBudget, speaker, spentOf } from "./budgets.ts";
+import { type Budget, budgetOf, decodeBudget, dollars, lookAtBudget, spentOf } from "./budgets.ts";
 import type { llmOperations } from "./contract.ts";
 import { type Prices, costOf } from "./prices.ts";
 
@@ -239,7 +240,7 @@ export function llmService({ store, prices, onError }: LlmOptions): Handlers<typ
 }
 
 function event(topic: string, data: object): Op {
-  return { kind: "append", topic, data: JSON.stringify(data), source: speaker };
+  return { kind: "append", topic, data: JSON.stringify(data), source: ownNames.costs };
 }
 
 function rowOf([result]: readonly OpResult[]): UsageRow {

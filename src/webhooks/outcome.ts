@@ -1,4 +1,5 @@
 import type { Op } from "../core/commit.ts";
+import { ownNames } from "../core/own-names.ts";
 import type { Attempt } from "./attempt.ts";
 import type { LaneStart } from "./lane.ts";
 import { type Ended, type Place, putWebhook, remember } from "./webhook.ts";
@@ -32,6 +33,6 @@ export function disabling(
       ...putWebhook(id, { ...webhook, active: false }, "webhook.disable", { fail_count }),
       guard: { version },
     },
-    { kind: "append", topic: "webhook.disabled", data, source: "webhooks" },
+    { kind: "append", topic: "webhook.disabled", data, source: ownNames.webhooks },
   ];
 }

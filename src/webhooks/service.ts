@@ -3,6 +3,7 @@ import { limits } from "../contract/limits.ts";
 import type { Handlers } from "../contract/operation.ts";
 import type { Op, StoredRecord } from "../core/commit.ts";
 import { GlobError, compileGlobs } from "../core/glob.ts";
+import { ownNames } from "../core/own-names.ts";
 import { type Resolve, checkedAddresses, within } from "../outbound/call.ts";
 import type { TargetPolicy } from "../outbound/target.ts";
 import type { Store } from "../store/store.ts";
@@ -127,7 +128,7 @@ export function webhookService(options: WebhookOptions): Handlers<typeof webhook
       tests += 1;
       try {
         const data = JSON.stringify({ webhook_id: id });
-        const event = { id: 0, topic: "webhook.test", data, source: "webhooks", createdAt: now() };
+        const event = { id: 0, topic: "webhook.test", data, source: ownNames.webhooks, createdAt: now() };
         const attempt = await send(
           webhook,
           messageId((await store.heads()).epoch, newId()),

@@ -1,4 +1,5 @@
 import type { Op } from "../core/commit.ts";
+import { ownNames } from "../core/own-names.ts";
 import type { Store } from "../store/store.ts";
 
 /** Results of deliveries in one commit: a transaction of some milliseconds, behind which whoever publishes may have to wait. */
@@ -43,7 +44,7 @@ export function openSettler(store: Store, turn: () => Op, onLost: () => void): S
   async function commit(some: readonly Waiting[]): Promise<void> {
     try {
       const outcome = await store.commit({
-        by: "webhooks",
+        by: ownNames.webhooks,
         ops: [turn(), ...some.flatMap(({ ops }) => ops)],
       });
       if (outcome.ok) for (const { resolve } of some) resolve("done");
