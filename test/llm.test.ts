@@ -359,7 +359,14 @@ describe("koor-cli llm import", () => {
   test("records each message of Claude Code once, with all that went in, however often it streamed", async () => {
     writeFileSync(join(directory, "c.jsonl"), `${claudeLog.join("\n")}\n`);
     const first = await cli("llm", "import", "c.jsonl");
-    expect(JSON.parse(first.stdout)).toEqual({ files: 1, calls: 2, recorded: 2, known: 0, unpriced: 0 });
+    expect(JSON.parse(first.stdout)).toEqual({
+      files: 1,
+      calls: 2,
+      recorded: 2,
+      known: 0,
+      skipped: 0,
+      unpriced: 0,
+    });
     expect(await usage("session_tag=c-session")).toMatchObject([
       { tokens_in: 1103, tokens_out: 7, cache_read_tokens: 1000, cache_write_tokens: 100, project: "shop" },
       { tokens_in: 1103, tokens_out: 20, cost_usd: 0.000984, cost_source: "prices", provider: "anthropic" },
@@ -387,7 +394,7 @@ describe("koor-cli llm import", () => {
     const { stdout, stderr, exit } = await cli("llm", "import", "sessions", "--project", "mine");
     expect([exit, JSON.parse(stdout)]).toEqual([
       0,
-      { files: 1, calls: 3, recorded: 3, known: 0, unpriced: 3 },
+      { files: 1, calls: 3, recorded: 3, known: 0, skipped: 0, unpriced: 3 },
     ]);
     expect(stderr).toContain("3 calls have no price");
     const rows = await usage("session_tag=x-session");
@@ -410,18 +417,59 @@ describe("koor-cli llm import", () => {
     expect((await send("GET", "/api/audit?action=llm.import")).body).toHaveLength(3);
   });
 
-  test("an answer that still streams is left for the next import, which has all of it", async () => {
-    const line = (output: number, stop_reason: string | null) => {
-      const entry = JSON.parse(claude("streams", output));
+  test("answers that still stream are left for the next import, which has all of them", async () => {
+    const line = (id: string, output: number, stop_reason: string | null) => {
+      const entry = JSON.parse(claude(id, output));
       Object.assign(entry, { sessionId: "streaming", message: { ...entry.message, stop_reason } });
       return `${JSON.stringify(entry)}\n`;
     };
+    const imported = async () => JSON.parse((await cli("llm", "import", "streaming.jsonl")).stdout);
     const file = join(directory, "streaming.jsonl");
-    writeFileSync(file, claude("before", 4) + "\n" + line(1, null));
-    expect(JSON.parse((await cli("llm", "import", "streaming.jsonl")).stdout)).toMatchObject({ calls: 1 });
-    appendFileSync(file, line(900, "end_turn"));
-    expect(JSON.parse((await cli("llm", "import", "streaming.jsonl")).stdout)).toMatchObject({ recorded: 1 });
-    expect(await usage("session_tag=streaming")).toMatchObject([{ tokens_out: 900 }]);
+    // Two at once, as with agents of one session.
+    writeFileSync(file, claude("before", 4) + "\n" + line("one", 1, null) + line("two", 2, null));
+    expect(await imported()).toMatchObject({ calls: 1 });
+    appendFileSync(file, line("one", 10, null) + line("two", 800, "end_turn"));
+    expect(await imported()).toMatchObject({ recorded: 1 });
+    appendFileSync(file, line("one", 900, "end_turn"));
+    expect(await imported()).toMatchObject({ recorded: 1 });
+    expect(await usage("session_tag=streaming")).toMatchObject([{ tokens_out: 900 }, { tokens_out: 800 }]);
+  });
+
+  test("calls that the server does not take are skipped and named by file and line, and all others recorded", async () => {
+    const bad = [
+      { timestamp: "yesterday" },
+      { timestamp: "2026-12-24T12:00:00Z" },
+      { cwd: `/work/${"x".repeat(513)}` },
+      { cwd: "/work/a\0b" },
+      { cwd: "/work/\ud800" },
+      { sessionId: "s".repeat(513) },
+    ];
+    const lines = bad.flatMap((more, n) => [claude(`good${n}`, 1), claude(`bad${n}`, 1, more)]);
+    writeFileSync(join(directory, "a-bad.jsonl"), `${lines.join("\n")}\n`);
+    writeFileSync(join(directory, "b-good.jsonl"), `${claude("behind", 1)}\n`);
+    const { stdout, stderr, exit } = await cli("llm", "import", "a-bad.jsonl", "b-good.jsonl");
+    expect([exit, JSON.parse(stdout)]).toMatchObject([0, { calls: 13, recorded: 7, known: 0, skipped: 6 }]);
+    const named = stderr.split("\n").filter((text) => text.endsWith("skipped"));
+    expect(named.map((text) => /a-bad\.jsonl:(\d+): (\w+) /.exec(text)?.slice(1))).toEqual([
+      ["2", "timestamp"],
+      ["4", "timestamp"],
+      ["6", "project"],
+      ["8", "project"],
+      ["10", "project"],
+      ["12", "session_tag"],
+    ]);
+    const again = await cli("llm", "import", "a-bad.jsonl");
+    expect(JSON.parse(again.stdout)).toMatchObject({ recorded: 0, known: 6, skipped: 6 });
+  });
+
+  test("a session all of whose calls are bad for one reason is skipped in one go, and what is given by hand is refused", async () => {
+    const lines = Array.from({ length: 600 }, (_, n) => claude(`many${n}`, 1, { cwd: "/work/\0" }));
+    writeFileSync(join(directory, "many.jsonl"), lines.join("\n"));
+    const { stdout } = await cli("llm", "import", "many.jsonl");
+    expect(JSON.parse(stdout)).toMatchObject({ calls: 600, recorded: 0, skipped: 600 });
+    const refused = await cli("llm", "import", "many.jsonl", "--project", "p".repeat(513));
+    expect(refused).toMatchObject({ exit: 1, stdout: "" });
+    expect(refused.stderr).toContain("project is longer");
   });
 
   test("a fork of a Codex session does not count its parent's calls again, nor take a command's directory for the project", async () => {

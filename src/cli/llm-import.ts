@@ -1,12 +1,13 @@
 import { createReadStream, statSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { createInterface } from "node:readline";
-import { createClient } from "../client/client.ts";
+import { ClientError } from "../client/client-error.ts";
+import { type Client, createClient } from "../client/client.ts";
 import type { Arguments } from "./arguments.ts";
 import { UsageError } from "./command.ts";
 import { filesBelow } from "./files.ts";
 import type { Env, Io } from "./io.ts";
-import { type LoggedCall, readSessionLog } from "./session-logs.ts";
+import { type LoggedCall, type LoggedLine, readSessionLog } from "./session-logs.ts";
 import { connection } from "./settings.ts";
 
 /** Calls in one request: `limits.usageRecords`. */
@@ -16,7 +17,7 @@ const settledAfter = 5 * 60 * 1000;
 
 /**
  * `llm import`: what models used, out of session logs of Claude Code and Codex. Prints how many calls there were, how many of
- * them were new, and how many of those have no price.
+ * them were new, how many of those have no price, and how many the server refused, whose lines it names.
  *
  * @throws UsageError for a file that cannot be read, and where there is nothing to import; ClientError
  */
@@ -28,17 +29,18 @@ export async function importUsage(
 ): Promise<number> {
   const client = createClient(connection(env, io.cwd));
   const files = paths.flatMap((path) => logsAt(resolve(io.cwd, path)));
-  const sum = { files: files.length, calls: 0, recorded: 0, known: 0, unpriced: 0 };
+  const sum = { files: files.length, calls: 0, recorded: 0, known: 0, skipped: 0, unpriced: 0 };
+  const given = {
+    ...(flags.has("project") && { project: flags.get("project") }),
+    instance_id: flags.get("instance-id") ?? "",
+  };
   for (const file of files) {
     const calls = await read(file);
     sum.calls += calls.length;
     for (let at = 0; at < calls.length; at += batchCalls) {
-      const records = calls.slice(at, at + batchCalls).map((call) => ({
-        ...call,
-        project: flags.get("project") ?? call.project,
-        instance_id: flags.get("instance-id") ?? "",
-      }));
-      const answer = await client.call("llm.import", { body: { records } });
+      const { answer, refused } = await send(client, calls.slice(at, at + batchCalls), given);
+      for (const { line, fault } of refused) await io.err(`koor-cli: ${file}:${line}: ${fault}: skipped`);
+      sum.skipped += refused.length;
       sum.recorded += answer.recorded;
       sum.known += answer.known;
       sum.unpriced += answer.unpriced;
@@ -56,6 +58,39 @@ export async function importUsage(
   return 0;
 }
 
+/**
+ * Sends calls without those that the server refuses: a bad line stays in its log for ever, and is no reason to leave out
+ * all others.
+ *
+ * @param given fields of every call, which the log does not say
+ * @throws ClientError also when what is given is refused
+ */
+async function send(
+  client: Client,
+  calls: readonly LoggedLine[],
+  given: { project?: string | undefined; instance_id: string },
+) {
+  const refused: { line: number; fault: string }[] = [];
+  for (let rest = calls; ;) {
+    try {
+      const records = rest.map(({ call }) => ({ ...call, ...given }));
+      return { answer: await client.call("llm.import", { body: { records } }), refused };
+    } catch (error) {
+      const { path = "", message } = error as ClientError;
+      const [, at, field] = /^records\.(\d+)\.(\w+)$/.exec(path) ?? [];
+      const valueOf = ({ call }: LoggedLine) => call[field as keyof LoggedCall];
+      const bad = rest[Number(at)];
+      if (!(error instanceof ClientError) || error.status !== 400 || !bad || !field || field in given)
+        throw error;
+      // What one line says all of its session say: not a request for each.
+      const isBad = (one: LoggedLine) => valueOf(one) === valueOf(bad);
+      const fault = message.replace(`records.${at}.`, "");
+      refused.push(...rest.filter(isBad).map(({ line }) => ({ line, fault })));
+      rest = rest.filter((one) => !isBad(one));
+    }
+  }
+}
+
 /** A file, or the logs below a directory. */
 function logsAt(path: string): string[] {
   const stat = statSync(path, { throwIfNoEntry: false });
@@ -65,7 +100,7 @@ function logsAt(path: string): string[] {
   return names.filter((name) => name.endsWith(".jsonl")).map((name) => join(path, name));
 }
 
-async function read(file: string): Promise<LoggedCall[]> {
+async function read(file: string): Promise<LoggedLine[]> {
   try {
     const lines = createInterface({ input: createReadStream(file, "utf8"), crlfDelay: Infinity });
     const growing = Date.now() - statSync(file).mtimeMs < settledAfter;

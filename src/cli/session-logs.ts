@@ -27,33 +27,42 @@ export interface LoggedCall {
   timestamp?: string;
 }
 
+/** A call, and where in its log it is: the first line is 1. */
+export interface LoggedLine {
+  line: number;
+  call: LoggedCall;
+}
+
 type Fields = Record<string, unknown>;
 
 /**
  * The calls of one session's log. Lines that are none of it, or cut off, are passed over.
  *
- * @param growing the log is being written: a message at its end that streams is left out, since a call that was recorded with
- *   the numbers so far stays so
+ * @param growing the log is being written: messages that stream are left out, since a call that was recorded with the
+ *   numbers so far stays so
  */
 export async function readSessionLog(
   lines: AsyncIterable<string>,
   name: string,
   growing = false,
-): Promise<LoggedCall[]> {
-  const calls = new Map<string, LoggedCall>();
-  let streaming = "";
+): Promise<LoggedLine[]> {
+  const calls = new Map<string, LoggedLine>();
+  const streaming = new Set<string>();
   const codex = codexReader(name);
-  for await (const line of lines) {
-    const entry = parse(line);
+  let line = 0;
+  for await (const text of lines) {
+    line += 1;
+    const entry = parse(text);
     if (!entry) continue;
     const call = readClaude(entry) ?? codex(entry);
     if (!call) continue;
-    streaming = fields(entry["message"])["stop_reason"] === null ? call.ref : "";
+    if (fields(entry["message"])["stop_reason"] === null) streaming.add(call.ref);
+    else streaming.delete(call.ref);
     const before = calls.get(call.ref);
     // Of a message that streams the last line has all of it.
-    if (!before || call.tokens_out >= before.tokens_out) calls.set(call.ref, call);
+    if (!before || call.tokens_out >= before.call.tokens_out) calls.set(call.ref, { line, call });
   }
-  if (growing) calls.delete(streaming);
+  if (growing) for (const ref of streaming) calls.delete(ref);
   return [...calls.values()];
 }
 
