@@ -391,12 +391,19 @@ describe("koor-cli llm import", () => {
     mkdirSync(join(directory, "sessions/2026"), { recursive: true });
     writeFileSync(join(directory, "sessions/2026/rollout-1.jsonl"), codexLog.join("\n"));
     writeFileSync(join(directory, "sessions/notes.txt"), "none");
-    const { stdout, stderr, exit } = await cli("llm", "import", "sessions", "--project", "mine");
+    const { stdout, stderr, exit } = await cli(
+      "llm",
+      "import",
+      "sessions",
+      "--project",
+      "mine",
+      "--unpriced",
+    );
     expect([exit, JSON.parse(stdout)]).toEqual([
       0,
       { files: 1, calls: 3, recorded: 3, known: 0, skipped: 0, unpriced: 3 },
     ]);
-    expect(stderr).toContain("3 calls have no price");
+    expect(stderr).toBe("");
     const rows = await usage("session_tag=x-session");
     expect(rows.map((row: any) => [row.tokens_in, row.tokens_out, row.cache_read_tokens]).reverse()).toEqual([
       [100, 10, 0],
@@ -407,6 +414,40 @@ describe("koor-cli llm import", () => {
     expect(JSON.parse((await cli("llm", "import", "sessions")).stdout)).toMatchObject({
       recorded: 0,
       known: 3,
+    });
+  });
+
+  test("calls without a price are left out and their models named, until the server has prices", async () => {
+    const home = temporaryDirectory();
+    const file = join(temporaryDirectory(), "prices.json");
+    const log = [
+      claude("dear", 10, { sessionId: "prices" }),
+      claude("new", 10, {
+        sessionId: "prices",
+        message: { ...JSON.parse(claude("new", 10)).message, model: "new-model" },
+      }),
+    ];
+    writeFileSync(join(directory, "prices.jsonl"), log.join("\n"));
+    const importAt = async (table: object, ...flags: string[]) => {
+      writeFileSync(file, JSON.stringify(table));
+      const own = await startServer(["--llm-prices", file], { directory: home, now: () => clock.now });
+      const argv = ["llm", "import", "prices.jsonl", ...flags];
+      const { stdout, ...rest } = await runCli(argv, { env: { KOOR_SERVER: own.url }, cwd: directory });
+      const rows = (await own.json("/api/llm/usage?session_tag=prices")).body;
+      await own.close();
+      return { ...rest, sum: JSON.parse(stdout), costs: rows.map((row: any) => row.cost_usd) };
+    };
+    const first = await importAt(prices);
+    expect(first).toMatchObject({ exit: 1, sum: { recorded: 1, unpriced: 1 }, costs: [0.000834] });
+    expect(first.stderr).toContain(
+      '1 of 2 calls were left out, since the server knows no price of "new-model"',
+    );
+    const second = await importAt({ ...prices, new: { input: 0, output: 1 } });
+    expect(second).toMatchObject({
+      exit: 0,
+      stderr: "",
+      sum: { recorded: 1, known: 1, unpriced: 0 },
+      costs: [0.00001, 0.000834],
     });
   });
 
@@ -488,7 +529,9 @@ describe("koor-cli llm import", () => {
     ];
     writeFileSync(join(directory, "parent.jsonl"), parent.join("\n"));
     writeFileSync(join(directory, "fork.jsonl"), fork.join("\n"));
-    expect(JSON.parse((await cli("llm", "import", "parent.jsonl", "fork.jsonl")).stdout)).toMatchObject({
+    expect(
+      JSON.parse((await cli("llm", "import", "parent.jsonl", "fork.jsonl", "--unpriced")).stdout),
+    ).toMatchObject({
       calls: 3,
       recorded: 2,
       known: 1,

@@ -16,7 +16,7 @@ export interface Arguments {
 }
 
 /** Flags without a value. */
-const switches = new Set(["pretty", "help", "if-absent", "proposed"]);
+const switches = new Set(["pretty", "help", "if-absent", "proposed", "unpriced"]);
 
 /** Short names, and what people type for them. */
 const short: Readonly<Record<string, string>> = { h: "help", o: "output", v: "version" };

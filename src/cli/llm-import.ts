@@ -17,7 +17,10 @@ const settledAfter = 5 * 60 * 1000;
 
 /**
  * `llm import`: what models used, out of session logs of Claude Code and Codex. Prints how many calls there were, how many of
- * them were new, how many of those have no price, and how many the server refused, whose lines it names.
+ * them were new, how many of those have no price, which are left out unless `--unpriced` is said, and how many the server
+ * refused, whose lines it names.
+ *
+ * @returns 1 when calls without a price were left out, else 0
  *
  * @throws UsageError for a file that cannot be read, and where there is nothing to import; ClientError
  */
@@ -30,6 +33,8 @@ export async function importUsage(
   const client = createClient(connection(env, io.cwd));
   const files = paths.flatMap((path) => logsAt(resolve(io.cwd, path)));
   const sum = { files: files.length, calls: 0, recorded: 0, known: 0, skipped: 0, unpriced: 0 };
+  const unpricedModels = new Set<string>();
+  const unpriced = flags.has("unpriced");
   const given = {
     ...(flags.has("project") && { project: flags.get("project") }),
     instance_id: flags.get("instance-id") ?? "",
@@ -38,12 +43,14 @@ export async function importUsage(
     const calls = await read(file);
     sum.calls += calls.length;
     for (let at = 0; at < calls.length; at += batchCalls) {
-      const { answer, refused } = await send(client, calls.slice(at, at + batchCalls), given);
-      for (const { line, fault } of refused) await io.err(`koor-cli: ${file}:${line}: ${fault}: skipped`);
+      const { answer, refused } = await send(client, calls.slice(at, at + batchCalls), given, unpriced);
+      for (const { line, fault } of refused.toSorted((a, b) => a.line - b.line))
+        await io.err(`koor-cli: ${file}:${line}: ${fault}: skipped`);
       sum.skipped += refused.length;
       sum.recorded += answer.recorded;
       sum.known += answer.known;
       sum.unpriced += answer.unpriced;
+      for (const model of answer.unpriced_models) unpricedModels.add(model);
     }
   }
   if (sum.calls === 0)
@@ -51,11 +58,12 @@ export async function importUsage(
       "no usage of models in it: llm import reads session logs of Claude Code and Codex, *.jsonl",
     );
   await io.out(`${JSON.stringify(sum)}\n`);
-  if (sum.unpriced > 0)
-    await io.err(
-      `koor-cli: ${sum.unpriced} calls have no price, and count as 0: see koor-server --help, --llm-prices`,
-    );
-  return 0;
+  if (unpriced || sum.unpriced === 0) return 0;
+  const models = [...unpricedModels].map((model) => JSON.stringify(model)).join(", ");
+  await io.err(
+    `koor-cli: ${sum.unpriced} of ${sum.calls} calls were left out, since the server knows no price of ${models}: start koor-server with --llm-prices FILE that names them, and import again`,
+  );
+  return 1;
 }
 
 /**
@@ -69,12 +77,13 @@ async function send(
   client: Client,
   calls: readonly LoggedLine[],
   given: { project?: string | undefined; instance_id: string },
+  unpriced: boolean,
 ) {
   const refused: { line: number; fault: string }[] = [];
   for (let rest = calls; ;) {
     try {
       const records = rest.map(({ call }) => ({ ...call, ...given }));
-      return { answer: await client.call("llm.import", { body: { records } }), refused };
+      return { answer: await client.call("llm.import", { body: { records, unpriced } }), refused };
     } catch (error) {
       const { path = "", message } = error as ClientError;
       const [, at, field] = /^records\.(\d+)\.(\w+)$/.exec(path) ?? [];

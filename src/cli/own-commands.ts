@@ -211,12 +211,15 @@ export const ownCommands: readonly OwnCommand[] = [
   },
   {
     name: "llm import",
-    usage: "llm import FILE... [--project P] [--instance-id ID]",
+    usage: "llm import FILE... [--project P] [--instance-id ID] [--unpriced]",
     summary:
       "Record what models used, out of session logs of Claude Code and Codex; what was imported before is left as it is",
     flags: {
       project: { value: "P", summary: "Instead of the name of the directory that the agent worked in" },
       "instance-id": { value: "ID", summary: "The instance that it is put down to" },
+      unpriced: {
+        summary: "Record also calls that have no price: they cost nothing, whatever prices there are later",
+      },
     },
     words: { least: 1, most: Number.POSITIVE_INFINITY },
     async run(words, args, env, io) {

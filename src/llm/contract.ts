@@ -125,12 +125,17 @@ export const llmOperations = {
         records: z
           .array(imported, "must be an array of records")
           .max(limits.usageRecords, `has more than ${limits.usageRecords} entries`),
+        unpriced: z.boolean("must be true or false").nullish().meta({
+          description:
+            "Record also those that have no price; they cost nothing, for good. Unless true they are left out, to be imported when there are prices.",
+        }),
       }),
     ),
     response: z.object({
       recorded: z.int(),
       known: z.int().meta({ description: "Those that were recorded before: they are left as they are." }),
-      unpriced: z.int().meta({ description: "Recorded ones whose cost nobody knows." }),
+      unpriced: z.int().meta({ description: "New ones that have no price: left out, unless asked for." }),
+      unpriced_models: z.array(z.string()).meta({ description: "The models that they are of." }),
     }),
     errors: ["conflict", "too_large", "out_of_space"],
     audit: "llm.import",

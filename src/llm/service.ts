@@ -121,7 +121,9 @@ export function llmService({ store, prices, onError }: LlmOptions): Handlers<typ
       const plan = async () => {
         const heads = await Promise.all([...given.keys()].map((ref) => store.head("usage_refs", ref)));
         const fresh = [...given].filter((_, at) => heads[at] === undefined);
-        const ops = fresh.flatMap(([ref, usage]): Op[] => [
+        const unpriced = fresh.filter(([, { costSource }]) => costSource === "none");
+        const taken = body.unpriced ? fresh : fresh.filter(([, { costSource }]) => costSource !== "none");
+        const ops = taken.flatMap(([ref, usage]): Op[] => [
           { kind: "usage", usage, audit: false },
           {
             kind: "put",
@@ -132,21 +134,25 @@ export function llmService({ store, prices, onError }: LlmOptions): Handlers<typ
             guard: { version: 0 },
           },
         ]);
-        const records = fresh.map(([, usage]) => usage);
-        const unpriced = records.filter(({ costSource }) => costSource === "none").length;
-        const note = { recorded: fresh.length, known: body.records.length - fresh.length, unpriced };
-        if (fresh.length > 0) {
+        const records = taken.map(([, usage]) => usage);
+        const note = {
+          recorded: taken.length,
+          known: body.records.length - fresh.length,
+          unpriced: unpriced.length,
+          unpriced_models: [...new Set(unpriced.map(([, { model }]) => model))],
+        };
+        if (taken.length > 0) {
           const { tokensIn, tokensOut, cost } = records.reduce(
             (sum, record) => addTotals(sum, totalsOf(record)),
             noUsage,
           );
           const said = {
-            recorded: fresh.length,
+            recorded: taken.length,
             tokens_in: tokensIn,
             tokens_out: tokensOut,
             cost_usd: dollars(cost),
           };
-          const detail = { recorded: fresh.length };
+          const detail = { recorded: taken.length };
           const audit = { action: "llm.import", resource: records[0]?.project ?? "", detail };
           ops.push({ kind: "note", outcome: "ok", audit }, event("llm.usage.imported", said));
         }
