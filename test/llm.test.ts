@@ -72,12 +72,27 @@ describe("recording usage", () => {
     expect(audit).toMatchObject([{ resource: "shop/gpt-x", outcome: "ok" }]);
   });
 
-  test("puts it down to the instance whose token it came with, unless it names another", async () => {
+  test("with an instance's token it is that instance's and no other's; without one it is whose it says", async () => {
     const { id, token } = (await send("POST", "/api/instances/register", { name: "ada" })).body;
-    await record({ project: "own" }, { "Koor-Instance-Token": token });
-    await record({ project: "own", instance_id: "other" }, { "Koor-Instance-Token": token });
-    expect((await usage(`instance=${id}`)).map((row: any) => row.project)).toEqual(["own"]);
+    const own = { "Koor-Instance-Token": token };
+    await record({ project: "own" }, own);
+    await record({ project: "own", instance_id: id }, own);
+    const records = [{ ...call(), project: "own", instance_id: "other", ref: "another's" }];
+    for (const [path, refused] of [
+      ["instance_id", await record({ project: "own", instance_id: "other" }, own)],
+      ["records.0.instance_id", await send("POST", "/api/llm/usage/import", { records }, own)],
+    ] as const)
+      expect([refused.status, refused.body.path]).toEqual([403, path]);
+    expect(await usage("project=own")).toMatchObject([{ instance_id: id }, { instance_id: id }]);
+    await record({ project: "own", instance_id: "other" });
     expect(await usage("instance=other&project=own")).toHaveLength(1);
+    const rows = (await send("GET", "/api/audit?action=llm.*&limit=4")).body;
+    expect(rows.map((row: any) => [row.actor, row.outcome, JSON.parse(row.detail).instance_id])).toEqual([
+      ["local", "ok", "other"],
+      ["ada", "denied", undefined],
+      ["ada", "denied", undefined],
+      ["ada", "ok", id],
+    ]);
   });
 
   test("works the cost out from the table of prices when it is not given, to the micro-dollar", async () => {
@@ -455,7 +470,7 @@ describe("koor-cli llm import", () => {
     const [event, ...others] = await events("llm.usage.imported");
     expect(event).toMatchObject({ source: "llmcost", data: { recorded: 3, tokens_in: 400, tokens_out: 35 } });
     expect(others).toHaveLength(2);
-    expect((await send("GET", "/api/audit?action=llm.import")).body).toHaveLength(3);
+    expect((await send("GET", "/api/audit?action=llm.import&outcome=ok")).body).toHaveLength(3);
   });
 
   test("answers that still stream are left for the next import, which has all of them", async () => {

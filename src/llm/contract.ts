@@ -33,7 +33,8 @@ const call = {
     .nullish()
     .meta({ description: "Unless given, worked out from the server's table of prices (--llm-prices)." }),
   instance_id: optionalText(limits.nameBytes).meta({
-    description: "The instance that called; unless said, the one whose token the request carries.",
+    description:
+      "The instance that called. With an instance's token it can only be that one; without a token any id is taken as it is.",
   }),
   project: optionalText(limits.keyBytes),
   request_type: optionalText(limits.nameBytes).meta({ description: "`chat`, `review`: whatever helps you." }),
@@ -98,7 +99,7 @@ export const llmOperations = {
     summary: "Record what a call of a model used; it is an event llm.usage.recorded, too",
     body: json(z.object(call)),
     response: z.object({ id: z.int(), recorded: z.literal(true) }),
-    errors: ["too_large", "out_of_space"],
+    errors: ["forbidden", "too_large", "out_of_space"],
     audit: "llm.usage {project}/{model}",
     cli: "llm record --provider P --model M --tokens-in N --tokens-out N --cache-read-tokens N --cache-write-tokens N --cache-write-1h-tokens N --cost-usd USD --instance-id ID --project P --request-type T --session-tag TAG --timestamp TIME",
   }),
@@ -137,7 +138,7 @@ export const llmOperations = {
       unpriced: z.int().meta({ description: "New ones that have no price: left out, unless asked for." }),
       unpriced_models: z.array(z.string()).meta({ description: "The models that they are of." }),
     }),
-    errors: ["conflict", "too_large", "out_of_space"],
+    errors: ["conflict", "forbidden", "too_large", "out_of_space"],
     audit: "llm.import",
   }),
   summary: operation({

@@ -62,6 +62,12 @@ export function llmService({ store, prices, onError }: LlmOptions): Handlers<typ
         },
       );
     }
+    const { instanceId: own = "" } = caller;
+    if (own !== "" && call.instance_id !== "" && call.instance_id !== own)
+      throw new KoorError("forbidden", `${at}instance_id is not the instance whose token this is`, {
+        path: `${at}instance_id`,
+        hint: "Leave instance_id out: the token says whose call it was. Who records for others does so without an instance's token.",
+      });
     const now = store.now();
     const when = call.timestamp ?? now;
     if (when > now + aheadMs || when < 0)
@@ -80,7 +86,7 @@ export function llmService({ store, prices, onError }: LlmOptions): Handlers<typ
       ...used,
       cost: cost ?? 0,
       costSource: given === undefined ? known : "given",
-      instanceId: call.instance_id || (caller.instanceId ?? ""),
+      instanceId: call.instance_id || own,
       project: call.project,
       sessionTag: call.session_tag,
       requestType: call.request_type,
@@ -99,11 +105,13 @@ export function llmService({ store, prices, onError }: LlmOptions): Handlers<typ
   return {
     async record({ body, ...terms }) {
       const usage = recordOf(body, terms.caller);
-      const { project, model } = usage;
-      const ops: Op[] = [
-        { kind: "usage", usage, audit: { action: "llm.usage", resource: `${project}/${model}` } },
-        event("llm.usage.recorded", showRecord(usage)),
-      ];
+      const { project, model, instanceId } = usage;
+      const audit = {
+        action: "llm.usage",
+        resource: `${project}/${model}`,
+        ...(instanceId !== "" && { detail: { instance_id: instanceId } }),
+      };
+      const ops: Op[] = [{ kind: "usage", usage, audit }, event("llm.usage.recorded", showRecord(usage))];
       const answer = await perform(
         store,
         terms,
@@ -152,7 +160,11 @@ export function llmService({ store, prices, onError }: LlmOptions): Handlers<typ
             tokens_out: tokensOut,
             cost_usd: dollars(cost),
           };
-          const detail = { recorded: taken.length };
+          const [first, ...others] = new Set(records.map(({ instanceId }) => instanceId));
+          const detail = {
+            recorded: taken.length,
+            ...(others.length > 0 ? { instances: others.length + 1 } : first && { instance_id: first }),
+          };
           const audit = { action: "llm.import", resource: records[0]?.project ?? "", detail };
           ops.push({ kind: "note", outcome: "ok", audit }, event("llm.usage.imported", said));
         }
