@@ -17,8 +17,11 @@ const levels = [
   { topic: "budget.exceeded", isReached: (spent: number, cost: number) => spent > cost },
 ] as const;
 
-/** How long it is remembered that a budget has spoken, in milliseconds: longer than any period. */
-const alertTtlMs = 32 * dayMs;
+/**
+ * For how long after its end a period is still spoken of, in milliseconds, and what was said of it remembered: calls are
+ * imported later than they were made. Not for ever, since years of history would be an event for each of their days.
+ */
+const spokenOfMs = 31 * dayMs;
 
 /** The period that a time is in, its name, and its ends in milliseconds, both inclusive. */
 export function periodOf(per: Budget["per"], at: number): { name: string; from: number; to: number } {
@@ -35,9 +38,9 @@ export function periodOf(per: Budget["per"], at: number): { name: string; from: 
   };
 }
 
-/** What a project has spent in the period that we are in, in micro-dollars. */
-export async function spentOf(store: Store, project: string, per: Budget["per"]) {
-  const { name, from, to } = periodOf(per, store.now());
+/** What a project has spent in the period that a time is in, by default in this one, in micro-dollars. */
+export async function spentOf(store: Store, project: string, per: Budget["per"], at = store.now()) {
+  const { name, from, to } = periodOf(per, at);
   const totals = await store.usageTotals({ by: "project", name: project, from, to });
   return { period: name, spent: totals.get(project)?.cost ?? 0 };
 }
@@ -57,12 +60,20 @@ export const dollars = (cost: number) => cost / 1_000_000;
 /**
  * Publishes what is to be said of a project's budget. Each thing is said once in a period, whoever looks and however many
  * servers look at once: that it was said is written in the event's own commit. Another sum is another budget.
+ *
+ * @param times each in a period to be looked at
  */
-export async function lookAtBudget(store: Store, project: string): Promise<void> {
+export async function lookAtBudget(store: Store, project: string, times = [store.now()]): Promise<void> {
   const budget = await budgetOf(store, project);
   if (!budget) return;
-  const { cost, per } = budget;
-  const { period, spent } = await spentOf(store, project, per);
+  const periods = new Map(times.map((at) => [periodOf(budget.per, at).name, at]));
+  for (const at of periods.values()) await lookAtPeriod(store, project, budget, at);
+}
+
+async function lookAtPeriod(store: Store, project: string, { cost, per }: Budget, at: number): Promise<void> {
+  const left = periodOf(per, at).to + spokenOfMs - store.now();
+  if (left <= 0) return;
+  const { period, spent } = await spentOf(store, project, per, at);
   for (const { topic, isReached } of levels) {
     if (!isReached(spent, cost)) continue;
     const said = JSON.stringify([project, per, period, cost, topic]);
@@ -79,7 +90,7 @@ export async function lookAtBudget(store: Store, project: string): Promise<void>
           value: new Uint8Array(),
           contentType: "application/json",
           guard: { version: 0 },
-          ttlMs: alertTtlMs,
+          ttlMs: left,
         },
         { kind: "append", topic, data: JSON.stringify(data), source: ownNames.costs },
       ],

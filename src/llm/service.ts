@@ -94,8 +94,16 @@ export function llmService({ store, prices, onError }: LlmOptions): Handlers<typ
   }
 
   /** What was recorded is recorded, whether or not its budget can be looked at now. */
-  const look = (projects: Iterable<string>) =>
-    Promise.all([...new Set(projects)].map((project) => lookAtBudget(store, project))).catch(onError);
+  const look = (records: readonly Pick<UsageRecord, "project" | "at">[]) =>
+    Promise.all(
+      [...Map.groupBy(records, ({ project }) => project)].map(([project, its]) =>
+        lookAtBudget(
+          store,
+          project,
+          its.map(({ at }) => at),
+        ),
+      ),
+    ).catch(onError);
 
   async function showBudget(project: string, { cost, per }: Budget) {
     const { period, spent } = await spentOf(store, project, per);
@@ -118,7 +126,7 @@ export function llmService({ store, prices, onError }: LlmOptions): Handlers<typ
         () => ({ ops, note: null }),
         (results) => ({ id: rowOf(results).id, recorded: true as const }),
       );
-      await look([project]);
+      await look([usage]);
       return answer;
     },
 
@@ -171,7 +179,7 @@ export function llmService({ store, prices, onError }: LlmOptions): Handlers<typ
         return { ops, note, optimistic: true };
       };
       const answer = await perform(store, terms, plan, (_, note) => note);
-      if (answer.recorded > 0) await look([...given.values()].map(({ project }) => project));
+      if (answer.recorded > 0) await look([...given.values()]);
       return answer;
     },
 
@@ -234,7 +242,7 @@ export function llmService({ store, prices, onError }: LlmOptions): Handlers<typ
         return { ops: [op], note: await showBudget(project, budget) };
       };
       const answer = await perform(store, terms, plan, (_, note) => note);
-      await look([project]);
+      await look([{ project, at: store.now() }]);
       return answer;
     },
 
