@@ -210,6 +210,24 @@ describe("asking for usage", () => {
     expect(part.total).toMatchObject({ total_cost_usd: 0.3, request_count: 2 });
   });
 
+  test("where there are more names than one answer has, it has the most expensive ones, whatever they look like", async () => {
+    const records = Array.from({ length: 1002 }, (_, n) => ({
+      ...call({ project: `${n}`, session_tag: "many names", cost_usd: n, timestamp: "2026-04-01T00:00:00Z" }),
+      ref: `name ${n}`,
+    }));
+    for (const at of [0, 500, 1000])
+      await send("POST", "/api/llm/usage/import", { records: records.slice(at, at + 500) });
+    const { groups, truncated } = await summary(
+      "group_by=project&from=2026-03-31T00:00:00Z&to=2026-04-02T00:00:00Z",
+    );
+    expect([Object.keys(groups).length, truncated, groups["0"], groups["1"]]).toEqual([
+      1000,
+      true,
+      undefined,
+      undefined,
+    ]);
+  });
+
   test("another group, and a time that is none, are 400 naming the field", async () => {
     for (const [query, path] of [
       ["group_by=colour", "group_by"],

@@ -161,11 +161,13 @@ export const llmOperations = {
       from: z.string().meta({ description: "As asked for; empty: from the beginning." }),
       to: z.string(),
       groups: z.record(z.string(), totals).meta({
-        description: "By name, the most expensive first; what names none is under the empty one.",
+        description:
+          "By name, in no order that is promised: JSON objects have none. What names none is under the empty one.",
       }),
       total: totals,
       truncated: z.literal(true).optional().meta({
-        description: "There are more names than one answer has; the total is of all of them.",
+        description:
+          "There are more names than one answer has, which are the most expensive, or the latest days; the total is of all of them.",
       }),
     }),
     cli: "llm summary --by group_by=FIELD --from TIME --to TIME",
