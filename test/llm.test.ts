@@ -686,6 +686,8 @@ describe("a table of prices", () => {
       ["{", "it is not JSON"],
       ['{"m":{"input":1}}', "m.output"],
       ['{"m":{"input":-1,"output":1}}', "m.input"],
+      ['{"m":{"input":1,"output":1e300}}', "m.output: is more than 10000"],
+      ['{"m":{"input":1,"output":1,"cache_read":10001}}', "m.cache_read: is more than"],
       ["[]", "MODEL"],
     ]) {
       writeFileSync(file, text as string);

@@ -1,15 +1,19 @@
 import { z } from "zod";
 import type { UsageRecord } from "../core/usage.ts";
 
+/** The highest price: ten times those of the most expensive models and more, while sums of micro-dollars stay exact. */
+const mostPrice = 10_000;
+const usd = z.number().min(0, "must not be negative").max(mostPrice, `is more than ${mostPrice}`);
+
 /** A model's prices, in US dollars for a million tokens: which is micro-dollars for one. */
 const price = z.strictObject({
-  input: z.number().min(0),
-  output: z.number().min(0),
+  input: usd,
+  output: usd,
   /** Input that was read from, or written to, the provider's cache; unless said, as other input. */
-  cache_read: z.number().min(0).optional(),
-  cache_write: z.number().min(0).optional(),
+  cache_read: usd.optional(),
+  cache_write: usd.optional(),
   /** What was written to be kept for an hour; unless said, as `cache_write`. */
-  cache_write_1h: z.number().min(0).optional(),
+  cache_write_1h: usd.optional(),
 });
 
 /** By model; a name also stands for the models whose names begin with it, unless there is a longer one. */
