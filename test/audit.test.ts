@@ -95,6 +95,15 @@ describe("the audit of a server without a token", () => {
     expect(rows[3].detail).not.toContain("unverified");
   });
 
+  test("an import of rules for several projects is a row for each, with the number of its own", async () => {
+    const rule = (project: string, rule_id: string) => ({ rule_id, pattern: "x", project });
+    const rules = [rule("one", "a"), rule("two", "b"), rule("two", "c")];
+    await ask("POST", "/api/rules/import", JSON.stringify(rules));
+    const counts = async (project: string) =>
+      (await audit(`resource=${project}`)).map((row: any) => JSON.parse(row.detail).count);
+    expect([await counts("one"), await counts("two")]).toEqual([[1], [2]]);
+  });
+
   test("what comes in over MCP is in it, too", async () => {
     const call = (name: string, args: object) =>
       ask(

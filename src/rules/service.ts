@@ -54,6 +54,8 @@ interface Change<Answer extends object> {
   edits: ReadonlyMap<string, (rules: RuleSet) => RuleSet>;
   /** Unless it has a resource of its own, that is the project. */
   audit: Omit<AuditLabel, "resource"> & { resource?: string };
+  /** Instead of the label's detail, where each project has its own. */
+  detailOf?: (project: string) => NonNullable<AuditLabel["detail"]>;
   terms: Terms & { condition?: Condition };
   answer: Answer;
   /** What must hold besides. */
@@ -67,14 +69,18 @@ interface Change<Answer extends object> {
 export function ruleService({ store, engine, now, strictWrites }: RuleOptions): RuleService {
   /** Reads the sets, changes them and writes them together, under the versions that were read. */
   function changeNow<Answer extends object>(change: Change<Answer>): Promise<Answer> {
-    const { edits, terms, answer, guard } = change;
+    const { edits, terms, answer, guard, detailOf } = change;
     const { condition = {}, ...others } = terms;
     const plan = async () => {
       const projects = [...edits];
       const records = await Promise.all(projects.map(([project]) => store.get("rules", project)));
       for (const record of records) expectCondition(condition, record);
       const ops = projects.map(([project, edit], index) =>
-        edited(project, records[index], edit, { ...change.audit, guard }),
+        edited(project, records[index], edit, {
+          ...change.audit,
+          ...(detailOf && { detail: detailOf(project) }),
+          guard,
+        }),
       );
       const changes = ops.some(({ kind }) => kind === "put");
       return { ops: changes ? ops : [], note: answer, optimistic: true };
@@ -232,18 +238,14 @@ export function ruleService({ store, engine, now, strictWrites }: RuleOptions): 
     async import({ body: { rules: given, at }, ...terms }) {
       const rules = given.map((rule) => ({ ...rule, project: rule.project || globalProject }));
       await admit(rules, at);
-      const edits = new Map(
-        [...Map.groupBy(rules, ({ project }) => project)].map(([project, group]) => [
-          project,
-          adding(project, group),
-        ]),
-      );
-      const count = rules.length;
+      const groups = Map.groupBy(rules, ({ project }) => project);
+      const edits = new Map([...groups].map(([project, group]) => [project, adding(project, group)]));
       return change({
         edits,
-        audit: { action: "rules.import", detail: { count } },
+        audit: { action: "rules.import" },
+        detailOf: (project) => ({ count: groups.get(project)?.length ?? 0 }),
         terms,
-        answer: { imported: count },
+        answer: { imported: rules.length },
       });
     },
 
