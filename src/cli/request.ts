@@ -80,6 +80,19 @@ function split(positional: Positional, value: string | undefined, command: strin
   return [value.slice(0, slash), value.slice(slash + 1)];
 }
 
+/** A list's entries. Commas inside braces belong to a glob: `{a,b}.x`. */
+function entriesOf(list: string): string[] {
+  const entries = [""];
+  let depth = 0;
+  for (const character of list) {
+    if (character === "{") depth += 1;
+    if (character === "}" && depth > 0) depth -= 1;
+    if (character === "," && depth === 0) entries.push("");
+    else entries.push(`${entries.pop()}${character}`);
+  }
+  return entries;
+}
+
 /** A text as the JSON that the body's field wants. */
 function toJson(text: string, kind: FieldTarget[2], shown: string): string {
   switch (kind) {
@@ -87,8 +100,7 @@ function toJson(text: string, kind: FieldTarget[2], shown: string): string {
       return JSON.stringify(text);
     case "list":
       return JSON.stringify(
-        text
-          .split(",")
+        entriesOf(text)
           .map((entry) => entry.trim())
           .filter((entry) => entry !== ""),
       );

@@ -89,6 +89,15 @@ describe("requests", () => {
     expect(last().headers.get("content-type")).toBe("application/json");
   });
 
+  test("a list is not split at commas inside braces, which are a glob's", async () => {
+    const patterns = async (list: string) => {
+      await cli(["webhooks", "add", "--id", "w", "--url", "https://example.com", "--patterns", list]);
+      return JSON.parse(last().body).patterns;
+    };
+    expect(await patterns("{a,b}.x, c.*")).toEqual(["{a,b}.x", "c.*"]);
+    expect(await patterns("{a,{b,c}}.x,d},{e,f")).toEqual(["{a,{b,c}}.x", "d}", "{e,f"]);
+  });
+
   test("patches and transactions go out as they were given", async () => {
     await cli(["state", "patch", "plan", "--data", '{"n": 12345678901234567890}', "--if-version", "3"]);
     expect(last()).toMatchObject({
