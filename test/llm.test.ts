@@ -136,6 +136,7 @@ describe("recording usage", () => {
     [{ model: undefined }, "model", "is required"],
     [{ timestamp: "yesterday" }, "timestamp", "RFC 3339"],
     [{ timestamp: "2027-11-24T12:00:00Z" }, "timestamp", "future"],
+    [{ timestamp: "0001-01-01T00:00:00Z" }, "timestamp", "must not be before 1970"],
     [{ cache_read_tokens: 101 }, "tokens_in", "less than"],
     [{ cache_write_tokens: 5, cache_write_1h_tokens: 6 }, "cache_write_tokens", "less than"],
   ])("refuses %p, naming the field, and stores nothing", async (more, path, text) => {
@@ -215,11 +216,14 @@ describe("asking for usage", () => {
       ...call({ project: `${n}`, session_tag: "many names", cost_usd: n, timestamp: "2026-04-01T00:00:00Z" }),
       ref: `name ${n}`,
     }));
+    const own = await startServer([], { now: () => clock.now });
     for (const at of [0, 500, 1000])
-      await send("POST", "/api/llm/usage/import", { records: records.slice(at, at + 500) });
-    const { groups, truncated } = await summary(
-      "group_by=project&from=2026-03-31T00:00:00Z&to=2026-04-02T00:00:00Z",
-    );
+      await own.json("/api/llm/usage/import", {
+        method: "POST",
+        body: JSON.stringify({ records: records.slice(at, at + 500) }),
+      });
+    const { groups, truncated } = (await own.json("/api/llm/usage/summary")).body;
+    await own.dispose();
     expect([Object.keys(groups).length, truncated, groups["0"], groups["1"]]).toEqual([
       1000,
       true,
@@ -334,13 +338,14 @@ describe("budgets", () => {
   });
 
   test.each([
-    [{ usd: 0, per: "day" }, "usd"],
-    [{ usd: -1, per: "day" }, "usd"],
-    [{ usd: "1", per: "day" }, "usd"],
-    [{ usd: 1, per: "week" }, "per"],
-    [{ usd: 1 }, "per"],
-  ])("refuses %p", async (body, path) => {
-    expect((await put("b4", body)).body).toMatchObject({ code: 400, path });
+    [{ usd: 0, per: "day" }, "usd", "usd must be 0.01 or more"],
+    [{ usd: -1, per: "day" }, "usd", "usd must be 0.01 or more"],
+    [{ usd: "1", per: "day" }, "usd", "usd must be a number"],
+    [{ per: "day" }, "usd", "usd is required"],
+    [{ usd: 1, per: "week" }, "per", "per must be day or month"],
+    [{ usd: 1 }, "per", "per is required"],
+  ])("refuses %p", async (body, path, error) => {
+    expect((await put("b4", body)).body).toMatchObject({ code: 400, path, error });
     expect((await send("GET", "/api/llm/budgets/b4")).status).toBe(404);
   });
 });

@@ -13,7 +13,9 @@ const tokens = z
   .min(0, "must not be negative")
   .max(mostTokens, `is more than ${mostTokens}`);
 const someTokens = tokens.nullish().transform((value) => value ?? 0);
-const usd = z.number("must be a number").max(mostUsd, `is more than ${mostUsd}`);
+const usd = z
+  .number({ error: ({ input }) => (input === undefined ? "is required" : "must be a number") })
+  .max(mostUsd, `is more than ${mostUsd}`);
 
 const call = {
   provider: requiredText(limits.nameBytes).meta({ description: "`anthropic`, `openai`." }),
@@ -79,7 +81,11 @@ const totals = z.object({
 });
 
 const params = z.object({ project: key });
-const per = z.enum(["day", "month"], "must be day or month").meta({ description: "UTC days or months." });
+const per = z
+  .enum(["day", "month"], {
+    error: ({ input }) => (input === undefined ? "is required" : "must be day or month"),
+  })
+  .meta({ description: "UTC days or months." });
 
 const budget = z.object({
   project: z.string(),

@@ -70,10 +70,12 @@ export function llmService({ store, prices, onError }: LlmOptions): Handlers<typ
       });
     const now = store.now();
     const when = call.timestamp ?? now;
-    if (when > now + aheadMs || when < 0)
-      throw new KoorError("bad_request", `${at}timestamp must not be in the future`, {
+    if (when > now + aheadMs || when < 0) {
+      const fault = when < 0 ? "before 1970" : "in the future";
+      throw new KoorError("bad_request", `${at}timestamp must not be ${fault}`, {
         path: `${at}timestamp`,
       });
+    }
     const { model, tokens_out: tokensOut } = call;
     const given = call.cost_usd ?? undefined;
     const used = { model, tokensIn, tokensOut, cacheRead, cacheWrite };
