@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { copyFileSync } from "node:fs";
 import { join } from "node:path";
 import { runCli } from "../src/cli/io-for-tests.ts";
+import { api } from "../src/contract/api.ts";
 import { maintenanceCommand } from "../src/maintenance.ts";
 import { connect } from "../src/store/postgres/database.ts";
 import { newDatabase, postgresUrl } from "../src/store/postgres/database-for-tests.ts";
@@ -290,6 +291,15 @@ describe("the audit of a server without a token", () => {
     expect((await runCli(["audit", "--from", "yesterday"], { env })).exit).toBe(1);
     expect(adaId).toBeString();
   });
+});
+
+test("docs/audit.md names every action", async () => {
+  const text = await Bun.file(join(import.meta.dir, "../docs/audit.md")).text();
+  const actions = Object.values(api)
+    .flatMap((operations): object[] => Object.values(operations))
+    .flatMap((operation) => ("audit" in operation ? [String(operation.audit).split(" ")[0]] : []));
+  const byKoor = ["instance.stale", "instance.recover", "lease.expire", "webhook.disable"];
+  expect([...actions, ...byKoor].filter((action) => !text.includes(`\`${action}\``))).toEqual([]);
 });
 
 describe("the audit of a server with a token", () => {
