@@ -61,7 +61,7 @@ export async function importUsage(
   if (unpriced || sum.unpriced === 0) return 0;
   const models = [...unpricedModels].map((model) => JSON.stringify(model)).join(", ");
   await io.err(
-    `koor-cli: ${sum.unpriced} of ${sum.calls} calls were left out, since the server knows no price of ${models}: start koor-server with --llm-prices FILE that names them, and import again`,
+    `koor-cli: ${sum.unpriced} of ${sum.calls} calls were left out, since the server knows no price of ${models}: start koor-server with --llm-prices FILE that names them, and import again; or with --unpriced, for their tokens alone: then they cost nothing for good`,
   );
   return 1;
 }
