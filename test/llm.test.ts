@@ -521,10 +521,16 @@ describe("koor-cli llm import", () => {
     const line = (id: string, output: number, stop_reason: string | null) => {
       const entry = JSON.parse(claude(id, output));
       Object.assign(entry, { sessionId: "streaming", message: { ...entry.message, stop_reason } });
+      // Of some minutes ago it is over, whatever it says.
+      if (id !== "old") delete entry.timestamp;
       return `${JSON.stringify(entry)}\n`;
     };
     const imported = async () => JSON.parse((await cli("llm", "import", "streaming.jsonl")).stdout);
     const file = join(directory, "streaming.jsonl");
+    writeFileSync(file, line("one", 1, null));
+    expect(await imported()).toMatchObject({ calls: 0, recorded: 0 });
+    writeFileSync(file, line("old", 3, null));
+    expect(await imported()).toMatchObject({ recorded: 1 });
     // Two at once, as with agents of one session.
     writeFileSync(file, claude("before", 4) + "\n" + line("one", 1, null) + line("two", 2, null));
     expect(await imported()).toMatchObject({ calls: 1 });
@@ -532,7 +538,11 @@ describe("koor-cli llm import", () => {
     expect(await imported()).toMatchObject({ recorded: 1 });
     appendFileSync(file, line("one", 900, "end_turn"));
     expect(await imported()).toMatchObject({ recorded: 1 });
-    expect(await usage("session_tag=streaming")).toMatchObject([{ tokens_out: 900 }, { tokens_out: 800 }]);
+    expect(await usage("session_tag=streaming")).toMatchObject([
+      { tokens_out: 900 },
+      { tokens_out: 800 },
+      { tokens_out: 3 },
+    ]);
   });
 
   test("calls that the server does not take are skipped and named by file and line, and all others recorded", async () => {

@@ -123,6 +123,8 @@ describe("--strict-writes", () => {
   test("a merge into what is no object replaces it; with a test of the whole nobody is overwritten unseen", async () => {
     await send(strict, "PUT", "/api/state/list", "[1]");
     expect((await send(strict, "PATCH", "/api/state/list", '{"a":1}')).status).toBe(428);
+    const after = '[{"op":"replace","path":"","value":{}},{"op":"test","path":"","value":{}}]';
+    expect((await send(strict, "PATCH", "/api/state/list", after)).status).toBe(428);
     const tested = '[{"op":"test","path":"","value":[1]},{"op":"replace","path":"","value":{}}]';
     expect((await send(strict, "PATCH", "/api/state/list", tested)).status).toBe(200);
   });

@@ -34,13 +34,15 @@ export async function importUsage(
   const files = paths.flatMap((path) => logsAt(resolve(io.cwd, path)));
   const sum = { files: files.length, calls: 0, recorded: 0, known: 0, skipped: 0, unpriced: 0 };
   const unpricedModels = new Set<string>();
+  let left = 0;
   const unpriced = flags.has("unpriced");
   const given = {
     ...(flags.has("project") && { project: flags.get("project") }),
     instance_id: flags.get("instance-id") ?? "",
   };
   for (const file of files) {
-    const calls = await read(file);
+    const { calls, streaming } = await read(file);
+    left += streaming;
     sum.calls += calls.length;
     for (let at = 0; at < calls.length; at += batchCalls) {
       const { answer, refused } = await send(client, calls.slice(at, at + batchCalls), given, unpriced);
@@ -53,7 +55,7 @@ export async function importUsage(
       for (const model of answer.unpriced_models) unpricedModels.add(model);
     }
   }
-  if (sum.calls === 0)
+  if (sum.calls + left === 0)
     throw new UsageError(
       "no usage of models in it: llm import reads session logs of Claude Code and Codex, *.jsonl",
     );
@@ -109,11 +111,12 @@ function logsAt(path: string): string[] {
   return names.filter((name) => name.endsWith(".jsonl")).map((name) => join(path, name));
 }
 
-async function read(file: string): Promise<LoggedLine[]> {
+async function read(file: string) {
   try {
     const lines = createInterface({ input: createReadStream(file, "utf8"), crlfDelay: Infinity });
     const growing = Date.now() - statSync(file).mtimeMs < settledAfter;
-    return await readSessionLog(lines, basename(file, ".jsonl"), growing);
+    const since = growing ? Date.now() - settledAfter : Infinity;
+    return await readSessionLog(lines, basename(file, ".jsonl"), since);
   } catch (error) {
     throw new UsageError(`cannot read ${file}: ${(error as Error).message}`);
   }

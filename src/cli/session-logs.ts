@@ -38,14 +38,15 @@ type Fields = Record<string, unknown>;
 /**
  * The calls of one session's log. Lines that are none of it, or cut off, are passed over.
  *
- * @param growing the log is being written: messages that stream are left out, since a call that was recorded with the
- *   numbers so far stays so
+ * @param since in milliseconds since 1970: what is later, or has no time, and streams still, is left out, since a call that was
+ *   recorded with the numbers so far stays so
+ * @returns the calls, and how many were left out
  */
 export async function readSessionLog(
   lines: AsyncIterable<string>,
   name: string,
-  growing = false,
-): Promise<LoggedLine[]> {
+  since = Infinity,
+): Promise<{ calls: LoggedLine[]; streaming: number }> {
   const calls = new Map<string, LoggedLine>();
   const streaming = new Set<string>();
   const codex = codexReader(name);
@@ -62,8 +63,11 @@ export async function readSessionLog(
     // Of a message that streams the last line has all of it.
     if (!before || call.tokens_out >= before.call.tokens_out) calls.set(call.ref, { line, call });
   }
-  if (growing) for (const ref of streaming) calls.delete(ref);
-  return [...calls.values()];
+  // Some versions of Claude Code never say that a message has stopped.
+  const isOver = ({ call: { ref, timestamp } }: LoggedLine) =>
+    !streaming.has(ref) || (timestamp === undefined ? since === Infinity : Date.parse(timestamp) < since);
+  const settled = [...calls.values()].filter(isOver);
+  return { calls: settled, streaming: calls.size - settled.length };
 }
 
 function parse(line: string): Fields | undefined {

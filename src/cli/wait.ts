@@ -1,6 +1,6 @@
 import { setTimeout } from "node:timers/promises";
 import { type Client, createClient, durationOf, storedHead } from "../client/client.ts";
-import { ClientError, noAnswer } from "../client/client-error.ts";
+import { ClientError } from "../client/client-error.ts";
 import { nextFrames } from "../client/poll.ts";
 import { deliver } from "./answer.ts";
 import type { Arguments } from "./arguments.ts";
@@ -33,7 +33,7 @@ export async function waitForEvent(
   io: Io,
 ): Promise<number> {
   const position = positionOf(args);
-  const client = createClient(connection(env, io.cwd));
+  const client = createClient({ ...connection(env, io.cwd), patienceMs });
   return waitUntil(
     args,
     io,
@@ -69,7 +69,7 @@ export async function waitForValue(
   const command = commands.find((candidate) => candidate.name === name) as Command;
   const { params } = await toRequest(command, words, { flags: new Map() }, io);
   let { after } = positionOf(args);
-  const client = createClient(connection(env, io.cwd));
+  const client = createClient({ ...connection(env, io.cwd), patienceMs });
   return waitUntil(args, io, "no new version", async (waitMs, signal) => {
     if (after === undefined) {
       after = await versionNow(client, command, params, signal);
@@ -114,16 +114,15 @@ async function waitUntil(args: Arguments, io: Io, what: string, round: Round): P
   for (;;) {
     const waitMs = Math.max(0, Math.min(requestMs, deadline - Date.now()));
     const began = Date.now();
-    const patience = AbortSignal.timeout(waitMs + patienceMs);
     let result: Awaited<ReturnType<Round>> | undefined;
     let failure: unknown;
     try {
-      result = await round(waitMs, AbortSignal.any([signal, patience]));
+      result = await round(waitMs, signal);
       if (result === "done") return 0;
       reached = true;
     } catch (error) {
       if (signal.aborted) return interruptedExit;
-      failure = patience.aborted ? noAnswer("the server does not answer", "read", error) : error;
+      failure = error;
       const isAway = failure instanceof ClientError && failure.reason === "no_server";
       if (!isPassing(failure) || (isAway && !reached)) throw failure;
       reached ||= !isAway;

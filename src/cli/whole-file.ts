@@ -14,7 +14,8 @@ export function isReplaceable(path: string): boolean {
 /**
  * Writes a file whole or not at all: beside it, into a file of our own, which then takes its name. Several at once do not
  * get into each other's way, and whoever reads it sees the old one or a new one. What fails, or is ended by a signal, leaves
- * nothing but the old one. A link stays one: what it points to is replaced.
+ * nothing but the old one. A link stays one: what it points to is replaced. A file with several names, or of another owner, is
+ * written to as it is.
  *
  * @param path one that is replaceable
  * @param mode the file's mode; unless said, that of the old one
@@ -26,6 +27,7 @@ export async function writeWhole<Result>(
 ): Promise<Result> {
   const target = followLinks(path);
   const exactly = mode ?? modeOf(target);
+  if (isTied(target)) return closing(await open(target, "w"), write);
   const part = `${target}.${randomBytes(4).toString("hex")}.part`;
   const file = await open(part, "wx", exactly);
   const forget = removeOnSignal(part);
@@ -43,6 +45,14 @@ export async function writeWhole<Result>(
   } finally {
     forget();
   }
+}
+
+/** Whether a file of our own in its place would be another one to others: with several names, or of somebody else. */
+function isTied(path: string): boolean {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  return (
+    stat !== undefined && (stat.nlink > 1 || (process.getuid !== undefined && stat.uid !== process.getuid()))
+  );
 }
 
 /** Where links lead, be there a file or not. */

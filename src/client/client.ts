@@ -201,14 +201,14 @@ function effectOf(name: OperationName, { headers }: Sendable): Effect {
   return headers?.["Idempotency-Key"] === undefined ? "write" : "once";
 }
 
-/** How long to wait for an answer's beginning, in milliseconds. Of a restore nobody knows. */
+/** How long to wait for an answer's beginning, in milliseconds. Of a backup or a restore nobody knows. */
 function patienceOf(
   name: OperationName,
   { query }: Sendable,
   body: RequestInit["body"],
   patienceMs = usualPatienceMs,
 ): number {
-  if (operations[name][2] === "ndjson") return Infinity;
+  if (operations[name][2] === "ndjson" || operations[name][3] === "ndjson") return Infinity;
   const wait = name === "leases.acquire" ? waitIn(body) : query?.["wait"];
   const waitMs = durationOf(String(wait)) ?? 0;
   return patienceMs + Math.min(waitMs, limits.waitMs) + sizeOf(body) / slowLine;

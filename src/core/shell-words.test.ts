@@ -6,12 +6,25 @@ test("names are quoted where a shell would read more into them", () => {
 });
 
 test("names that no quotes hold, that one line does not show, or that are long, are left to be filled in", () => {
-  for (const name of ["it's", "a\u2019;b", "a\nb", "a\u202eb", "--all", "", "x".repeat(201)])
+  for (const name of [
+    "it's",
+    "a\u2019;b",
+    "a\nb",
+    "a\u202eb",
+    "--all",
+    "",
+    "x".repeat(201),
+    "a\\",
+    'a"b',
+    "`id`",
+    "a&b",
+    "%x%",
+  ])
     expect(shellWords(["plan", name], "KEYS")).toBe("KEYS");
 });
 
 test("what a shell is given is read as the names were", () => {
-  const names = ["plan", "$HOME", "a b", "`id`", '"', "\\", "!x", "~", "*", "a=b", "#"];
+  const names = ["plan", "$HOME", "a b", "!x", "~", "*", "a=b", "#"];
   const { stdout } = Bun.spawnSync(["sh", "-c", `printf '%s\\n' ${shellWords(names, "NONE")}`]);
   expect(stdout.toString().trimEnd().split("\n")).toEqual(names);
 });

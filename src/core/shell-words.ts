@@ -4,8 +4,8 @@ const mostCharacters = 200;
 /** Words without a meaning of their own in any shell, and no flags. */
 const plain = /^[\w./:][\w./:-]*$/;
 
-/** What quotes keep as it is in sh and in PowerShell, and one line shows as it is. */
-const quotable = /^(?!-)[^'\u2018-\u201b\p{C}\p{Zl}\p{Zp}]+$/u;
+/** What single quotes keep as it is in sh, fish, PowerShell and cmd, which knows none, and one line shows as it is. */
+const quotable = /^(?!-)[^'"\\`&|<>^%\u2018-\u201b\p{C}\p{Zl}\p{Zp}]+$/u;
 
 /**
  * Names as words of a command that a hint advises. Agents run what stands there, and names are whatever somebody chose: where

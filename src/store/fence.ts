@@ -67,10 +67,13 @@ export async function whyLost(
       });
 }
 
-/** What was leased, as words of a command. Several paths stand in the audit as one text, and commas may be in their names. */
+/**
+ * What was leased, as words of a command. Several paths stand in the audit as one text, and commas may be in their names; nor does
+ * it tell a glob from a name with a star in it.
+ */
 function pathsOf(row: AuditRow | undefined): string {
   const { paths = "" } = row ? (JSON.parse(row.detail) as { paths?: string }) : {};
-  return paths.includes(",") || paths === "" ? "PATHS" : shellWords([paths], "PATHS");
+  return /[,*?]/.test(paths) || paths === "" ? "PATHS" : shellWords([paths], "PATHS");
 }
 
 /** What the audit says of a lease's beginning and its two ends. */

@@ -36,8 +36,9 @@ export function applyJsonPatch(text: string, patch: string): Patched {
     const operation = readOperation(valueOf(patch, part), index);
     patched = applyOne(patched, operation);
     if (operation.path.length === 0) {
-      if (operation.op === "test") testsAll = true;
-      else replacesAll = true;
+      // Behind a change it tests what the patch itself has put there.
+      if (operation.op !== "test") replacesAll = true;
+      else if (patched === text) testsAll = true;
     }
     if (patched.length > limits.valueBytes) {
       throw new KoorError(

@@ -34,6 +34,13 @@ export function openRetries(house: LaneHouse, start: LaneStart, book: Book): Ret
   const { id, webhook, retries } = start;
   const { store, room, now } = house;
   const { uid, active } = webhook;
+  /** Nobody asked for another attempt meanwhile: what came of one is not to be written over that. */
+  const asBefore: Op = {
+    kind: "guard",
+    collection: "webhooks",
+    key: id,
+    guard: { version: start.version },
+  };
   const kept = room.open(retries);
   let running = false;
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -63,7 +70,8 @@ export function openRetries(house: LaneHouse, start: LaneStart, book: Book): Ret
   async function run(): Promise<void> {
     running = true;
     try {
-      for (let next = earliest(); next && turnOf(next) <= now() && !book.ending; next = earliest())
+      const isOver = () => book.ending || book.cut.signal.aborted;
+      for (let next = earliest(); next && turnOf(next) <= now() && !isOver(); next = earliest())
         await (isTried(next) ? again(next) : lose(next));
     } catch (error) {
       house.warn(id, `a retry cannot be made now: ${String(error)}`);
@@ -99,7 +107,10 @@ export function openRetries(house: LaneHouse, start: LaneStart, book: Book): Ret
     await book.settle((place) => {
       const end = code === 410 ? disabling(start, place, attempt) : [];
       if (end.length > 0) book.end();
-      return { place, ops: [...putWithPayload(uid, failed, payload.value, now()), ...end] };
+      return {
+        place,
+        ops: [...(end.length > 0 ? end : [asBefore]), ...putWithPayload(uid, failed, payload.value, now())],
+      };
     });
   }
 
@@ -109,7 +120,7 @@ export function openRetries(house: LaneHouse, start: LaneStart, book: Book): Ret
     const lost: Ended = { event, topic, status: "dropped", attempts, code, error, at };
     await book.settle((place) => ({
       place: remember({ ...place, missed: place.missed + 1 }, lost),
-      ops: forgetRetry(retryKey(uid, event)),
+      ops: [asBefore, ...forgetRetry(retryKey(uid, event))],
     }));
     kept.remove(event);
   }
