@@ -337,6 +337,8 @@ describe("State", () => {
     await page.keyboard.press("Escape");
     expect(await (await fetch(`${desk.server.url}/api/state/undo`)).text()).toBe("meanwhile");
 
+    // What is deleted is what the page shows.
+    await page.locator(".facts", { hasText: "version 5" }).waitFor();
     await page.getByRole("button", { name: "Delete" }).click();
     await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
     await page.locator(".facts", { hasText: "deleted" }).waitFor();
@@ -1194,7 +1196,10 @@ describe("Audit", () => {
     await row("state.delete").getByRole("button", { name: "pointer" }).click();
     await query('?resource=pointed/&action="state.delete"&actor="pointer"');
     // Beside what is pressed nothing happens.
+    const before = page.url();
     await row("state.delete").locator(".when").click();
+    await page.evaluate(() => new Promise(requestAnimationFrame));
+    expect(page.url()).toBe(before);
     await page.goto(`${desk.server.dashboardUrl}/audit?actor=pointer&resource=pointed/`);
     await row("spec.put").getByRole("link", { name: "Open pointed/a/b" }).click();
     await page.locator('[data-document="pointed/a/b"]').waitFor();

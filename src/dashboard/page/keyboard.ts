@@ -35,9 +35,9 @@ export function beginKeyboard(): void {
   });
 }
 
-/** Where the arrow keys have nothing else to do: a field for searching has one line. */
+/** Where the arrow keys have nothing else to do: a field for searching has one line, and no suggestions. */
 function leadsToList(target: HTMLElement | null): boolean {
-  return target?.matches?.("body, main, input[type=search]") ?? false;
+  return target?.matches?.("body, main, input[type=search]:not([list])") ?? false;
 }
 
 /** Into the list of the view, as if the key had been pressed there: to its first row, or on from the chosen one. */

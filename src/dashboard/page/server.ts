@@ -1,8 +1,9 @@
+import { ClientError, connectionFailure, refusal } from "../../client/client-error.ts";
 import { type CallAnswer, type StoredValue, createClient } from "../../client/client.ts";
 
 /** How the page reaches the server: by the typed client, at the address that the page came from. */
 
-export { ClientError, connectionFailure, refusal } from "../../client/client-error.ts";
+export { ClientError, connectionFailure, refusal };
 export { type EventFrame, type Frame, readFrame, splitArray } from "../../client/frames.ts";
 export { type SubscriptionState, subscribe } from "../../client/subscribe.ts";
 
@@ -27,6 +28,9 @@ export type Budget = CallAnswer<"llm.budgets">[number];
 export type UsageSums = CallAnswer<"llm.summary">;
 export type UsageTotals = UsageSums["total"];
 export type ContractDiff = CallAnswer<"contracts.diff">;
+
+/** What is thrown where something is not any more what a person saw, so that nothing is done to it. */
+export const isAnother = () => new ClientError("it is another one by now", { reason: "version_mismatch" });
 
 /** What went wrong, as a sentence for a person. */
 export function faultText(error: unknown): string {

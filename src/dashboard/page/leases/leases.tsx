@@ -14,7 +14,7 @@ import { SearchField } from "../parts/search-field.tsx";
 import { count, showAge, showNumber, showWhen } from "../parts/show.ts";
 import { type Column, Table } from "../parts/table.tsx";
 import { place } from "../router.ts";
-import { type Lease, client } from "../server.ts";
+import { type Lease, client, isAnother } from "../server.ts";
 
 /** Leases that are drawn of each kind: the server has a thousand at most, and search finds each. */
 const maxRows = 100;
@@ -260,6 +260,9 @@ function StepIn({ lease, verb }: { lease: LeaseInLine; verb: string }) {
       verb,
       danger: lease.state === "held",
       act: async () => {
+        // Who waited may hold it by now, under the same id.
+        const current = (await client.call("leases.list")).find(({ id }) => id === lease.id);
+        if (current && current.state !== lease.state) throw isAnother();
         await client.call("leases.release", { params: { id: lease.id } });
         leases.refresh();
       },

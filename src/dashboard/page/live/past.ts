@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { faultText } from "../server.ts";
 import { onChanges } from "./changes.ts";
-import { connection, noticeLogout } from "./connection.ts";
+import { askingSignal, connection, noticeLogout } from "./connection.ts";
 import { maxRows } from "./recent-events.ts";
 
 /** A log of the server's as it is read backwards, page by page; and what is added to it meanwhile. */
@@ -42,6 +42,8 @@ export function usePast<T>({ question, before, since, hear = onChanges }: Past<T
     if (question === undefined) return setShown(undefined);
     const aborter = new AbortController();
     const { signal } = aborter;
+    /** For one request: it ends with the connection, too, since it may never be answered. */
+    const request = () => AbortSignal.any([signal, askingSignal()]);
     const wanted = new Set<"newer" | "older">();
     let page: Page<T> | undefined;
     let busy = false;
@@ -51,18 +53,18 @@ export function usePast<T>({ question, before, since, hear = onChanges }: Past<T
     const newer = async ({ rows, isLast }: Page<T>): Promise<Page<T>> => {
       const asked = performance.now();
       const [newest] = rows;
-      const added = newest && since && (await since(newest, signal));
+      const added = newest && since && (await since(newest, request()));
       // With a hole in it, it is begun anew.
-      const then = added ? { rows: [...added, ...rows], isLast } : await before(undefined, signal);
+      const then = added ? { rows: [...added, ...rows], isLast } : await before(undefined, request());
       tookMs = performance.now() - asked;
       return then;
     };
     /** @returns what is shown after the next thing to be done; undefined when there is nothing to do */
     const next = async (): Promise<Page<T> | undefined> => {
-      if (!page) return before(undefined, signal);
+      if (!page) return before(undefined, request());
       if (wanted.delete("newer")) return newer(page);
       if (!wanted.delete("older") || page.isLast || page.rows.length >= maxRows) return undefined;
-      const older = await before(page.rows.at(-1), signal);
+      const older = await before(page.rows.at(-1), request());
       return { rows: [...page.rows, ...older.rows], isLast: older.isLast };
     };
     /** One request at a time, until nothing is wanted any more. */
@@ -101,9 +103,10 @@ export function usePast<T>({ question, before, since, hear = onChanges }: Past<T
       );
     };
     void work();
-    const unhear = hear(look);
+    // What nobody answered is asked for again when somebody does.
+    const unhear = [hear(look), onChanges((batch) => batch === null && look())];
     return () => {
-      unhear();
+      for (const stop of unhear) stop();
       clearTimeout(timer);
       aborter.abort();
     };

@@ -44,6 +44,7 @@ const nothing: Sources = {
   changes: [],
   refused: [],
   paths: new Map(),
+  seenAt: ({ last_seen }) => Date.parse(last_seen),
   now: ms(30),
   silentAfter: 120_000,
 };
@@ -79,6 +80,21 @@ test("who was refused and has done nothing since is stuck; who did something, or
   const wrote = { ...granted(30, "x"), action: "state.put", topic: "state.x", version: 1 };
   expect(troublesOf({ refused, changes: [wrote] })).toEqual([]);
   expect(troublesOf({ refused: [refusal(20)] })).toEqual([]);
+});
+
+test("those who are stuck come first, the worst in front; then those at work, by name", () => {
+  const named = (name: string, more: Partial<Instance> = {}) => ({ ...bob, id: name, name, ...more });
+  const agents = agentsOf({
+    ...nothing,
+    instances: [
+      named("ada"),
+      named("zed", { last_seen: at(27), status: "stale" }),
+      named("cy", { status: "pending" }),
+      bob,
+    ],
+    leases: [waiting],
+  });
+  expect(agents.map(({ instance }) => instance.name)).toEqual(["bob", "zed", "ada", "cy"]);
 });
 
 test("who waits is not silent; who says nothing and waits for nothing is", () => {

@@ -4,7 +4,7 @@ import { allEvents } from "../live/event-log.ts";
 import { leases, pathsSeen } from "../live/leases.ts";
 import { compliance, instances } from "../live/lists.ts";
 import { refusals } from "../live/refusals.ts";
-import { silentAfter } from "../live/silence.ts";
+import { seenAt, silentAfter } from "../live/silence.ts";
 import { budgets, useToday, warnsAt } from "../live/spent.ts";
 import { Empty, Loading, ViewFrame, cli } from "../parts/panel.tsx";
 import { count, showNumber, showUsd } from "../parts/show.ts";
@@ -44,6 +44,7 @@ export function Now() {
     changes: changes.value ?? [],
     refused,
     paths: pathsSeen,
+    seenAt,
     now: now.value,
     silentAfter,
   });

@@ -120,9 +120,11 @@ export function Confirmation() {
   };
   const act = () => {
     setBusy(true);
+    // Closed meanwhile, it may be another question that is asked.
+    const ifAsked = (then: () => void) => () => question.peek() === asked && then();
     asked
       .act()
-      .then(close, (error: unknown) => setFault(faultText(error)))
+      .then(ifAsked(close), (error: unknown) => ifAsked(() => setFault(faultText(error)))())
       .finally(() => setBusy(false));
   };
   return (

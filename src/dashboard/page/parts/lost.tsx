@@ -7,8 +7,10 @@ export function Lost() {
   if (connection.value !== "waiting") return null;
   const at = inTouchAt.value;
   return (
-    <p class="lost" role="alert">
-      <strong>The server does not answer.</strong> This page keeps trying, and misses no event.
+    <p class="lost">
+      <span role="alert">
+        <strong>The server does not answer.</strong> This page keeps trying, and misses no event.
+      </span>
       {at > 0 && (
         <span class="asof">
           {" "}

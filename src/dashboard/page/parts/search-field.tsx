@@ -18,7 +18,7 @@ export function SearchField({ of, value, onInput, onEnter }: SearchFieldProps) {
       placeholder={`Search ${of}  /`}
       value={value}
       onInput={(event) => onInput(event.currentTarget.value)}
-      onKeyDown={({ key }) => key === "Enter" && onEnter?.()}
+      onKeyDown={({ key, isComposing }) => key === "Enter" && !isComposing && onEnter?.()}
     />
   );
 }

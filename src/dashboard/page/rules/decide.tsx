@@ -1,6 +1,6 @@
 import { confirm } from "../parts/dialog.tsx";
 import { Age } from "../parts/panel.tsx";
-import { ClientError, type Rule, client } from "../server.ts";
+import { type ClientError, type Rule, client, isAnother } from "../server.ts";
 
 /** What a person decides about a rule: they see all of it before, and it is done to that rule only. */
 
@@ -25,7 +25,12 @@ const acceptRejected: Decision = {
     const { params } = await asSeen(rule);
     const { source: _, status: __, created_at: ___, ...body } = rule;
     const version = versionOf(await client.send("rules.propose", { body }));
-    return client.call("rules.accept", { params, condition: { version } });
+    return client.call("rules.accept", { params, condition: { version } }).catch((error: unknown) => {
+      if ((error as ClientError).reason !== "version_mismatch") throw error;
+      throw new Error(
+        "the project's rules have changed meanwhile: it is proposed again, and not accepted yet",
+      );
+    });
   },
 };
 
@@ -56,8 +61,7 @@ async function asSeen(rule: Rule) {
   const response = await client.send("rules.list", { params: { project } });
   const { rules } = (await response.json()) as { rules: Rule[] };
   const current = rules.find((one) => one.rule_id === rule_id);
-  if (JSON.stringify(current) !== JSON.stringify(rule))
-    throw new ClientError("it is another rule by now", { reason: "version_mismatch" });
+  if (JSON.stringify(current) !== JSON.stringify(rule)) throw isAnother();
   return { params: { project, rule_id }, condition: { version: versionOf(response) } };
 }
 

@@ -144,7 +144,7 @@ function Keys({ all, found, words, chosen }: KeysProps) {
   };
   return (
     <section class="panel master key-list" aria-label="Keys">
-      {rows.length === 0 ? (
+      {rows.length === 0 && words.length > 0 ? (
         <Deleted words={words} />
       ) : (
         <VirtualList
