@@ -1,5 +1,14 @@
 import { randomBytes } from "node:crypto";
-import { accessSync, constants, lstatSync, readlinkSync, realpathSync, rmSync, statSync } from "node:fs";
+import {
+  type Stats,
+  accessSync,
+  constants,
+  lstatSync,
+  readlinkSync,
+  realpathSync,
+  rmSync,
+  statSync,
+} from "node:fs";
 import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 
@@ -26,8 +35,9 @@ export async function writeWhole<Result>(
   write: (file: FileHandle) => Promise<Result>,
 ): Promise<Result> {
   const target = followLinks(path);
-  const exactly = mode ?? modeOf(target);
-  if (isTied(target)) return closing(await open(target, "w"), write);
+  const before = statSync(target, { throwIfNoEntry: false });
+  const exactly = mode ?? modeOf(target, before);
+  if (before && isTied(before)) return closing(await open(target, "w"), write);
   const part = `${target}.${randomBytes(4).toString("hex")}.part`;
   const file = await open(part, "wx", exactly);
   const forget = removeOnSignal(part);
@@ -48,11 +58,8 @@ export async function writeWhole<Result>(
 }
 
 /** Whether a file of our own in its place would be another one to others: with several names, or of somebody else. */
-function isTied(path: string): boolean {
-  const stat = statSync(path, { throwIfNoEntry: false });
-  return (
-    stat !== undefined && (stat.nlink > 1 || (process.getuid !== undefined && stat.uid !== process.getuid()))
-  );
+function isTied({ nlink, uid }: Stats): boolean {
+  return nlink > 1 || (process.getuid !== undefined && uid !== process.getuid());
 }
 
 /** Where links lead, be there a file or not. */
@@ -63,10 +70,9 @@ function followLinks(path: string): string {
 }
 
 /** @throws Error where the file may not be written to: that its directory may be is not enough to replace it */
-function modeOf(path: string): number | undefined {
-  const stat = statSync(path, { throwIfNoEntry: false });
-  if (stat) accessSync(path, constants.W_OK);
-  return stat && stat.mode & 0o777;
+function modeOf(path: string, before: Stats | undefined): number | undefined {
+  if (before) accessSync(path, constants.W_OK);
+  return before && before.mode & 0o777;
 }
 
 async function closing<Result>(

@@ -7,7 +7,6 @@ export { ClientError, connectionFailure, refusal };
 export { type EventFrame, type Frame, readFrame, splitArray } from "../../client/frames.ts";
 export { type SubscriptionState, subscribe } from "../../client/subscribe.ts";
 
-export { hrefOf } from "./href.ts";
 export type { StoredValue };
 
 export const origin = location.origin;

@@ -3,7 +3,7 @@ import type { Row } from "../live/recent-events.ts";
 import { type Asked, type Attempts, attemptsOf, isRefusedLease, pathsOf } from "../live/waits.ts";
 import { quoted } from "../parts/globs.ts";
 import { pathTo } from "../parts/path-to.ts";
-import type { Change, ComplianceRun, Instance } from "../server.ts";
+import type { AuditEntry, Change, ComplianceRun, Instance } from "../server.ts";
 
 /** What each agent does, and what is in its way: from the lists and the streams to the cards. Pure. */
 
@@ -61,6 +61,7 @@ export function agentsOf(sources: Sources): Agent[] {
   const deeds = deedsBy(sources);
   // Once for all: there may be ten thousand agents and a thousand leases.
   const leasesOf = Map.groupBy(leases, ({ holder_id }) => holder_id);
+  const refusalsOf = Map.groupBy(sources.refused.filter(isRefusedLease), ({ actor }) => actor);
   const checked = new Set(sources.compliance.map(({ instance_id }) => instance_id));
   const agents = instances.map((instance): Agent => {
     const { id, name, status } = instance;
@@ -73,7 +74,7 @@ export function agentsOf(sources: Sources): Agent[] {
       const since = Date.parse(lease.waiting_since ?? new Date(now).toISOString());
       return { kind: "waiting", lease, attempts: attemptsOf(name, pathsOf(lease), since, sources) };
     });
-    if (waiting.length === 0) troubles.push(...refusalOf(name, sources));
+    if (waiting.length === 0) troubles.push(...refusalOf(name, refusalsOf.get(name)?.[0], sources));
     if (checked.has(id)) troubles.push(...failuresOf(id, sources.compliance));
     const silence = now - seenAt;
     const worked = status !== "pending";
@@ -108,10 +109,9 @@ function compare(a: Instance, b: Instance): number {
 }
 
 /** The last lease that an agent did not get, if it has changed nothing and published nothing since. */
-function refusalOf(name: string, sources: Sources): Trouble[] {
-  const { refused, leases, now, silentAfter } = sources;
-  const last = refused.find((entry) => isRefusedLease(entry) && entry.actor === name);
+function refusalOf(name: string, last: AuditEntry | undefined, sources: Sources): Trouble[] {
   if (!last) return [];
+  const { leases, now, silentAfter } = sources;
   const [at, what] = [Date.parse(last.timestamp), last.resource];
   const attempts = attemptsOf(name, what, at, sources);
   // Of what it was granted afterwards no attempt is left.

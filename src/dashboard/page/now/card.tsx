@@ -5,7 +5,8 @@ import { count, showAge, showClock, showNumber, showShort, showUsd, showWhen } f
 import type { LeaseInLine } from "../live/leases.ts";
 import { type Attempts, pathsOf } from "../live/waits.ts";
 import { markedBy } from "../parts/marked.ts";
-import { type Lease, type UsageTotals, hrefOf } from "../server.ts";
+import { hrefOf } from "../href.ts";
+import type { Lease, UsageTotals } from "../server.ts";
 import { type Agent, type Trouble, isSilent } from "./agents.ts";
 
 const tints = { active: "good", pending: "wait", silent: "warn", stale: "warn" } as const;

@@ -6,7 +6,7 @@ import { SearchField } from "../parts/search-field.tsx";
 import { count, showAge, showNumber } from "../parts/show.ts";
 import { VirtualList } from "../parts/virtual-list.tsx";
 import { go, place } from "../router.ts";
-import { hrefOf } from "../server.ts";
+import { hrefOf } from "../href.ts";
 import { DocumentView } from "../values/document-view.tsx";
 import { specSource } from "../values/source.ts";
 import { Breaking } from "./breaking.tsx";

@@ -4,7 +4,8 @@ import { useAnswer } from "../live/use-answer.ts";
 import { globOfWord, quoted } from "../parts/globs.ts";
 import { Age, Fault } from "../parts/panel.tsx";
 import { Who } from "../parts/who.tsx";
-import { client, hrefOf } from "../server.ts";
+import { hrefOf } from "../href.ts";
+import { client } from "../server.ts";
 
 /** How long nobody types before the audit is searched, in milliseconds. */
 const searchAfter = 250;

@@ -2,7 +2,8 @@ import { useState } from "preact/hooks";
 import { Cancel, Dialog } from "../parts/dialog.tsx";
 import { Fault } from "../parts/panel.tsx";
 import { go } from "../router.ts";
-import { ClientError, faultText, hrefOf } from "../server.ts";
+import { hrefOf } from "../href.ts";
+import { ClientError, faultText } from "../server.ts";
 import { stateSource } from "../values/source.ts";
 
 const types = ["application/json", "text/markdown", "text/plain"] as const;

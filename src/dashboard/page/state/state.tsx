@@ -10,7 +10,7 @@ import { count, showAge, showNumber } from "../parts/show.ts";
 import { VirtualList } from "../parts/virtual-list.tsx";
 import { whoOf } from "../parts/who.tsx";
 import { go, place } from "../router.ts";
-import { hrefOf } from "../server.ts";
+import { hrefOf } from "../href.ts";
 import { DocumentView } from "../values/document-view.tsx";
 import { stateSource } from "../values/source.ts";
 import { Deleted, deletionsHref } from "./deleted.tsx";
