@@ -355,7 +355,7 @@ const claude = (id: string, output: number, more: object = {}) =>
   JSON.stringify({
     type: "assistant",
     sessionId: "c-session",
-    cwd: "/home/me/work/shop",
+    cwd: "/home/me/code/shop",
     requestId: `req_${id}`,
     timestamp: "2026-11-20T10:00:00.000Z",
     message: {
@@ -401,9 +401,9 @@ const codexLog = [
   JSON.stringify({
     timestamp: "t",
     type: "session_meta",
-    payload: { id: "x-session", cwd: "/home/me/work/api" },
+    payload: { id: "x-session", cwd: "/home/me/code/api" },
   }),
-  JSON.stringify({ type: "turn_context", payload: { cwd: "/home/me/work/api", model: "gpt-5-codex" } }),
+  JSON.stringify({ type: "turn_context", payload: { cwd: "/home/me/code/api", model: "gpt-5-codex" } }),
   JSON.stringify({ type: "event_msg", payload: { type: "token_count", info: null } }),
   tokenCount(counts(100, 0, 10), counts(100, 0, 10)),
   tokenCount(counts(100, 0, 10), counts(100, 0, 10)),
@@ -549,8 +549,8 @@ describe("koor-cli llm import", () => {
     const bad = [
       { timestamp: "yesterday" },
       { timestamp: "2026-12-24T12:00:00Z" },
-      { cwd: `/work/${"x".repeat(513)}` },
-      { cwd: "/work/a\0b" },
+      { cwd: `/code/${"x".repeat(513)}` },
+      { cwd: "/code/a\0b" },
       { cwd: "/work/\ud800" },
       { sessionId: "s".repeat(513) },
     ];
@@ -584,7 +584,7 @@ describe("koor-cli llm import", () => {
 
   test("a fork of a Codex session does not count its parent's calls again, nor take a command's directory for the project", async () => {
     const meta = (id: string, more = {}) =>
-      JSON.stringify({ type: "session_meta", payload: { id, cwd: "/home/me/work/forked", ...more } });
+      JSON.stringify({ type: "session_meta", payload: { id, cwd: "/home/me/code/forked", ...more } });
     const ran = JSON.stringify({
       type: "event_msg",
       payload: { type: "exec_command_begin", cwd: "/tmp/elsewhere", parsed: { usage: 1 } },
